@@ -1,0 +1,225 @@
+"""What rests in MongoDB: one model per collection. `rev` is the compare-and-swap revision (0: never written)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from schemas.events import Entity, RecordId, TeamId, Version
+
+TargetField = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+SourceField = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")]
+
+
+class Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# --- what a team sets up ---------------------------------------------------------------------------------------------
+
+
+class Connection(Document):
+    """A team's authorised Salesforce org. `secret` is ciphertext bound to the team, never the token itself."""
+
+    team: TeamId
+    rev: int = 0
+    org_id: str
+    instance_url: str
+    login_url: str
+    client_id: str
+    grant: Literal["authorization_code", "client_credentials"]
+    secret: str
+    state: Literal["active", "needs_reconnect", "disabled"] = "active"
+    detail: str | None = None
+    connected_at_ms: int
+
+
+class Destination(Document):
+    """`only` is People Only / Account Only; otherwise the segment that the lists feed."""
+
+    kind: Literal["only", "segment"]
+    segment_id: str | None = None
+
+
+class Rule(Document):
+    rule_id: str
+    entity: Entity
+    list_ids: tuple[str, ...]
+    destination: Destination
+    active: bool = True
+    created_at_ms: int
+
+
+class ListDefinition(Document):
+    """A Salesforce list view as its describe result tells it; `where` is the raw `whereCondition`."""
+
+    list_id: str
+    entity: Entity
+    label: str
+    scope: str
+    where: dict[str, Any]
+    fetched_at_ms: int
+
+
+class FieldMapping(Document):
+    source: SourceField
+    target: TargetField
+
+
+class RuleSet(Document):
+    """A team's rules, lists and mappings under one version: one document, so that a change of several is one write."""
+
+    team: TeamId
+    rev: int = 0
+    version: int = 0
+    """Counts the edits; what a record was evaluated under."""
+    applied_version: int = 0
+    """Every stored record has been evaluated under at least this version."""
+    rules: tuple[Rule, ...] = ()
+    lists: dict[str, ListDefinition] = {}
+    mappings: dict[Entity, tuple[FieldMapping, ...]] = {}
+
+
+class Segment(Document):
+    team: TeamId
+    segment_id: str
+    rev: int = 0
+    name: str
+    kind: Literal["people", "accounts"]
+    created_at_ms: int
+
+
+# --- what the pipeline keeps -----------------------------------------------------------------------------------------
+
+
+class Targets(Document):
+    """The people and accounts a record may have contributed to: a superset, widened before they are written."""
+
+    people: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+
+
+class Skip(Document):
+    reason: Literal["no_email", "invalid_email", "no_website", "invalid_website", "not_in_any_list"]
+    detail: str | None = None
+
+
+class Record(Document):
+    """The private mirror of one Salesforce record. A field's version is `field_versions[f]`, else `full_version`."""
+
+    team: TeamId
+    record_id: RecordId
+    entity: Entity
+    rev: int = 0
+    alive: bool = False
+    fields: dict[str, Any] = {}
+    full_version: Version | None = None
+    field_versions: dict[str, Version] = {}
+    targets: Targets = Targets()
+    imported: bool = False
+    skip: Skip | None = None
+    rule_set_version: int = 0
+    accounts_due: tuple[RecordId, ...] = ()
+    """Accounts to evaluate again because this contact now follows or no longer follows them; empty once commanded."""
+
+
+class Reason(Document):
+    """Why a member is in a segment."""
+
+    rule_id: str
+    list_id: str
+
+
+class Contribution(Document):
+    """What one record says about a person or account. `rev` is the record's revision; a higher one replaces it.
+
+    `gone` keeps the revision of a withdrawn contribution, so that a late writer cannot bring it back.
+    """
+
+    rev: int
+    entity: Entity
+    gone: bool = False
+    version: Version | None = None
+    fields: dict[str, Any] = {}
+    segments: dict[str, tuple[Reason, ...]] = {}
+
+
+class Member(Document):
+    """A person (key: normalized e-mail) or an account (key: registrable domain), folded from its contributions."""
+
+    team: TeamId
+    key: str
+    rev: int = 0
+    contributions: dict[RecordId, Contribution] = {}
+    alive: bool = False
+    fields: dict[str, Any] = {}
+    segments: tuple[str, ...] = ()
+    announced: tuple[str, ...] = ()
+    """The segments that `routing.memberships` has been told of; differs from `segments` only between two writes."""
+
+
+class Engagement(Document):
+    team: TeamId
+    subject: Literal["person", "account"]
+    key: str
+    rev: int = 0
+    score: float
+    last_engagement_at_ms: int | None
+    scored_at_ms: int
+
+
+class Insight(Document):
+    """The values last accepted by Salesforce for one record."""
+
+    team: TeamId
+    record_id: RecordId
+    entity: Entity
+    rev: int = 0
+    score: float
+    last_engagement_date: str | None
+    """ISO date in UTC."""
+
+
+class WritebackRun(Document):
+    """One team's export of changed insights for one local date; claimed by creating it."""
+
+    team: TeamId
+    run_id: str
+    rev: int = 0
+    state: Literal["running", "done", "failed"] = "running"
+    started_at_ms: int
+    finished_at_ms: int | None = None
+    jobs: dict[str, str] = {}
+    """Bulk job id by entity, recorded before the upload."""
+    planned: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    unprocessed: int = 0
+    detail: str | None = None
+
+
+class WritebackRow(Document):
+    team: TeamId
+    run_id: str
+    record_id: RecordId
+    rev: int = 0
+    entity: Entity
+    score: float
+    last_engagement_date: str | None
+    outcome: Literal["planned", "accepted", "rejected", "unprocessed"] = "planned"
+    error: str | None = None
+
+
+class Job(Document):
+    """A piece of long work with its progress, for people to look at."""
+
+    team: TeamId
+    job_id: str
+    rev: int = 0
+    kind: Literal["import", "replay"]
+    state: Literal["running", "done", "failed"]
+    done: int = 0
+    total: int | None = None
+    detail: str | None = None
+    updated_at_ms: int

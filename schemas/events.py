@@ -1,0 +1,124 @@
+"""What travels on the topics: one pydantic model per topic, JSON on the wire.
+
+Every model ignores keys it does not know, so that a producer may be one version ahead of its consumers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Entity = Literal["contact", "lead", "account"]
+ENTITIES: tuple[Entity, ...] = ("contact", "lead", "account")
+
+TeamId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+RecordId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{18}$")]
+
+
+class Version(NamedTuple):
+    """Total order of the changes of one record; a Kafka offset is no version, since topics can be rebuilt."""
+
+    commit_time_ms: int
+    commit_number: int
+    sequence_number: int
+
+
+class Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Origin(Event):
+    """Who caused a change, parsed from `changeOrigin` (`com/salesforce/api/rest/62.0;client=Astro`)."""
+
+    raw: str = ""
+    client: str | None = None
+
+
+class Change(Event):
+    """One normalized change of one record.
+
+    `create`, `undelete` and `snapshot` carry the full state (a field that is absent is empty), `update` only what
+    changed (a field that is absent is unchanged, None is cleared), `delete` nothing. Compound fields are flat:
+    `FirstName`, `MailingStreet`.
+    """
+
+    team: TeamId
+    entity: Entity
+    record_id: RecordId
+    kind: Literal["create", "update", "delete", "undelete", "snapshot"]
+    version: Version
+    fields: dict[str, Any] = {}
+    origin: Origin = Origin()
+    transaction_key: str | None = None
+    replay_id: str | None = None
+    """Opaque text of Salesforce's replay id; None for rows of a snapshot."""
+    captured_at_ms: int
+
+
+class Snapshot(Event):
+    """Progress of reading what an entity already holds."""
+
+    state: Literal["pending", "running", "done"]
+    job_id: str | None = None
+    locator: str | None = None
+    rows: int = 0
+
+
+class Position(Event):
+    """How far a channel of a team has been captured; the value of `capture.positions`."""
+
+    team: TeamId
+    entity: Entity
+    replay_id: str | None = None
+    commit_time_ms: int | None = None
+    snapshot: Snapshot = Snapshot(state="pending")
+
+
+class Reevaluation(Event):
+    """Evaluate a stored record again under at least this rule set version."""
+
+    team: TeamId
+    entity: Entity
+    record_id: RecordId
+    reason: Literal["rules", "account", "list", "date", "drift"]
+    rule_set_version: int = 0
+
+
+class MembershipChange(Event):
+    """A person or account entered or left a segment."""
+
+    team: TeamId
+    segment_id: str
+    member: str
+    """Normalized e-mail of a person or registrable domain of an account."""
+    kind: Literal["entered", "left"]
+    revision: int
+    """Revision of the member's document: a consumer drops what is older than what it has seen."""
+
+
+class Parked(Event):
+    """A message that could not be processed, with all that is needed to drive it again."""
+
+    team: str | None
+    topic: str
+    partition: int | None = None
+    offset: int | None = None
+    replay_id: str | None = None
+    reason: Literal["malformed", "invalid", "too_large", "unsupported"]
+    detail: str
+    attempts: int = 1
+    payload: str
+    parked_at_ms: int
+
+
+class Score(Event):
+    """The ad platform's engagement score of a person or account; the latest `scored_at_ms` wins."""
+
+    team: TeamId
+    subject: Literal["person", "account"]
+    key: Annotated[str, StringConstraints(min_length=1, max_length=320)]
+    """E-mail of a person, domain of an account."""
+    score: Annotated[float, Field(allow_inf_nan=False)]
+    last_engagement_at_ms: int | None = None
+    scored_at_ms: int
