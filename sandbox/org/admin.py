@@ -1,0 +1,158 @@
+"""The test side of the org: its ledger and state to read, and switches that make it misbehave.
+
+No authentication: the server listens on loopback only.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+from aiohttp import web
+
+from sandbox.org.cometd_sessions import SessionTable
+from sandbox.org.sessions import Sessions
+from sandbox.org.stats import Stats
+from sandbox.org.store import Org
+from sandbox.org.wire import json_object, json_response
+from sandbox.org.writes import Actor, Write
+
+PREFIX = "/__admin__"
+_LEDGER_PAGE_ENTRIES = 10_000
+
+
+class Outage:
+    """While it lasts every product route answers with an error page."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until_seconds = -math.inf
+        self.status = 503
+
+    @property
+    def active(self) -> bool:
+        return self._clock() < self._until_seconds
+
+    def start(self, seconds: float, status: int = 503) -> None:
+        """Zero seconds end it."""
+        self._until_seconds = self._clock() + seconds
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """The handlers, over everything a running org consists of."""
+
+    org: Org
+    tokens: Sessions
+    cometd_sessions: SessionTable
+    stats: Stats
+    outage: Outage
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get(f"{PREFIX}/ledger", self.ledger),
+            web.get(f"{PREFIX}/state/{{object}}", self.state),
+            web.get(f"{PREFIX}/counts", self.counts),
+            web.get(f"{PREFIX}/changes/{{object}}", self.changes),
+            web.get(f"{PREFIX}/stats", self.read_stats),
+            web.post(f"{PREFIX}/undelete", self.undelete),
+            web.post(f"{PREFIX}/cometd/forget-sessions", self.forget_sessions),
+            web.post(f"{PREFIX}/tokens/revoke", self.revoke_tokens),
+            web.post(f"{PREFIX}/retention", self.set_retention),
+            web.post(f"{PREFIX}/outage", self.set_outage),
+        ]
+
+    async def ledger(self, request: web.Request) -> web.Response:
+        """Entries after a number, one JSON object a line."""
+        try:
+            after = int(request.query.get("after", "0"))
+            limit = int(request.query.get("limit", str(_LEDGER_PAGE_ENTRIES)))
+        except ValueError:
+            return _bad_request("after and limit must be whole numbers")
+        lines = b"".join(orjson.dumps(entry.as_json()) + b"\n" for entry in self.org.ledger.after(after, limit))
+        return web.Response(body=lines, content_type="application/x-ndjson")
+
+    async def state(self, request: web.Request) -> web.Response:
+        """All live rows of an object; a field that is null is absent."""
+        object_type = self.org.find_object(request.match_info["object"])
+        if object_type is None:
+            return _bad_request(f"no such object: {request.match_info['object']}", status=404)
+        return json_response(self.org.rows(object_type.name))
+
+    async def counts(self, _request: web.Request) -> web.Response:
+        org, ledger = self.org, self.org.ledger
+        return json_response(
+            {
+                "objects": {
+                    name: {"live": org.count(name), "deleted": org.count(name, deleted=True)} for name in org.objects()
+                },
+                "ledger": len(ledger),
+                "events": dict(ledger.events_by_entity),
+                "changes": {name: sum(ledger.changes_by_record(name).values()) for name in ledger.events_by_entity},
+                "tip": org.events.tip,
+            }
+        )
+
+    async def changes(self, request: web.Request) -> web.Response:
+        """Announced changes per record id of an object."""
+        object_type = self.org.find_object(request.match_info["object"])
+        if object_type is None:
+            return _bad_request(f"no such object: {request.match_info['object']}", status=404)
+        return json_response(dict(self.org.ledger.changes_by_record(object_type.name)))
+
+    async def read_stats(self, _request: web.Request) -> web.Response:
+        return json_response(
+            {
+                "calls": dict(self.stats.calls),
+                "apiRequests": self.stats.api_requests,
+                "delivered": dict(self.cometd_sessions.delivered),
+                "cometdSessions": len(self.cometd_sessions),
+            }
+        )
+
+    async def undelete(self, request: web.Request) -> web.Response:
+        """``{"object": "Contact", "ids": [...]}`` back from the recycle bin, which REST cannot do."""
+        body = await json_object(request)
+        ids, object_name = body.get("ids"), str(body.get("object"))
+        if not isinstance(ids, list):
+            return _bad_request("ids must be a list")
+        writes = [Write("undelete", object_name, str(record_id), {}) for record_id in ids]
+        results = self.org.commit(writes, Actor(self.org.admin_user_id, "soap"))
+        return json_response({"undeleted": sum(result.success for result in results)})
+
+    async def forget_sessions(self, _request: web.Request) -> web.Response:
+        return json_response({"forgotten": self.cometd_sessions.forget_all()})
+
+    async def revoke_tokens(self, request: web.Request) -> web.Response:
+        """Access tokens; with ``{"refresh": true}`` refresh tokens too. Open polls learn it at once."""
+        refresh = request.can_read_body and (await json_object(request)).get("refresh") is True
+        revoked = self.tokens.revoke_access_tokens()
+        if refresh:
+            self.tokens.revoke_all()
+        self.cometd_sessions.wake_all()
+        return json_response({"revoked": revoked})
+
+    async def set_retention(self, request: web.Request) -> web.Response:
+        seconds = (await json_object(request)).get("seconds")
+        if not isinstance(seconds, int | float) or seconds < 0:
+            return _bad_request("seconds must be a number that is not negative")
+        self.org.events.retention_seconds = seconds
+        return json_response({"seconds": seconds})
+
+    async def set_outage(self, request: web.Request) -> web.Response:
+        """``{"seconds": 5, "status": 503}``; without seconds until the next call, with 0 it ends."""
+        body = await json_object(request)
+        seconds, status = body.get("seconds", math.inf), body.get("status", 503)
+        if not isinstance(seconds, int | float) or not isinstance(status, int):
+            return _bad_request("seconds and status must be numbers")
+        self.outage.start(seconds, status)
+        self.cometd_sessions.wake_all()
+        return json_response({"active": self.outage.active, "status": status})
+
+
+def _bad_request(message: str, status: int = 400) -> web.Response:
+    return json_response({"error": message}, status)

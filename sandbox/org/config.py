@@ -1,0 +1,70 @@
+"""What a simulated org is started with."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class OrgConfig:
+    """Settings of one simulated org; everything secret or named is derived from ``seed`` unless given.
+
+    Durations are real ones by default and are meant to be shrunk in tests.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    contacts: int = 0
+    leads: int = 0
+    accounts: int = 0
+    seed: int = 1
+    api_version: str = "62.0"
+    oldest_api_version: str = "31.0"
+    newest_api_version: str = "66.0"
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    security_token: str = field(default="", repr=False)
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    access_token_lifetime_seconds: float | None = None
+    rotate_refresh_tokens: bool = False
+    password_flow_enabled: bool = False
+
+    # Entities selected for Change Data Capture. Salesforce allows five without an add-on.
+    cdc_entities: tuple[str, ...] = ("Account", "Contact", "Lead")
+    retention_seconds: float = 72 * 3600
+    connect_timeout_seconds: float = 110
+    # A client that stays away longer than this after a connect reply loses its session.
+    reconnect_window_seconds: float = 40
+    # The Java CometD client loops for ever on a reply above 1 MiB.
+    connect_reply_max_bytes: int = 1_000_000
+    connect_reply_max_events: int = 300
+
+    daily_api_requests: int = 15_000_000
+    collections_max_rows: int = 200
+
+    bulk_internal_batch_rows: int = 10_000
+    bulk_transaction_rows: int = 200
+    bulk_processing_delay_seconds: float = 0
+    bulk_origin_api: str = "bulkapi"
+
+    def __post_init__(self) -> None:
+        for name, value in _derived(self.seed).items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)
+
+
+def _derived(seed: int) -> dict[str, str]:
+    return {
+        "username": f"integration.{seed}@org.example",
+        "password": _secret(seed, "password", 16),
+        "security_token": _secret(seed, "security token", 24),
+        "client_id": "3MVG9" + _secret(seed, "client id", 32),
+        "client_secret": _secret(seed, "client secret", 64).upper(),
+    }
+
+
+def _secret(seed: int, purpose: str, length: int) -> str:
+    return hashlib.sha256(f"{seed}:{purpose}".encode()).hexdigest()[:length]

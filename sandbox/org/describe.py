@@ -1,0 +1,175 @@
+"""The describe result of an object, key by key as recorded from a Developer Edition org."""
+
+from __future__ import annotations
+
+from sandbox.org.objects import FieldType, ObjectType
+
+_Json = dict[str, object]
+
+_SCOPE_LABELS = {"everything": "All {plural}", "mine": "My {plural}", "scopingRule": "Filter by scope"}
+_SOAP_TYPES = {
+    "id": "tns:ID", "reference": "tns:ID", "boolean": "xsd:boolean", "int": "xsd:int", "double": "xsd:double",
+    "currency": "xsd:double", "percent": "xsd:double", "date": "xsd:date", "datetime": "xsd:dateTime",
+    "address": "urn:address",
+}  # fmt: skip
+
+_FALSE = (
+    "aiPredictionField", "autoNumber", "calculated", "cascadeDelete", "caseSensitive", "dependentPicklist",
+    "deprecatedAndHidden", "displayLocationInDecimal", "encrypted", "externalId", "formulaTreatNullNumberAsZero",
+    "highScaleNumber", "htmlFormatted", "namePointing", "polymorphicForeignKey", "restrictedDelete",
+    "searchPrefilterable", "unique", "writeRequiresMasterRead",
+)  # fmt: skip
+_NULL = (
+    "calculatedFormula", "controllerName", "defaultValueFormula", "filteredLookupInfo", "inlineHelpText", "mask",
+    "maskType", "referenceTargetField", "relationshipOrder",
+)  # fmt: skip
+
+
+def global_entry(object_type: ObjectType, version: str) -> _Json:
+    """One item of ``GET /sobjects``: 28 keys, alphabetical."""
+    path = f"/services/data/v{version}/sobjects/{object_type.name}"
+    writable = object_type.writable
+    return {
+        "activateable": False,
+        "associateEntityType": None,
+        "associateParentEntity": None,
+        "createable": writable,
+        "custom": False,
+        "customSetting": False,
+        "deepCloneable": False,
+        "deletable": writable,
+        "deprecatedAndHidden": False,
+        "feedEnabled": writable,
+        "hasSubtypes": False,
+        "isInterface": False,
+        "isSubtype": False,
+        "keyPrefix": object_type.key_prefix,
+        "label": object_type.label,
+        "labelPlural": object_type.label_plural,
+        "layoutable": True,
+        "mergeable": writable,
+        "mruEnabled": writable,
+        "name": object_type.name,
+        "queryable": True,
+        "replicateable": True,
+        "retrieveable": True,
+        "searchable": writable,
+        "triggerable": writable,
+        "undeletable": writable,
+        "updateable": writable,
+        "urls": {
+            "compactLayouts": f"{path}/describe/compactLayouts",
+            "rowTemplate": f"{path}/{{ID}}",
+            "approvalLayouts": f"{path}/describe/approvalLayouts",
+            "listviews": f"{path}/listviews",
+            "describe": f"{path}/describe",
+            "quickActions": f"{path}/quickActions",
+            "layouts": f"{path}/describe/layouts",
+            "sobject": path,
+        },
+    }
+
+
+def full_describe(object_type: ObjectType, version: str) -> _Json:
+    """``GET /sobjects/X/describe``: the global entry and 17 keys more, alphabetical."""
+    more: _Json = {
+        "actionOverrides": [],
+        "childRelationships": [],
+        "compactLayoutable": True,
+        "defaultImplementation": None,
+        "extendedBy": None,
+        "extendsInterfaces": None,
+        "fields": [describe_field(object_type, field) for field in object_type.fields],
+        "implementedBy": None,
+        "implementsInterfaces": None,
+        "listviewable": None,
+        "lookupLayoutable": None,
+        "namedLayoutInfos": [],
+        "networkScopeFieldName": None,
+        "recordTypeInfos": [_master_record_type(object_type, version)],
+        "searchLayoutable": True,
+        "sobjectDescribeOption": "FULL",
+        "supportedScopes": [_scope(object_type, name) for name in object_type.scopes],
+    }
+    return dict(sorted((global_entry(object_type, version) | more).items()))
+
+
+def _scope(object_type: ObjectType, name: str) -> _Json:
+    return {"label": _SCOPE_LABELS[name].format(plural=object_type.label_plural.lower()), "name": name}
+
+
+def _master_record_type(object_type: ObjectType, version: str) -> _Json:
+    record_type_id = "012000000000000AAA"
+    layout = f"/services/data/v{version}/sobjects/{object_type.name}/describe/layouts/{record_type_id}"
+    return {
+        "active": True,
+        "available": True,
+        "defaultRecordTypeMapping": True,
+        "developerName": "Master",
+        "master": True,
+        "name": "Master",
+        "recordTypeId": record_type_id,
+        "urls": {"layout": layout},
+    }
+
+
+def describe_field(object_type: ObjectType, field: FieldType) -> _Json:
+    """One item of ``fields``: 57 keys, alphabetical."""
+    entry: _Json = dict.fromkeys(_FALSE, False) | dict.fromkeys(_NULL, None)
+    entry |= {
+        "byteLength": field.length if field.type in {"id", "reference"} else field.length * 3,
+        "compoundFieldName": field.compound,
+        "createable": field.createable,
+        "custom": field.custom,
+        "defaultValue": field.default,
+        "defaultedOnCreate": field.default is not None or field.type == "id" or field.name == "OwnerId",
+        "digits": 8 if field.type == "int" else 0,
+        "extraTypeInfo": _extra_type(field),
+        "idLookup": field.type in {"id", "email"},
+        "label": field.label,
+        "length": field.length,
+        "name": field.name,
+        "nameField": field.name == "Name",
+        "nillable": _nillable(field),
+        "picklistValues": [_picklist_entry(value, field.default) for value in field.picklist],
+        "permissionable": _nillable(field) and field.type != "id" and (field.createable or field.type == "address"),
+        "precision": field.precision,
+        "queryByDistance": field.type == "address",
+        "referenceTo": list(field.reference_to),
+        "relationshipName": field.relationship_name,
+        "restrictedPicklist": field.restricted_picklist,
+        "scale": field.scale,
+        "soapType": _SOAP_TYPES.get(field.type, "xsd:string"),
+        "type": field.type,
+        "updateable": field.updateable,
+    }
+    return dict(sorted((entry | _query_flags(field)).items()))
+
+
+def _query_flags(field: FieldType) -> _Json:
+    long_text = not field.filterable
+    return {
+        "aggregatable": not long_text and field.type not in {"boolean", "address"},
+        "filterable": field.filterable,
+        "groupable": not long_text and field.type not in {"double", "currency", "percent", "datetime", "address"},
+        "sortable": not long_text and field.type != "address",
+    }
+
+
+def _nillable(field: FieldType) -> bool:
+    always_set = field.type in {"id", "boolean"} or field.name in {
+        "OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp",
+    }  # fmt: skip
+    return not (field.required or always_set)
+
+
+def _extra_type(field: FieldType) -> str | None:
+    if field.type == "textarea":
+        return "plaintextarea"
+    if field.compound == "Name":
+        return "personname" if field.name == "LastName" else None
+    return "imageurl" if field.name == "PhotoUrl" else None
+
+
+def _picklist_entry(value: str, default: object) -> _Json:
+    return {"active": True, "defaultValue": value == default, "label": value, "validFor": None, "value": value}

@@ -1,0 +1,101 @@
+"""The event bus of an org: retained events per channel, in replay-id order."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sandbox.org.events import ChangeEvent
+
+ALL_CHANGES = "/data/ChangeEvents"
+REPLAY_NEW = -1
+REPLAY_ALL = -2
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An event that was published; ``data`` is serialized once for all subscribers."""
+
+    replay_id: int
+    published_at_seconds: float
+    data: bytes
+
+
+def entity_channel(entity: str) -> str:
+    """``/data/ContactChangeEvent``, and ``/data/My__ChangeEvent`` for custom objects."""
+    return f"/data/{entity.removesuffix('c')}ChangeEvent" if entity.endswith("__c") else f"/data/{entity}ChangeEvent"
+
+
+class EventLog:
+    """Events of every channel within the retention; replay ids grow with holes and are shared by all channels."""
+
+    def __init__(
+        self, entities: Sequence[str], retention_seconds: float, rng: random.Random, clock: Callable[[], float]
+    ) -> None:
+        self.retention_seconds = retention_seconds
+        self._rng = rng
+        self._clock = clock
+        self._tip = rng.randint(100_000, 2_000_000)
+        self._published = False
+        self._channels: dict[str, list[LoggedEvent]] = {entity_channel(entity): [] for entity in entities}
+        self._channels[ALL_CHANGES] = []
+
+    @property
+    def tip(self) -> int:
+        """The newest replay id of the org, whatever its channel."""
+        return self._tip
+
+    def has_channel(self, channel: str) -> bool:
+        return channel in self._channels
+
+    def channels_of(self, entity: str) -> tuple[str, ...]:
+        return (entity_channel(entity), ALL_CHANGES)
+
+    def publish(self, event: ChangeEvent) -> int:
+        """Append an event to its channels and return its replay id."""
+        self._tip += self._rng.randint(1, 4)
+        logged = LoggedEvent(self._tip, self._clock(), event.data(self._tip))
+        for channel in self.channels_of(event.entity):
+            self._channels[channel].append(logged)
+        self._published = True
+        return self._tip
+
+    def start(self, channel: str, replay_from: int) -> int | None:
+        """The position (last id already seen) at which a subscription starts; None when the id is not valid."""
+        events = self._retained(channel)
+        if replay_from == REPLAY_NEW:
+            return self._tip
+        if replay_from == REPLAY_ALL:
+            return REPLAY_ALL
+        known = self._index_after(events, replay_from)
+        if known and events[known - 1].replay_id == replay_from:
+            return replay_from
+        return replay_from if replay_from == self._tip and self._tip_is_retained() else None
+
+    def _tip_is_retained(self) -> bool:
+        return not self._published or bool(self._retained(ALL_CHANGES))
+
+    def after(self, channel: str, position: int, limit: int) -> list[LoggedEvent]:
+        """Up to ``limit`` retained events after a position, oldest first."""
+        events = self._retained(channel)
+        first = self._index_after(events, position)
+        return events[first : first + limit]
+
+    def has_after(self, channel: str, position: int) -> bool:
+        events = self._channels[channel]
+        return bool(events) and events[-1].replay_id > position
+
+    @staticmethod
+    def _index_after(events: list[LoggedEvent], position: int) -> int:
+        return bisect_right(events, position, key=lambda event: event.replay_id)
+
+    def _retained(self, channel: str) -> list[LoggedEvent]:
+        """The channel's events with the expired ones dropped."""
+        events = self._channels[channel]
+        oldest_seconds = self._clock() - self.retention_seconds
+        if events and events[0].published_at_seconds < oldest_seconds:
+            expired = bisect_right(events, oldest_seconds, key=lambda event: event.published_at_seconds)
+            del events[:expired]
+        return events

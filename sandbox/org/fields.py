@@ -1,0 +1,218 @@
+"""The standard objects of a Developer Edition org, in describe order.
+
+One token per field, ``Name:type``; types are ``s`` string, ``ta`` text area, ``pl`` picklist, ``em`` e-mail,
+``ph`` phone, ``url``, ``addr`` compound address, ``dbl``/``cur`` number with precision and scale, ``int``, ``b``
+checkbox, ``d`` date, ``dt`` date-time, ``id`` and ``>Type`` reference; a number is the length. Suffixes: ``-`` neither
+createable nor updateable, ``c`` createable only, ``!`` required, ``~`` not filterable. ``@Prefix`` stands for the
+nine parts of an address, ``@System`` for the audit fields.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sandbox.org.objects import Catalogue, FieldType, ObjectType
+
+_SYSTEM = (
+    "CreatedDate:dt- CreatedById:>User- LastModifiedDate:dt- LastModifiedById:>User- "
+    "SystemModstamp:dt- LastActivityDate:d-"
+)
+_ADDRESS = (
+    "Street:ta255 City:s40 State:s80 PostalCode:s20 Country:s80 "
+    "Latitude:dbl18,15 Longitude:dbl18,15 GeocodeAccuracy:pl40 Address:addr-"
+)
+
+_CONTACT = """
+Id:id- IsDeleted:b- MasterRecordId:>Contact- AccountId:>Account LastName:s80! FirstName:s40 Salutation:pl40
+Name:s121- @Other @Mailing Phone:ph40 Fax:ph40 MobilePhone:ph40 HomePhone:ph40 OtherPhone:ph40 AssistantPhone:ph40
+ReportsToId:>Contact Email:em80 Title:s128 Department:s80 AssistantName:s40 LeadSource:pl255 Birthdate:d
+Description:ta32000~ OwnerId:>User @System LastCURequestDate:dt- LastCUUpdateDate:dt- LastViewedDate:dt-
+LastReferencedDate:dt- EmailBouncedReason:s255 EmailBouncedDate:dt IsEmailBounced:b- PhotoUrl:url255-
+HasOptedOutOfEmail:b DoNotCall:b Jigsaw:s20 JigsawContactId:s20- CleanStatus:pl40 Level__c:pl255 Languages__c:s100
+Engagement_Score__c:dbl18,2 Last_Engagement_Date__c:d
+"""
+_LEAD = """
+Id:id- IsDeleted:b- MasterRecordId:>Lead- LastName:s80! FirstName:s40 Salutation:pl40 Name:s121- Title:s128
+Company:s255! @ Phone:ph40 MobilePhone:ph40 Fax:ph40 Email:em80 Website:url255 PhotoUrl:url255- Description:ta32000~
+LeadSource:pl255 Status:pl255! Industry:pl255 Rating:pl255 AnnualRevenue:cur18,0 NumberOfEmployees:int OwnerId:>User
+HasOptedOutOfEmail:b DoNotCall:b IsConverted:bc ConvertedDate:d- ConvertedAccountId:>Account-
+ConvertedContactId:>Contact- ConvertedOpportunityId:>Opportunity- IsUnreadByOwner:b @System LastViewedDate:dt-
+LastReferencedDate:dt- Jigsaw:s20 JigsawContactId:s20- CleanStatus:pl40 CompanyDunsNumber:s9 EmailBouncedReason:s255
+EmailBouncedDate:dt SICCode__c:s15 ProductInterest__c:pl255 Primary__c:pl255 CurrentGenerators__c:s100
+NumberofLocations__c:dbl3,0 Engagement_Score__c:dbl18,2 Last_Engagement_Date__c:d
+"""
+_ACCOUNT = """
+Id:id- IsDeleted:b- MasterRecordId:>Account- Name:s255! Type:pl255 ParentId:>Account @Billing @Shipping Phone:ph40
+Fax:ph40 AccountNumber:s40 Website:url255 PhotoUrl:url255- Sic:s20 Industry:pl255 AnnualRevenue:cur18,0
+NumberOfEmployees:int Ownership:pl255 TickerSymbol:s20 Description:ta32000~ Rating:pl255 Site:s80 OwnerId:>User
+@System LastViewedDate:dt- LastReferencedDate:dt- Jigsaw:s20 JigsawCompanyId:s20- CleanStatus:pl40 AccountSource:pl255
+DunsNumber:s9 Tradestyle:s255 NaicsCode:s8 NaicsDesc:s120 YearStarted:s4 SicDesc:s80 CustomerPriority__c:pl255
+SLA__c:pl255 Active__c:pl255 NumberofLocations__c:dbl3,0 UpsellOpportunity__c:pl255 SLASerialNumber__c:s10
+SLAExpirationDate__c:d Engagement_Score__c:dbl18,2 Last_Engagement_Date__c:d
+"""
+_USER = """
+Id:id- Username:s80! LastName:s80! FirstName:s40 Name:s121- CompanyName:s80 Title:s80 Department:s80 Email:em128!
+Alias:s8! IsActive:b TimeZoneSidKey:pl40 LocaleSidKey:pl40 LanguageLocaleKey:pl40 UserType:pl40- ManagerId:>User @System
+"""
+_ORGANIZATION = """
+Id:id- Name:s80 Country:s80 PrimaryContact:s80 OrganizationType:pl40- InstanceName:s5- IsSandbox:b- NamespacePrefix:s15-
+TrialExpirationDate:dt- LanguageLocaleKey:pl40 TimeZoneSidKey:pl40 DefaultLocaleSidKey:pl40 CreatedDate:dt-
+LastModifiedDate:dt- SystemModstamp:dt-
+"""
+
+_SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
+_INDUSTRIES = (
+    "Agriculture", "Apparel", "Banking", "Biotechnology", "Chemicals", "Communications", "Construction",
+    "Consulting", "Education", "Electronics", "Energy", "Engineering", "Entertainment", "Environmental", "Finance",
+    "Food & Beverage", "Government", "Healthcare", "Hospitality", "Insurance", "Machinery", "Manufacturing",
+    "Media", "Not For Profit", "Recreation", "Retail", "Shipping", "Technology", "Telecommunications",
+    "Transportation", "Utilities", "Other",
+)  # fmt: skip
+PICKLISTS: dict[str, tuple[str, ...]] = {
+    "Salutation": ("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx."),
+    "LeadSource": _SOURCES,
+    "AccountSource": _SOURCES,
+    "Status": ("Open - Not Contacted", "Working - Contacted", "Closed - Converted", "Closed - Not Converted"),
+    "Rating": ("Hot", "Warm", "Cold"),
+    "Type": (
+        "Prospect", "Customer - Direct", "Customer - Channel", "Channel Partner / Reseller", "Installation Partner",
+        "Technology Partner", "Other",
+    ),
+    "Ownership": ("Public", "Private", "Subsidiary", "Other"),
+    "Industry": _INDUSTRIES,
+    "CleanStatus": (
+        "Matched", "Different", "Acknowledged", "NotFound", "Inactive", "Pending", "SelectMatch", "Skipped",
+    ),
+    "GeocodeAccuracy": (
+        "Address", "NearAddress", "Block", "Street", "ExtendedZip", "Zip", "Neighborhood", "City", "County", "State",
+        "Unknown",
+    ),
+    "Level__c": ("Secondary", "Tertiary", "Primary"),
+    "ProductInterest__c": ("GC1000 series", "GC5000 series", "GC3000 series"),
+    "Primary__c": ("No", "Yes"),
+    "CustomerPriority__c": ("High", "Low", "Medium"),
+    "SLA__c": ("Gold", "Silver", "Platinum", "Bronze"),
+    "Active__c": ("No", "Yes"),
+    "UpsellOpportunity__c": ("Maybe", "No", "Yes"),
+}  # fmt: skip
+_RESTRICTED = frozenset({"GeocodeAccuracy", "CleanStatus"})
+_DEFAULTS: dict[str, object] = {"Status": "Open - Not Contacted", "CleanStatus": "Pending", "IsUnreadByOwner": True}
+
+# Describe of the *ChangeEvent objects: bookkeeping and values derived from other records are missing there.
+_NOT_IN_EVENTS = frozenset({
+    "IsDeleted", "MasterRecordId", "SystemModstamp", "LastActivityDate", "LastViewedDate", "LastReferencedDate",
+    "PhotoUrl", "IsEmailBounced", "CleanStatus",
+})  # fmt: skip
+_NAME_PARTS = frozenset({"Salutation", "FirstName", "LastName"})
+
+_LABELS = {
+    ("Contact", "Phone"): "Business Phone",
+    ("Contact", "Fax"): "Business Fax",
+    ("Contact", "Name"): "Full Name",
+    ("Contact", "Description"): "Contact Description",
+    ("Lead", "Name"): "Full Name",
+    ("Account", "Name"): "Account Name",
+    ("Account", "Type"): "Account Type",
+    ("Account", "Phone"): "Account Phone",
+    ("Account", "Fax"): "Account Fax",
+    ("Account", "Description"): "Account Description",
+    ("Account", "Rating"): "Account Rating",
+    ("Account", "Site"): "Account Site",
+    ("Account", "NumberOfEmployees"): "Employees",
+    ("Account", "ParentId"): "Parent Account ID",
+    ("Lead", "NumberOfEmployees"): "Employees",
+    ("User", "Name"): "Full Name",
+}
+_CODES = {
+    "s": "string", "ta": "textarea", "pl": "picklist", "em": "email", "ph": "phone", "url": "url", "addr": "address",
+    "dbl": "double", "cur": "currency", "int": "int", "b": "boolean", "d": "date", "dt": "datetime", "id": "id",
+}  # fmt: skip
+_TOKEN = re.compile(r"(?P<name>\w+):(?:>(?P<target>\w+?)|(?P<code>[a-z]+?)(?P<size>\d+(?:,\d+)?)?)(?P<flags>[-c!~]*)")
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
+
+
+def standard_catalogue() -> Catalogue:
+    """The object types that a new org starts with."""
+    types = [
+        _object("Account", "Account", "Accounts", "001", _ACCOUNT),
+        _object("Contact", "Contact", "Contacts", "003", _CONTACT, cascade_from=(("Account", "AccountId"),)),
+        _object("Lead", "Lead", "Leads", "00Q", _LEAD, scopes=("everything", "mine", "scopingRule")),
+        _object("User", "User", "Users", "005", _USER, scopes=("everything",), writable=False),
+        _object("Organization", "Organization", "Organizations", "00D", _ORGANIZATION, scopes=(), writable=False),
+    ]
+    return Catalogue({one.name: one for one in types})
+
+
+def _object(
+    name: str,
+    label: str,
+    plural: str,
+    prefix: str,
+    spec: str,
+    *,
+    scopes: tuple[str, ...] = ("everything", "mine", "scopingRule"),
+    cascade_from: tuple[tuple[str, str], ...] = (),
+    writable: bool = True,
+) -> ObjectType:
+    tokens = spec.replace("@System", _SYSTEM).split()
+    fields = tuple(one for token in tokens for one in _expand(name, token))
+    return ObjectType(name, label, plural, prefix, fields, scopes, cascade_from, writable)
+
+
+def _expand(object_name: str, token: str) -> list[FieldType]:
+    if not token.startswith("@"):
+        return [_field(object_name, token)]
+    prefix = token[1:]
+    return [_field(object_name, prefix + part, compound=f"{prefix}Address") for part in _ADDRESS.split()]
+
+
+def _field(object_name: str, token: str, compound: str | None = None) -> FieldType:
+    match = _TOKEN.fullmatch(token)
+    if match is None:
+        raise ValueError(f"not a field token: {token}")
+    name, target, flags = match["name"], match["target"], match["flags"]
+    kind = "reference" if target else _CODES[match["code"]]
+    size = [int(number) for number in (match["size"] or "0").split(",")]
+    numeric = kind in {"double", "currency"}
+    part_of, component = _compound(object_name, name, kind, compound)
+    return FieldType(
+        name=name,
+        type=kind,
+        label=_LABELS.get((object_name, name)) or _label(name, kind),
+        length=18 if kind in {"id", "reference"} else 0 if numeric else size[0],
+        precision=size[0] if numeric else 0,
+        scale=size[1] if numeric else 0,
+        required="!" in flags,
+        createable="-" not in flags,
+        updateable="-" not in flags and "c" not in flags,
+        filterable="~" not in flags,
+        custom=name.endswith("__c"),
+        default=_DEFAULTS.get(name, False if kind == "boolean" else None),
+        picklist=PICKLISTS.get(component or name, ()) if kind == "picklist" else (),
+        restricted_picklist=(component or name) in _RESTRICTED,
+        reference_to=(target,) if target else (),
+        relationship_name=name.removesuffix("Id") if target else None,
+        compound=part_of,
+        component=component,
+        in_events=name not in _NOT_IN_EVENTS and not _is_derived_name(object_name, name),
+    )
+
+
+def _compound(object_name: str, name: str, kind: str, address: str | None) -> tuple[str | None, str | None]:
+    if address and kind != "address":
+        return address, name.removeprefix(address.removesuffix("Address"))
+    if name in _NAME_PARTS and object_name != "User":
+        return "Name", name
+    return None, None
+
+
+def _is_derived_name(object_name: str, name: str) -> bool:
+    """The Name of a person is put together from its parts; events carry the parts."""
+    return name == "Name" and object_name != "Account"
+
+
+def _label(name: str, kind: str) -> str:
+    if kind == "id":
+        return "Record ID"
+    words = _WORD.sub(" ", name.removesuffix("__c"))
+    return words.removesuffix(" Id") + " ID" if kind == "reference" else words

@@ -1,0 +1,60 @@
+"""``GET /limits``: the allocations that integrations watch, with a Developer Edition's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from sandbox.org.cometd_sessions import SessionTable
+from sandbox.org.rest import DATA
+from sandbox.org.stats import Stats
+from sandbox.org.store import Org
+from sandbox.org.wire import json_response
+
+_MAXIMA = {
+    "DailyAsyncApexExecutions": 250_000,
+    "DailyBulkApiBatches": 15_000,
+    "DailyBulkV2QueryFileStorageMB": 976_562,
+    "DailyBulkV2QueryJobs": 10_000,
+    "DailyDeliveredPlatformEvents": 10_000,
+    "DailyDurableGenericStreamingApiEvents": 10_000,
+    "DailyDurableStreamingApiEvents": 10_000,
+    "DailyGenericStreamingApiEvents": 10_000,
+    "DailyStandardVolumePlatformEvents": 10_000,
+    "DailyStreamingApiEvents": 10_000,
+    "DataStorageMB": 5,
+    "DurableStreamingApiConcurrentClients": 20,
+    "FileStorageMB": 20,
+    "HourlyPublishedPlatformEvents": 50_000,
+    "HourlyPublishedStandardVolumePlatformEvents": 1_000,
+    "SingleEmail": 15,
+    "StreamingApiConcurrentClients": 20,
+}
+
+
+def routes(org: Org, stats: Stats, sessions: SessionTable) -> list[web.RouteDef]:
+    async def limits(_request: web.Request) -> web.Response:
+        return json_response(current_limits(org, stats, sessions))
+
+    async def record_count(request: web.Request) -> web.Response:
+        asked = request.query.get("sObjects", "")
+        types = filter(None, (org.find_object(name.strip()) for name in asked.split(",")))
+        return json_response({"sObjects": [{"count": org.count(one.name), "name": one.name} for one in types]})
+
+    return [web.get(f"{DATA}/limits", limits), web.get(f"{DATA}/limits/recordCount", record_count)]
+
+
+def current_limits(org: Org, stats: Stats, sessions: SessionTable) -> Mapping[str, object]:
+    """Key -> Max and Remaining, alphabetical. Going over an allocation is not enforced: Remaining stops at 0."""
+    maxima = _MAXIMA | {"DailyApiRequests": org.config.daily_api_requests}
+    used = {
+        "DailyApiRequests": stats.api_requests,
+        "DailyDeliveredPlatformEvents": sessions.delivered.total(),
+        "DurableStreamingApiConcurrentClients": len(sessions),
+    }
+    return {key: _limit(maximum, used.get(key, 0)) for key, maximum in sorted(maxima.items())}
+
+
+def _limit(maximum: int, used: int) -> dict[str, int]:
+    return {"Max": maximum, "Remaining": max(maximum - used, 0)}

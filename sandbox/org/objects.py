@@ -1,0 +1,125 @@
+"""Object and field metadata: what a field may hold, who may write it, and how compounds are put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+#: Describe types whose values are text.
+TEXT_TYPES = frozenset({"string", "textarea", "email", "phone", "url", "picklist", "multipicklist", "combobox"})
+NUMBER_TYPES = frozenset({"double", "currency", "percent", "int"})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """One field of an object; attribute names follow the describe result."""
+
+    name: str
+    type: str
+    label: str
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    required: bool = False
+    createable: bool = True
+    updateable: bool = True
+    filterable: bool = True
+    custom: bool = False
+    default: object = None
+    picklist: tuple[str, ...] = ()
+    restricted_picklist: bool = False
+    reference_to: tuple[str, ...] = ()
+    relationship_name: str | None = None
+    # Compound this field is a part of, and its name inside: MailingStreet is ("MailingAddress", "Street").
+    compound: str | None = None
+    component: str | None = None
+    # Change events leave out fields derived from other records and bookkeeping.
+    in_events: bool = True
+
+    @property
+    def event_path(self) -> str:
+        """The name in ``changedFields``: ``Name.FirstName``, ``MailingAddress.Street``, or the plain name."""
+        return f"{self.compound}.{self.component}" if self.compound else self.name
+
+
+@dataclass(frozen=True)
+class ObjectType:
+    """An sObject type. Names are matched without regard to case, as every Salesforce API does."""
+
+    name: str
+    label: str
+    label_plural: str
+    key_prefix: str
+    fields: tuple[FieldType, ...]
+    scopes: tuple[str, ...] = ("everything", "mine", "scopingRule")
+    # Deleting a record of the named object deletes records of this one that refer to it: (object, field).
+    cascade_from: tuple[tuple[str, str], ...] = ()
+    writable: bool = True
+
+    @cached_property
+    def by_name(self) -> dict[str, FieldType]:
+        return {one.name: one for one in self.fields}
+
+    @cached_property
+    def _by_lower_name(self) -> dict[str, FieldType]:
+        return {one.name.lower(): one for one in self.fields}
+
+    def find(self, name: str) -> FieldType | None:
+        """The field of that name in any letter case."""
+        return self.by_name.get(name) or self._by_lower_name.get(name.lower())
+
+    @cached_property
+    def defaults(self) -> dict[str, object]:
+        """Values a record starts with: false for every checkbox, and the default picklist values."""
+        return {one.name: one.default for one in self.fields if one.default is not None}
+
+    @cached_property
+    def references(self) -> tuple[FieldType, ...]:
+        return tuple(one for one in self.fields if one.type == "reference")
+
+    @cached_property
+    def event_fields(self) -> tuple[FieldType, ...]:
+        """Fields that change events may carry, components in place of their compounds."""
+        return tuple(one for one in self.fields if one.in_events and one.type != "address" and one.name != "Id")
+
+    @cached_property
+    def has_person_name(self) -> bool:
+        return any(one.compound == "Name" for one in self.fields)
+
+    @cached_property
+    def address_parts(self) -> dict[str, tuple[FieldType, ...]]:
+        """Compound address field -> its components in describe order."""
+        compounds = [one.name for one in self.fields if one.type == "address"]
+        return {name: tuple(part for part in self.fields if part.compound == name) for name in compounds}
+
+
+def full_name(row: dict[str, object]) -> str | None:
+    """The ``Name`` of a person: first and last name, without the salutation."""
+    parts = [str(row[key]) for key in ("FirstName", "LastName") if row.get(key)]
+    return " ".join(parts) or None
+
+
+def address(object_type: ObjectType, compound: str, row: dict[str, object]) -> dict[str, object] | None:
+    """An address as REST and queries return it: keys alphabetical, lower first letter; null when all parts are null."""
+    parts = {
+        part.component[0].lower() + part.component[1:]: row.get(part.name)
+        for part in object_type.address_parts[compound]
+        if part.component
+    }
+    if all(value is None for value in parts.values()):
+        return None
+    return dict(sorted(parts.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The object types of an org, looked up in any letter case."""
+
+    types: dict[str, ObjectType]
+    _by_lower_name: dict[str, ObjectType] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_lower_name", {name.lower(): one for name, one in self.types.items()})
+
+    def find(self, name: str) -> ObjectType | None:
+        return self.types.get(name) or self._by_lower_name.get(name.lower())

@@ -1,0 +1,136 @@
+"""`query`, `queryAll` and `query/<locator>`."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from sandbox.org.ids import base62, to_18
+from sandbox.org.rest import DATA
+from sandbox.org.soql.errors import SoqlError
+from sandbox.org.soql.execute import Selection, run
+from sandbox.org.soql.schema import Column, Row, find_object
+from sandbox.org.store import Org
+from sandbox.org.wire import USER_ID, api_error, api_version, json_response
+
+PAGE_ROWS = 2_000  # the default and largest page of a REST query
+MIN_PAGE_ROWS = 200
+# Salesforce keeps a limited number of cursors per user and drops the oldest.
+MAX_CURSORS = 50
+_BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,9})", re.IGNORECASE | re.ASCII)
+_LOCATOR = re.compile(r"(\w{15,18})-(\d{1,9})", re.ASCII)
+
+
+def routes(org: Org) -> list[web.RouteDef]:
+    """Handlers of the query resources."""
+    api = QueryApi(org)
+    return [
+        web.get(DATA + "/{resource:query|queryAll}", api.query),
+        web.get(DATA + "/{resource:query|queryAll}/{locator}", api.more),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """What is left of a large answer: row references stay as they were when the query ran."""
+
+    selection: Selection
+    page_rows: int
+
+
+@dataclass(slots=True)
+class QueryApi:
+    org: Org
+    _cursors: dict[str, Cursor] = field(default_factory=dict)
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def query(self, request: web.Request) -> web.Response:
+        text = request.query.get("q")
+        if text is None:
+            return api_error(400, "MALFORMED_QUERY", "A query string has to be specified")
+        everything = request.match_info["resource"] == "queryAll"
+        try:
+            selection = run(self.org, text, request[USER_ID], deleted=everything)
+        except SoqlError as error:
+            return api_error(400, error.error_code, error.message)
+        if selection.query.counts_only:
+            return json_response({"totalSize": len(selection.rows), "done": True, "records": []})
+        return self._page(request, selection, _page_rows(request))
+
+    async def more(self, request: web.Request) -> web.Response:
+        match = _LOCATOR.fullmatch(request.match_info["locator"])
+        cursor = self._cursors.get(match[1]) if match else None
+        if match is None or cursor is None or int(match[2]) >= len(cursor.selection.rows):
+            return api_error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        return self._reply(request, cursor, match[1], int(match[2]))
+
+    def _page(self, request: web.Request, selection: Selection, page_rows: int) -> web.Response:
+        cursor = Cursor(selection, page_rows)
+        locator_id = ""
+        if len(selection.rows) > page_rows:
+            locator_id = to_18(f"0r8{self.org.ids.pod}0{base62(next(self._numbers), 9)}")
+            self._cursors[locator_id] = cursor
+            if len(self._cursors) > MAX_CURSORS:
+                del self._cursors[next(iter(self._cursors))]
+        return self._reply(request, cursor, locator_id, 0)
+
+    def _reply(self, request: web.Request, cursor: Cursor, locator_id: str, start: int) -> web.Response:
+        selection, end = cursor.selection, start + cursor.page_rows
+        version = api_version(request)
+        render = RecordRenderer(self.org, selection, version)
+        body: dict[str, object] = {"totalSize": len(selection.rows), "done": end >= len(selection.rows)}
+        if end < len(selection.rows):
+            body["nextRecordsUrl"] = f"/services/data/v{version}/query/{locator_id}-{end}"
+        body["records"] = [render.record(row) for row in selection.rows[start:end]]
+        return json_response(body)
+
+
+def _page_rows(request: web.Request) -> int:
+    match = _BATCH_SIZE.search(request.headers.get("Sforce-Query-Options", ""))
+    return min(max(int(match[1]), MIN_PAGE_ROWS), PAGE_ROWS) if match else PAGE_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRenderer:
+    """Rows as REST records: `attributes` first, then the columns in SELECT order, parents nested."""
+
+    org: Org
+    selection: Selection
+    version: str
+
+    def record(self, row: Row) -> dict[str, object]:
+        return self._object(self.selection.object_type.name, row, [(one.names, one) for one in self.selection.columns])
+
+    def _object(
+        self, object_name: str, row: Row, columns: Sequence[tuple[tuple[str, ...], Column]], *, root: Row | None = None
+    ) -> dict[str, object]:
+        """`columns` pairs what is left of each path with its column, which always reads from the root row."""
+        source = row if root is None else root
+        record = self._attributes(object_name, row)
+        for names, column in columns:
+            if len(names) == 1:
+                record[names[0]] = column.read(source)
+            elif names[0] not in record:
+                below = [(path[1:], one) for path, one in columns if path[0] == names[0] and len(path) > 1]
+                record[names[0]] = self._parent(object_name, row, names[0], below, source)
+        return record
+
+    def _parent(
+        self, child: str, row: Row, relationship: str, columns: list[tuple[tuple[str, ...], Column]], root: Row
+    ) -> dict[str, object] | None:
+        child_type = find_object(self.org, child)
+        assert child_type is not None
+        reference = next(one for one in child_type.references if one.relationship_name == relationship)
+        parent_id = row.get(reference.name)
+        parent_row = self.org.get(reference.reference_to[0], str(parent_id)) if parent_id else None
+        if parent_row is None:
+            return None
+        return self._object(reference.reference_to[0], parent_row, columns, root=root)
+
+    def _attributes(self, object_name: str, row: Row) -> dict[str, object]:
+        url = f"/services/data/v{self.version}/sobjects/{object_name}/{row['Id']}"
+        return {"attributes": {"type": object_name, "url": url}}

@@ -1,0 +1,130 @@
+"""Assembly: one org, all its surfaces, one HTTP server."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from sandbox.org import bulk_ingest, bulk_query, limits, listviews, oauth, query_api, record_collections, rest
+from sandbox.org.admin import PREFIX, Admin, Outage
+from sandbox.org.cometd import CometD
+from sandbox.org.cometd_sessions import SessionTable
+from sandbox.org.config import OrgConfig
+from sandbox.org.middleware import authenticated, common_headers, outages, salesforce_errors
+from sandbox.org.seeding import seed
+from sandbox.org.sessions import Sessions
+from sandbox.org.stats import Stats
+from sandbox.org.store import Org
+
+# Bulk API 2.0 takes files of 150 MB of base64, which is what 100 MB raw amounts to; some room above it.
+_MAX_BODY_BYTES = 160 * 1024 * 1024
+_SHUTDOWN_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class RunningOrg:
+    """An org that serves; close it, or use it as an async context manager."""
+
+    org: Org
+    base_url: str
+    tokens: Sessions
+    cometd_sessions: SessionTable
+    stats: Stats
+    outage: Outage
+    access_token: str = field(repr=False)
+    _runner: web.AppRunner = field(repr=False)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """All that a client needs to know, as the command line prints it."""
+        config = self.org.config
+        return {
+            "login_url": self.base_url,
+            "instance_url": self.base_url,
+            "admin_url": self.base_url + PREFIX,
+            "org_id": self.org.organization_id,
+            "client_id": config.client_id,
+            "client_secret": config.client_secret,
+            "username": config.username,
+            "password": config.password,
+            "security_token": config.security_token,
+            "access_token": self.access_token,
+        }
+
+    async def close(self) -> None:
+        """Stop listening, answer the open polls, and go."""
+        for site in list(self._runner.sites):
+            await site.stop()
+        self.cometd_sessions.forget_all()
+        await self._runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+async def serve(config: OrgConfig) -> RunningOrg:
+    """Seed an org and serve it; OSError when the port is taken."""
+    org = Org(config)
+    seed(org)
+    return await serve_org(org)
+
+
+async def serve_org(org: Org) -> RunningOrg:
+    """Serve an org that already has its data."""
+    tokens = Sessions(org)
+    cometd_sessions = SessionTable(
+        org.config, org.events, org.catalogue, random.Random(org.config.seed), clock=time.monotonic
+    )
+    org.on_events.append(cometd_sessions.notify)
+    stats, outage = Stats(), Outage()
+    app = _application(org, tokens, cometd_sessions, stats, outage)
+    # A poll whose client hung up must not take events with it.
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    await web.TCPSite(runner, org.config.host, org.config.port, reuse_address=True).start()
+    host, port = runner.addresses[0][:2]
+    access_token = tokens.issue(org.admin_user_id)
+    return RunningOrg(org, f"http://{host}:{port}", tokens, cometd_sessions, stats, outage, access_token, runner)
+
+
+def _application(
+    org: Org, tokens: Sessions, cometd_sessions: SessionTable, stats: Stats, outage: Outage
+) -> web.Application:
+    app = web.Application(
+        client_max_size=_MAX_BODY_BYTES,
+        middlewares=[outages(outage), salesforce_errors, authenticated(tokens, org.config, stats)],
+    )
+    app.on_response_prepare.append(common_headers(org.config, stats))
+    surfaces = [
+        *rest.routes(org),
+        *record_collections.routes(org),
+        *limits.routes(org, stats, cometd_sessions),
+        *query_api.routes(org),
+        *listviews.routes(org),
+        *bulk_ingest.routes(org),
+        *bulk_query.routes(org),
+        *oauth.routes(org, tokens),
+        *CometD(org.config, cometd_sessions, tokens.check, lambda: outage.active).routes(),
+        *Admin(org, tokens, cometd_sessions, stats, outage).routes(),
+    ]
+    app.add_routes(_with_trailing_slash(surfaces))
+    return app
+
+
+def _with_trailing_slash(routes: Iterable[web.RouteDef]) -> Iterable[web.RouteDef]:
+    """Clients write many paths with a slash at the end; Salesforce does not mind."""
+    for route in routes:
+        yield route
+        if not route.path.endswith(("/", "/?}")):
+            yield web.RouteDef(route.method, f"{route.path}/", route.handler, route.kwargs)

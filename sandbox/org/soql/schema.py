@@ -1,0 +1,122 @@
+"""Names to columns: what a path of a query reads from a row, across parents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sandbox.org.objects import FieldType, ObjectType, address, full_name
+from sandbox.org.soql.errors import malformed, unknown_column, unknown_relationship, unsupported_type
+from sandbox.org.soql.syntax import Path, Query
+
+Row = dict[str, object]
+
+# SOQL and SOSL Reference, "Relationship query limitations": at most five levels from child to parent.
+MAX_PARENT_LEVELS = 5
+
+
+class RecordSource(Protocol):
+    """What a query reads from; the org's store is one."""
+
+    def objects(self) -> Mapping[str, ObjectType]: ...
+    def get(self, object_name: str, record_id: str, *, deleted: bool = False) -> Row | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A path resolved: canonical names, the field's metadata, and how to read it from a row of the FROM object."""
+
+    names: tuple[str, ...]
+    field: FieldType
+    read: Callable[[Row], object]
+
+    @property
+    def text(self) -> str:
+        return ".".join(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Binder:
+    """Resolves the paths of one query."""
+
+    source: RecordSource
+    query: Query
+    object_type: ObjectType
+
+    @classmethod
+    def of(cls, source: RecordSource, query: Query) -> Binder:
+        """Raises SoqlError INVALID_TYPE for an object that does not exist."""
+        object_type = find_object(source, query.object_name)
+        if object_type is None:
+            raise unsupported_type(query.text, query.object_offset, query.object_name)
+        return cls(source, query, object_type)
+
+    def column(self, path: Path) -> Column:
+        """Raises SoqlError INVALID_FIELD for a relationship or field that does not exist."""
+        parts = self._without_prefix(path.parts)
+        if len(parts) > MAX_PARENT_LEVELS + 1:
+            raise malformed(self.query.text, path.offset, "SOQL relationship path has too many levels")
+        return self._resolve(self.object_type, parts, path.offset)
+
+    def _without_prefix(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        """`c.Name` with FROM Contact c, or `Contact.Name`, is `Name`."""
+        prefixes = {self.object_type.name.lower(), (self.query.alias or "").lower()}
+        has_prefix = len(parts) > 1 and parts[0].lower() in prefixes
+        if has_prefix and _relationship(self.object_type, parts[0]) is None:
+            return parts[1:]
+        return parts
+
+    def _resolve(self, object_type: ObjectType, parts: tuple[str, ...], offset: int) -> Column:
+        name, *rest = parts
+        if not rest:
+            return self._field(object_type, name, offset)
+        reference = _relationship(object_type, name)
+        parent_type = find_object(self.source, reference.reference_to[0]) if reference else None
+        if reference is None or parent_type is None:
+            raise unknown_relationship(self.query.text, offset, name)
+        parent = self._resolve(parent_type, tuple(rest), offset)
+        read = _through(self.source, reference.name, parent_type.name, parent)
+        return Column((str(reference.relationship_name), *parent.names), parent.field, read)
+
+    def _field(self, object_type: ObjectType, name: str, offset: int) -> Column:
+        found = object_type.find(name)
+        if found is None:
+            raise unknown_column(self.query.text, offset, name, object_type.name)
+        return Column((found.name,), found, _reader(object_type, found))
+
+
+def find_object(source: RecordSource, name: str) -> ObjectType | None:
+    """The object type of that name in any letter case."""
+    types = source.objects()
+    if name in types:
+        return types[name]
+    return next((one for key, one in types.items() if key.lower() == name.lower()), None)
+
+
+def _relationship(object_type: ObjectType, name: str) -> FieldType | None:
+    lowered = name.lower()
+    candidates = (one for one in object_type.references if one.relationship_name)
+    return next((one for one in candidates if str(one.relationship_name).lower() == lowered), None)
+
+
+def _through(source: RecordSource, reference: str, parent_object: str, parent: Column) -> Callable[[Row], object]:
+    """Reads a field of the parent; a missing parent gives null (which conditions take for false on a checkbox)."""
+
+    def read(row: Row) -> object:
+        parent_id = row.get(reference)
+        parent_row = source.get(parent_object, str(parent_id)) if parent_id else None
+        return None if parent_row is None else parent.read(parent_row)
+
+    return read
+
+
+def _reader(object_type: ObjectType, field: FieldType) -> Callable[[Row], object]:
+    name = field.name
+    if field.type == "address":
+        return lambda row: address(object_type, name, row)
+    if name == "Name" and object_type.find("LastName"):
+        return full_name
+    if field.type == "boolean":
+        return lambda row: bool(row.get(name))
+    return lambda row: row.get(name)

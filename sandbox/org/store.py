@@ -1,0 +1,221 @@
+"""The simulated org: records in memory, one transaction at a time, every commit announced and recorded."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from sandbox.org.config import OrgConfig
+from sandbox.org.eventlog import EventLog
+from sandbox.org.events import Commit, change_events
+from sandbox.org.fields import standard_catalogue
+from sandbox.org.ids import IdSequence, to_18
+from sandbox.org.ledger import Ledger, LedgerEntry
+from sandbox.org.objects import Catalogue, ObjectType, full_name
+from sandbox.org.timestamps import rest_datetime
+from sandbox.org.transaction import Table, Transaction
+from sandbox.org.writes import Actor, Change, Row, RowError, RowResult, Write
+
+__all__ = ["Actor", "Org", "Row", "RowError", "RowResult", "Write"]
+
+_ROLLED_BACK = RowError(
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    "Record rolled back because not all records were valid and the request was using AllOrNone header",
+)
+
+
+class Org:
+    """Records, event log and ledger of one org.
+
+    Rows are sparse: a field that is null is absent. They are shared, not copied: nobody may change one in place.
+    """
+
+    def __init__(self, config: OrgConfig, clock: Callable[[], float] = time.time) -> None:
+        self.config = config
+        self.clock = clock
+        self._rng = random.Random(config.seed)
+        self.ids = IdSequence(self._rng)
+        self.catalogue: Catalogue = standard_catalogue()
+        self._tables = {name: Table() for name in self.catalogue.types}
+        self.events = EventLog(config.cdc_entities, config.retention_seconds, self._rng, clock)
+        self.ledger = Ledger()
+        #: Called after every commit that published events, with the channels that have new ones.
+        self.on_events: list[Callable[[frozenset[str]], None]] = []
+        self._commit_number = 0
+        self._second = 0
+        self.organization_id = self.ids.take("00D")
+        self.admin_user_id = self.ids.take("005")
+        self._load_people_of_the_org()
+
+    def objects(self) -> Mapping[str, ObjectType]:
+        return self.catalogue.types
+
+    def find_object(self, name: str) -> ObjectType | None:
+        """The object type of that name in any letter case."""
+        return self.catalogue.find(name)
+
+    def get(self, object_name: str, record_id: str, *, deleted: bool = False) -> Row | None:
+        """The row of an 18-character id; with ``deleted`` also when it lies in the recycle bin."""
+        table = self._tables[object_name]
+        row = table.live.get(record_id)
+        return table.deleted.get(record_id) if row is None and deleted else row
+
+    def rows(self, object_name: str, *, deleted: bool = False) -> Iterable[Row]:
+        """A snapshot of the live rows, followed by those of the recycle bin if asked."""
+        table = self._tables[object_name]
+        return [*table.live.values(), *table.deleted.values()] if deleted else list(table.live.values())
+
+    def count(self, object_name: str, *, deleted: bool = False) -> int:
+        """How many rows are live, or how many lie in the recycle bin."""
+        table = self._tables[object_name]
+        return len(table.deleted if deleted else table.live)
+
+    def commit(self, writes: Sequence[Write], actor: Actor, *, all_or_none: bool = False) -> list[RowResult]:
+        """Write the rows in one transaction; refused rows are left out, or with ``all_or_none`` undo the others."""
+        self._tick()
+        transaction = Transaction(self.catalogue, self._tables, self.ids.take, actor, rest_datetime(self._second))
+        results = [transaction.apply(write) for write in writes]
+        if all_or_none and not all(result.success for result in results):
+            return [_rolled_back(result) if result.success else result for result in results]
+        if transaction.changes:
+            self._install(transaction.changes, actor)
+        return results
+
+    def load(self, object_name: str, rows: Iterable[Row]) -> list[str]:
+        """Put rows in without checks, events or triggers, as an org has them before anybody connects.
+
+        A row may bring its own ``Id`` and audit fields. ValueError for a field that the object does not have.
+        """
+        self._tick()
+        object_type = self.catalogue.types[object_name]
+        commit = self._new_commit(self.admin_user_id, origin="")
+        return [self._load_row(object_type, row, commit) for row in rows]
+
+    def _load_row(self, object_type: ObjectType, given: Row, commit: Commit) -> str:
+        unknown = given.keys() - object_type.by_name.keys()
+        if unknown:
+            raise ValueError(f"{object_type.name} has no field {', '.join(sorted(unknown))}")
+        record_id = to_18(str(given["Id"])) if "Id" in given else self.ids.take(object_type.key_prefix)
+        row = self._defaults(object_type) | {name: value for name, value in given.items() if value is not None}
+        row["Id"] = record_id
+        if object_type.has_person_name or object_type.name == "User":
+            row["Name"] = full_name(row)
+        self._tables[object_type.name].live[record_id] = row
+        change = Change("create", object_type.name, record_id, row, row)
+        self._record(change, commit, None, replay_id=None)
+        return record_id
+
+    def _defaults(self, object_type: ObjectType) -> Row:
+        now = rest_datetime(self._second)
+        values: Row = {
+            **object_type.defaults,
+            "OwnerId": self.admin_user_id,
+            "CreatedDate": now,
+            "CreatedById": self.admin_user_id,
+            "LastModifiedDate": now,
+            "LastModifiedById": self.admin_user_id,
+            "SystemModstamp": now,
+        }
+        return {name: value for name, value in values.items() if name in object_type.by_name}
+
+    def _install(self, changes: Sequence[Change], actor: Actor) -> None:
+        for change in changes:
+            self._put(change)
+        commit = self._new_commit(actor.user_id, actor.change_origin)
+        replay_ids = self._publish(commit, changes)
+        for change in changes:
+            self._record(change, commit, actor, replay_ids.get(change.record_id))
+        self._announce({change.object_name for change in changes if change.record_id in replay_ids})
+
+    def _announce(self, entities: set[str]) -> None:
+        channels = frozenset(channel for entity in entities for channel in self.events.channels_of(entity))
+        if channels:
+            for notify in self.on_events:
+                notify(channels)
+
+    def _put(self, change: Change) -> None:
+        table = self._tables[change.object_name]
+        gone, kept = (table.live, table.deleted) if change.operation == "delete" else (table.deleted, table.live)
+        gone.pop(change.record_id, None)
+        kept[change.record_id] = change.after
+
+    def _publish(self, commit: Commit, changes: Sequence[Change]) -> dict[str, int]:
+        replay_ids: dict[str, int] = {}
+        for event in change_events(commit, changes, self.catalogue, self.config.cdc_entities, self._rng):
+            replay_id = self.events.publish(event)
+            self.ledger.count_event(event.entity)
+            replay_ids.update(dict.fromkeys(event.record_ids, replay_id))
+        return replay_ids
+
+    def _record(self, change: Change, commit: Commit, actor: Actor | None, replay_id: int | None) -> None:
+        self.ledger.append(
+            LedgerEntry(
+                number=len(self.ledger) + 1,
+                kind="seed" if actor is None else "commit",
+                commit_number=commit.number,
+                commit_timestamp_ms=commit.timestamp_ms,
+                committed_at_ms=commit.committed_at_ms,
+                transaction_key=commit.transaction_key,
+                operation=change.operation,
+                object_name=change.object_name,
+                record_id=change.record_id,
+                changed=change.changed,
+                after=change.after,
+                actor=actor,
+                replay_id=replay_id,
+                channels=() if replay_id is None else self.events.channels_of(change.object_name),
+            )
+        )
+
+    def _tick(self) -> None:
+        """Stamps never go back, even when the clock does."""
+        self._second = max(self._second, math.floor(self.clock()))
+
+    def _new_commit(self, user_id: str, origin: str) -> Commit:
+        return Commit(
+            number=self._next_commit_number(),
+            timestamp_ms=self._second * 1000,
+            committed_at_ms=round(self.clock() * 1000, 3),
+            transaction_key=self._transaction_key(),
+            user_id=user_id,
+            origin=origin,
+        )
+
+    def _next_commit_number(self) -> int:
+        """Captured commit numbers have 19 digits and run with the clock in nanoseconds."""
+        by_clock = int(self.clock() * 1e9)
+        self._commit_number = max(self._commit_number + self._rng.randint(1, 9), by_clock)
+        return self._commit_number
+
+    def _transaction_key(self) -> str:
+        text = f"{self._rng.getrandbits(128):032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def _load_people_of_the_org(self) -> None:
+        organization: Row = {
+            "Id": self.organization_id,
+            "Name": "Simulated Org",
+            "OrganizationType": "Developer Edition",
+        }
+        self.load("Organization", [organization])
+        admin: Row = {
+            "Id": self.admin_user_id,
+            "Username": self.config.username,
+            "FirstName": "Ada",
+            "LastName": "Admin",
+            "Email": self.config.username,
+            "Alias": "aadmin",
+            "IsActive": True,
+            "TimeZoneSidKey": "America/Los_Angeles",
+            "LocaleSidKey": "en_US",
+            "LanguageLocaleKey": "en_US",
+            "UserType": "Standard",
+        }
+        self.load("User", [admin])
+
+
+def _rolled_back(result: RowResult) -> RowResult:
+    return replace(result, record_id=None, success=False, created=False, errors=(_ROLLED_BACK,))

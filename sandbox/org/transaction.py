@@ -1,0 +1,153 @@
+"""One transaction: rows are checked and staged one by one, and become visible all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sandbox.org.ids import MalformedIdError, to_18
+from sandbox.org.objects import Catalogue, ObjectType, full_name
+from sandbox.org.validate import check_row
+from sandbox.org.writes import Actor, Change, Operation, Row, RowError, RowResult, Write
+
+
+class Table:
+    """The records of one object type: live ones, and those in the recycle bin."""
+
+    __slots__ = ("deleted", "live")
+
+    def __init__(self) -> None:
+        self.live: dict[str, Row] = {}
+        self.deleted: dict[str, Row] = {}
+
+
+class Transaction:
+    """Stages changes over the tables; nothing outside sees them before they are installed."""
+
+    def __init__(
+        self, catalogue: Catalogue, tables: Mapping[str, Table], new_id: Callable[[str], str], actor: Actor, now: str
+    ) -> None:
+        self._catalogue = catalogue
+        self._tables = tables
+        self._new_id = new_id
+        self._actor = actor
+        self._now = now
+        self._staged: dict[str, Change] = {}
+
+    @property
+    def changes(self) -> list[Change]:
+        """The staged changes in the order in which they were made."""
+        return list(self._staged.values())
+
+    def apply(self, write: Write) -> RowResult:
+        """Check and stage one row; a refused row changes nothing."""
+        object_type = self._catalogue.find(write.object_name)
+        if object_type is None:
+            return _refused(write, RowError("INVALID_TYPE", f"sObject type '{write.object_name}' is not supported."))
+        if not object_type.writable:
+            message = f"entity type cannot be {write.operation}d: {object_type.label}"
+            return _refused(write, RowError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message))
+        if write.operation == "create":
+            return self._create(object_type, write)
+        return self._on_existing(object_type, write)
+
+    def _create(self, object_type: ObjectType, write: Write) -> RowResult:
+        clean, errors = check_row(object_type, write.fields, self._exists, creating=True)
+        if errors:
+            return _refused(write, *errors)
+        row = {**object_type.defaults, "OwnerId": self._actor.user_id}
+        row.update((name, value) for name, value in clean.items() if value is not None)
+        row |= self._audit(created=True)
+        record_id = self._new_id(object_type.key_prefix)
+        self._stage("create", object_type, record_id, row, changed=row)
+        return RowResult(record_id, success=True, created=True)
+
+    def _on_existing(self, object_type: ObjectType, write: Write) -> RowResult:
+        try:
+            record_id = to_18(write.record_id or "")
+        except MalformedIdError:
+            return _refused(write, RowError("MALFORMED_ID", f"malformed id {write.record_id}"))
+        if record_id in self._staged:
+            return _refused(write, self._staged_error(record_id))
+        table = self._tables[object_type.name]
+        row = (table.deleted if write.operation == "undelete" else table.live).get(record_id)
+        if row is None:
+            return _refused(write, _absent(table, record_id))
+        if write.operation == "update":
+            return self._update(object_type, record_id, row, write)
+        if write.operation == "delete":
+            self._delete(object_type, record_id, row)
+        else:
+            self._undelete(object_type, record_id, row)
+        return RowResult(record_id, success=True, created=False)
+
+    def _staged_error(self, record_id: str) -> RowError:
+        if self._staged[record_id].operation == "delete":
+            return RowError("ENTITY_IS_DELETED", "entity is deleted")
+        return RowError("DUPLICATE_VALUE", f"duplicate id specified: {record_id}")
+
+    def _update(self, object_type: ObjectType, record_id: str, row: Row, write: Write) -> RowResult:
+        clean, errors = check_row(object_type, write.fields, self._exists, creating=False)
+        if errors:
+            return _refused(write, *errors)
+        changed = {name: value for name, value in clean.items() if row.get(name) != value}
+        changed |= self._audit(created=False)
+        if row.get("LastModifiedById") == self._actor.user_id:
+            del changed["LastModifiedById"]
+        merged = row | changed
+        after = {name: value for name, value in merged.items() if value is not None}
+        self._stage("update", object_type, record_id, after, changed)
+        return RowResult(record_id, success=True, created=False)
+
+    def _delete(self, object_type: ObjectType, record_id: str, row: Row) -> None:
+        self._stage("delete", object_type, record_id, row | self._audit(created=False) | {"IsDeleted": True}, {})
+        for child_type, child_id, child in self._children(object_type.name, record_id, deleted=False):
+            if child_id not in self._staged:
+                self._delete(child_type, child_id, child)
+
+    def _undelete(self, object_type: ObjectType, record_id: str, row: Row) -> None:
+        after = row | self._audit(created=False) | {"IsDeleted": False}
+        self._stage("undelete", object_type, record_id, after, changed=after)
+        for child_type, child_id, child in self._children(object_type.name, record_id, deleted=True):
+            # A cascade stamps parent and children alike; children deleted on their own stay deleted.
+            if child_id not in self._staged and child["SystemModstamp"] == row["SystemModstamp"]:
+                self._undelete(child_type, child_id, child)
+
+    def _children(self, parent_name: str, parent_id: str, *, deleted: bool) -> list[tuple[ObjectType, str, Row]]:
+        found: list[tuple[ObjectType, str, Row]] = []
+        for child_type in self._catalogue.types.values():
+            for parent, field_name in child_type.cascade_from:
+                if parent == parent_name:
+                    table = self._tables[child_type.name]
+                    rows = table.deleted if deleted else table.live
+                    found += [(child_type, key, row) for key, row in rows.items() if row.get(field_name) == parent_id]
+        return found
+
+    def _audit(self, *, created: bool) -> Row:
+        audit: Row = {
+            "LastModifiedDate": self._now,
+            "LastModifiedById": self._actor.user_id,
+            "SystemModstamp": self._now,
+        }
+        return audit | {"CreatedDate": self._now, "CreatedById": self._actor.user_id} if created else audit
+
+    def _stage(self, operation: Operation, object_type: ObjectType, record_id: str, after: Row, changed: Row) -> None:
+        after["Id"] = record_id
+        if object_type.has_person_name or object_type.name == "User":
+            after["Name"] = full_name(after)
+        self._staged[record_id] = Change(operation, object_type.name, record_id, changed, after)
+
+    def _exists(self, object_names: tuple[str, ...], record_id: str) -> bool:
+        staged = self._staged.get(record_id)
+        if staged is not None:
+            return staged.object_name in object_names and staged.operation != "delete"
+        return any(record_id in self._tables[name].live for name in object_names if name in self._tables)
+
+
+def _refused(write: Write, *errors: RowError) -> RowResult:
+    return RowResult(write.record_id, success=False, created=False, errors=errors)
+
+
+def _absent(table: Table, record_id: str) -> RowError:
+    if record_id in table.deleted:
+        return RowError("ENTITY_IS_DELETED", "entity is deleted")
+    return RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")

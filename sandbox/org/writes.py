@@ -1,0 +1,70 @@
+"""The vocabulary of a transaction: who writes, what, and what became of each row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Operation = Literal["create", "update", "delete", "undelete"]
+
+#: Flat field values of one record; a field that is null is absent. Rows handed out by the org are never changed in
+#: place by anybody: a commit puts a new dict in the old one's place.
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who writes, as ``changeOrigin`` and the audit fields show it."""
+
+    user_id: str
+    api: str
+    client: str | None = None
+    api_version: str = "62.0"
+
+    @property
+    def change_origin(self) -> str:
+        """``com/salesforce/api/rest/62.0;client=X``; no client part when the caller sent none."""
+        if not self.api:
+            return ""
+        origin = f"com/salesforce/api/{self.api}/{self.api_version}"
+        return f"{origin};client={self.client}" if self.client else origin
+
+
+@dataclass(slots=True)
+class Write:
+    """One row of a transaction: flat API names; None clears a field."""
+
+    operation: Operation
+    object_name: str
+    record_id: str | None
+    fields: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One reason why a row was refused."""
+
+    status_code: str
+    message: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What became of one row, in the order of the writes."""
+
+    record_id: str | None
+    success: bool
+    created: bool
+    errors: tuple[RowError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record that a transaction changed; ``changed`` holds new values by field, None where cleared."""
+
+    operation: Operation
+    object_name: str
+    record_id: str
+    changed: Row
+    after: Row
