@@ -163,6 +163,17 @@ class Fenced(Exception):
     """Another worker owns the shard now: stop its sessions, write nothing."""
 
 
+class ShardOwnership(Protocol):
+    """Which shards this process captures, as agreed with the other capture processes."""
+
+    def assignments(self) -> AsyncIterator[frozenset[int]]:
+        """All shards owned: once they are known, then after every change.
+
+        Only a hint: for some seconds two processes may believe that they own a shard. Opening its `ChangeLog` decides.
+        Raises `Unavailable`; what was owned may then be kept until it is `Fenced`.
+        """
+
+
 # --- Salesforce ------------------------------------------------------------------------------------------------------
 
 

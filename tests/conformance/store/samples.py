@@ -1,0 +1,128 @@
+"""Documents to write, with only what a test is about left to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.documents import (
+    Connection,
+    Contribution,
+    Engagement,
+    FieldMapping,
+    Insight,
+    Job,
+    ListDefinition,
+    Member,
+    Reason,
+    Record,
+    RuleSet,
+    Segment,
+    Skip,
+    Targets,
+    WritebackRow,
+    WritebackRun,
+)
+from schemas.events import Version
+
+
+def record_id(number: int, prefix: str = "003") -> str:
+    return f"{prefix}{number:012d}AAA"
+
+
+def record(team: str, number: int = 1, **given: Any) -> Record:
+    return Record(**{"team": team, "record_id": record_id(number), "entity": "contact", "alive": True, **given})
+
+
+def skipped(team: str, number: int, reason: str, **given: Any) -> Record:
+    return record(team, number, skip=Skip.model_validate({"reason": reason}), **given)
+
+
+def member(team: str, key: str = "ada@example.com", **given: Any) -> Member:
+    return Member(**{"team": team, "key": key, "alive": True, **given})
+
+
+def rule_set(team: str, **given: Any) -> RuleSet:
+    return RuleSet(team=team, **given)
+
+
+def connection(team: str, **given: Any) -> Connection:
+    return Connection(
+        team=team,
+        org_id="00D000000000001AAA",
+        instance_url="https://example.my.salesforce.com",
+        login_url="https://login.salesforce.com",
+        client_id="client",
+        grant="client_credentials",
+        secret="ciphertext",
+        connected_at_ms=1_700_000_000_000,
+        **given,
+    )
+
+
+def one_of_each(team: str) -> dict[str, Any]:
+    """A document of every collection, with every kind of nested value that its model has."""
+    contact = record_id(1)
+    version = Version(1_700_000_000_123, 2**53 + 1, 7)
+    contribution = Contribution(
+        rev=3,
+        entity="contact",
+        version=version,
+        fields={"email": "ada@example.com"},
+        segments={"seg-1": (Reason(rule_id="r1", list_id="00B000000000001AAA"),)},
+    )
+    definition = ListDefinition(
+        list_id="00B000000000001AAA",
+        entity="contact",
+        label="Ada's",
+        scope="everything",
+        where={"conjunction": "and", "conditions": [{"field": "Name", "operator": "like", "values": ["'A%'"]}]},
+        fetched_at_ms=1,
+    )
+    everything = contribution.model_dump()
+    return {
+        "connections": connection(team, detail="é", state="needs_reconnect"),
+        "rule_sets": rule_set(
+            team,
+            version=2,
+            lists={definition.list_id: definition},
+            mappings={"contact": (FieldMapping(source="Title", target="title"),)},
+        ),
+        "segments": Segment(team=team, segment_id="seg-1", name="VIP", kind="people", created_at_ms=1),
+        "records": record(
+            team,
+            full_version=version,
+            field_versions={"Email": version},
+            targets=Targets(people=("ada@example.com",)),
+            skip=Skip(reason="invalid_email", detail="no @"),
+            accounts_due=(record_id(9, "001"),),
+        ),
+        "people": member(team, contributions={contact: everything}, segments=("seg-1",), fields={"a": 1}),
+        "accounts": member(team, "example.com", contributions={contact: everything}, announced=("seg-2",)),
+        "engagement": Engagement(
+            team=team, subject="person", key="ada@example.com", score=1.5, last_engagement_at_ms=None, scored_at_ms=2
+        ),
+        "insights": Insight(
+            team=team, record_id=contact, entity="contact", score=0.1, last_engagement_date="2026-02-28"
+        ),
+        "writeback_runs": WritebackRun(team=team, run_id="2026-02-28", started_at_ms=1, jobs={"contact": "750"}),
+        "writeback_rows": WritebackRow(
+            team=team, run_id="2026-02-28", record_id=contact, entity="contact", score=2.0, last_engagement_date=None
+        ),
+        "jobs": Job(team=team, job_id="import", kind="import", state="running", updated_at_ms=1),
+    }
+
+
+IDS = {
+    "connections": "{team}",
+    "rule_sets": "{team}",
+    "segments": "seg-1",
+    "records": record_id(1),
+    "people": "ada@example.com",
+    "accounts": "example.com",
+    "engagement": "person:ada@example.com",
+    "insights": record_id(1),
+    "writeback_runs": "2026-02-28",
+    "writeback_rows": f"2026-02-28:{record_id(1)}",
+    "jobs": "import",
+}
+"""What the document of `one_of_each` is found by."""

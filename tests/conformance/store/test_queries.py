@@ -1,0 +1,145 @@
+"""The questions beyond ids, the same for every store. Each test also holds documents that must not be counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from workers.ports import Store
+
+from .samples import connection, member, record, record_id, rule_set, skipped
+
+
+def account_id(number: int) -> str:
+    return record_id(number, "001")
+
+
+async def test_accounts_that_imported_living_contacts_point_at(store: Store, team: str) -> None:
+    other = f"{team}-b"
+    pointing = [
+        record(team, 1, imported=True, fields={"AccountId": account_id(1)}),
+        record(team, 2, imported=True, fields={"AccountId": account_id(1)}),
+        record(team, 3, imported=False, fields={"AccountId": account_id(2)}),
+        record(team, 4, imported=True, alive=False, fields={"AccountId": account_id(3)}),
+        record(team, 5, imported=True, entity="lead", fields={"AccountId": account_id(4)}),
+        record(team, 6, imported=True, fields={"AccountId": None}),
+        record(team, 7, imported=True),
+        record(team, 8, imported=True, fields={"AccountId": account_id(8)}),
+        record(other, 1, imported=True, fields={"AccountId": account_id(5)}),
+    ]
+    await store.records.swap(pointing)
+    asked = [(name, account_id(number)) for name in (team, other) for number in (1, 2, 3, 4, 5)]
+    found = await store.record_queries.with_imported_contacts(asked)
+    assert found == {(team, account_id(1)), (other, account_id(5))}
+    assert await store.record_queries.with_imported_contacts([]) == set()
+
+
+async def test_records_evaluated_under_an_older_rule_set(store: Store, team: str) -> None:
+    records = [record(team, number, rule_set_version=number // 2) for number in range(8)]
+    await store.records.swap([*records, record(f"{team}-b", 1), record(team, 9, alive=False, rule_set_version=1)])
+    behind = await store.record_queries.older_than(team, 2, limit=100)
+    assert {document.record_id for document in behind} == {record_id(number) for number in (0, 1, 2, 3, 9)}
+    assert {document.team for document in behind} == {team}
+    assert await store.record_queries.count_older_than(team, 2) == 5
+    assert await store.record_queries.count_older_than(team, 0) == 0
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(0, 0), (1, 1), (3, 3), (9, 4)])
+async def test_limits_are_kept(store: Store, team: str, limit: int, expected: int) -> None:
+    await store.records.swap([record(team, number) for number in range(4)])
+    assert len(await store.record_queries.older_than(team, 1, limit)) == expected
+
+
+async def test_living_records_by_entity(store: Store, team: str) -> None:
+    await store.records.swap(
+        [
+            record(team, 1),
+            record(team, 2, imported=True),
+            record(team, 3, entity="lead"),
+            record(team, 4, entity="account", alive=False),
+            record(f"{team}-b", 5, entity="account"),
+        ]
+    )
+    assert await store.record_queries.count(team) == {"contact": 2, "lead": 1}
+
+
+async def test_skipped_records_by_reason(store: Store, team: str) -> None:
+    await store.records.swap(
+        [
+            skipped(team, 1, "no_email"),
+            skipped(team, 2, "no_email"),
+            skipped(team, 3, "no_email", entity="lead"),
+            skipped(team, 4, "not_in_any_list"),
+            skipped(team, 5, "no_email", alive=False),
+            skipped(team, 6, "no_email", imported=True),
+            skipped(f"{team}-b", 7, "no_email"),
+            record(team, 8),
+            record(team, 9, imported=True),
+        ]
+    )
+    assert await store.record_queries.skipped(team) == {
+        ("contact", "no_email"): 2,
+        ("lead", "no_email"): 1,
+        ("contact", "not_in_any_list"): 1,
+    }
+
+
+async def test_living_members_and_their_segments(store: Store, team: str) -> None:
+    await store.people.swap(
+        [
+            member(team, "a@x", segments=("s1", "s2")),
+            member(team, "b@x", segments=("s1",)),
+            member(team, "c@x"),
+            member(team, "d@x", segments=("s1",), alive=False),
+            member(f"{team}-b", "e@x", segments=("s1",)),
+        ]
+    )
+    await store.accounts.swap([member(team, "x.org", segments=("s1",))])
+    assert await store.people_queries.count(team) == 3
+    assert await store.people_queries.segment_sizes(team) == {"s1": 2, "s2": 1}
+    assert [person.key async for person in store.people_queries.in_segment(team, "s1")] == ["a@x", "b@x"]
+    assert [person.key async for person in store.people_queries.in_segment(team, "s3")] == []
+    assert await store.account_queries.count(team) == 1
+    assert await store.account_queries.segment_sizes(team) == {"s1": 1}
+
+
+async def test_the_members_of_a_large_segment(store: Store, team: str) -> None:
+    people = [member(team, f"{n:05d}@x", segments=("s1",) if n % 2 else ("s2", "s1")) for n in range(2100)]
+    await store.people.swap(people)
+    keys = [person.key async for person in store.people_queries.in_segment(team, "s1")]
+    assert keys == [f"{n:05d}@x" for n in range(2100)]
+
+
+async def test_rule_set_versions(store: Store, team: str) -> None:
+    await store.rule_sets.swap([rule_set(team, version=3), rule_set(f"{team}-b", version=1)])
+    assert await store.rule_set_queries.versions([team, f"{team}-c"]) == {team: 3}
+    assert await store.rule_set_queries.versions([]) == {}
+
+
+async def test_rule_sets_that_are_not_applied_yet(store: Store, team: str) -> None:
+    applied = rule_set(f"{team}-b", version=2, applied_version=2)
+    await store.rule_sets.swap([rule_set(team, version=2, applied_version=1), applied])
+    assert await unapplied(store, team) == [team]
+    await store.rule_sets.swap(
+        [rule_set(team, rev=1, version=2, applied_version=2), applied.model_copy(update={"rev": 1, "version": 3})]
+    )
+    assert await unapplied(store, team) == [f"{team}-b"]
+    assert await store.rule_set_queries.unapplied(limit=0) == []
+
+
+async def unapplied(store: Store, prefix: str) -> list[str]:
+    """Of this test's teams: the question is asked for all teams at once."""
+    found = await store.rule_set_queries.unapplied(limit=1000)
+    return [each.team for each in found if each.team.startswith(prefix)]
+
+
+async def test_active_connections(store: Store, team: str) -> None:
+    await store.connections.swap(
+        [
+            connection(f"{team}-b"),
+            connection(team),
+            connection(f"{team}-c", state="disabled"),
+            connection(f"{team}-d", state="needs_reconnect"),
+        ]
+    )
+    active = [each.team for each in await store.connection_queries.active() if each.team.startswith(team)]
+    assert sorted(active) == [team, f"{team}-b"]

@@ -1,0 +1,101 @@
+"""The ports' questions, each answered by one index of `specs`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from collections.abc import Collection as Some
+
+from schemas.documents import Connection, Member, Record, RuleSet
+from schemas.events import Entity
+from workers.adapters.mongo.collection import Collection
+from workers.adapters.mongo.driver import Row
+from workers.adapters.mongo.specs import IMPORTED_CONTACT
+
+
+class MongoRecordQueries:
+    def __init__(self, records: Collection[Record]) -> None:
+        self._records = records
+
+    async def with_imported_contacts(self, accounts: Some[tuple[str, str]]) -> set[tuple[str, str]]:
+        """One `distinct` per team: it seeks once per account, however many contacts an account has."""
+        by_team: dict[str, list[str]] = defaultdict(list)
+        for team, account_id in accounts:
+            by_team[team].append(account_id)
+        found = await asyncio.gather(*(self._followed(team, ids) for team, ids in by_team.items()))
+        return {(team, account_id) for team, ids in zip(by_team, found, strict=True) for account_id in ids}
+
+    async def _followed(self, team: str, account_ids: list[str]) -> list[str]:
+        condition = {"team": team, **IMPORTED_CONTACT, "fields.AccountId": {"$in": account_ids}}
+        with self._records.errors.translated():
+            return await self._records.mongo.distinct("fields.AccountId", condition)
+
+    async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[Record]:
+        return await self._records.find(_older(team, rule_set_version), limit)
+
+    async def count_older_than(self, team: str, rule_set_version: int) -> int:
+        return await self._records.count(_older(team, rule_set_version))
+
+    async def count(self, team: str) -> dict[Entity, int]:
+        groups = await self._records.groups(
+            {"$match": {"team": team, "alive": True}}, {"$group": {"_id": "$entity", "n": {"$sum": 1}}}
+        )
+        return {group["_id"]: group["n"] for group in groups}
+
+    async def skipped(self, team: str) -> dict[tuple[Entity, str], int]:
+        groups = await self._records.groups(
+            {"$match": {"team": team, "alive": True, "imported": False}},
+            {"$group": {"_id": {"entity": "$entity", "reason": "$skip.reason"}, "n": {"$sum": 1}}},
+        )
+        reasons = ((group["_id"], group["n"]) for group in groups)
+        return {(of["entity"], of["reason"]): n for of, n in reasons if of.get("reason")}
+
+
+def _older(team: str, rule_set_version: int) -> Row:
+    return {"team": team, "rule_set_version": {"$lt": rule_set_version}}
+
+
+class MongoMemberQueries:
+    def __init__(self, members: Collection[Member]) -> None:
+        self._members = members
+
+    async def count(self, team: str) -> int:
+        return await self._members.count({"team": team, "alive": True})
+
+    async def segment_sizes(self, team: str) -> dict[str, int]:
+        groups = await self._members.groups(
+            {"$match": {"team": team, "alive": True}},
+            {"$unwind": "$segments"},
+            {"$group": {"_id": "$segments", "n": {"$sum": 1}}},
+        )
+        return {group["_id"]: group["n"] for group in groups}
+
+    def in_segment(self, team: str, segment_id: str) -> AsyncIterator[Member]:
+        return self._members.pages(team, {"team": team, "alive": True, "segments": segment_id})
+
+
+class MongoRuleSetQueries:
+    def __init__(self, rule_sets: Collection[RuleSet]) -> None:
+        self._rule_sets = rule_sets
+
+    async def versions(self, teams: Some[str]) -> dict[str, int]:
+        if not teams:
+            return {}
+        wanted = self._rule_sets.mongo.find(
+            {"_id": {"$in": [f"{team}:{team}" for team in teams]}}, {"team": 1, "version": 1}
+        )
+        with self._rule_sets.errors.translated():
+            rows = await wanted.to_list(None)
+        return {row["team"]: row["version"] for row in rows}
+
+    async def unapplied(self, limit: int) -> list[RuleSet]:
+        return await self._rule_sets.find({"_unapplied": True}, limit, by_id=True)
+
+
+class MongoConnectionQueries:
+    def __init__(self, connections: Collection[Connection]) -> None:
+        self._connections = connections
+
+    async def active(self) -> list[Connection]:
+        return await self._connections.find({"state": "active"}, by_id=True)

@@ -1,0 +1,99 @@
+"""What each collection holds, what its documents are found by, and its indexes: data, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Generic
+
+from pymongo import ASCENDING, IndexModel
+
+from schemas.documents import (
+    Connection,
+    Engagement,
+    Insight,
+    Job,
+    Member,
+    Record,
+    RuleSet,
+    Segment,
+    WritebackRow,
+    WritebackRun,
+)
+from workers.ports import D
+
+
+def _no_marks(_document: object) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec(Generic[D]):
+    """`marks` are stored beside the model's fields, their names begin with `_`: conditions an index can hold."""
+
+    name: str
+    model: type[D]
+    id_of: Callable[[D], str]
+    marks: Callable[[D], dict[str, Any]] = _no_marks
+    indexes: tuple[IndexModel, ...] = ()
+
+
+def _index(*fields: str, where: dict[str, Any] | None = None) -> IndexModel:
+    keys = [(field, ASCENDING) for field in fields]
+    return IndexModel(keys, partialFilterExpression=where) if where else IndexModel(keys)
+
+
+IMPORTED_CONTACT: dict[str, Any] = {"entity": "contact", "imported": True, "alive": True}
+
+
+def is_unapplied(rule_set: RuleSet) -> bool:
+    return rule_set.applied_version < rule_set.version
+
+
+def _member_indexes() -> tuple[IndexModel, ...]:
+    # `_id` last: the members of a segment come in order of their key, page by page, without a sort.
+    return (_index("team", "alive"), _index("team", "alive", "segments", "_id"))
+
+
+CONNECTIONS = CollectionSpec("connections", Connection, attrgetter("team"), indexes=(_index("state", "_id"),))
+RULE_SETS = CollectionSpec(
+    "rule_sets",
+    RuleSet,
+    attrgetter("team"),
+    marks=lambda rule_set: {"_unapplied": is_unapplied(rule_set)},
+    indexes=(_index("_unapplied", "_id", where={"_unapplied": True}),),
+)
+SEGMENTS = CollectionSpec("segments", Segment, attrgetter("segment_id"))
+RECORDS = CollectionSpec(
+    "records",
+    Record,
+    attrgetter("record_id"),
+    indexes=(
+        # The fields of the filter are keys too: a `distinct` is answered from the index alone only if they are.
+        _index("team", "entity", "imported", "alive", "fields.AccountId", where=IMPORTED_CONTACT),
+        _index("team", "rule_set_version"),
+        _index("team", "alive", "imported", "entity", "skip.reason"),
+    ),
+)
+PEOPLE = CollectionSpec("people", Member, attrgetter("key"), indexes=_member_indexes())
+ACCOUNTS = CollectionSpec("accounts", Member, attrgetter("key"), indexes=_member_indexes())
+ENGAGEMENT = CollectionSpec("engagement", Engagement, lambda scored: f"{scored.subject}:{scored.key}")
+INSIGHTS = CollectionSpec("insights", Insight, attrgetter("record_id"))
+WRITEBACK_RUNS = CollectionSpec("writeback_runs", WritebackRun, attrgetter("run_id"))
+WRITEBACK_ROWS = CollectionSpec("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
+JOBS = CollectionSpec("jobs", Job, attrgetter("job_id"))
+
+ALL: tuple[CollectionSpec[Any], ...] = (
+    CONNECTIONS,
+    RULE_SETS,
+    SEGMENTS,
+    RECORDS,
+    PEOPLE,
+    ACCOUNTS,
+    ENGAGEMENT,
+    INSIGHTS,
+    WRITEBACK_RUNS,
+    WRITEBACK_ROWS,
+    JOBS,
+)
