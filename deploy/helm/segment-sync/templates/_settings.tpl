@@ -1,0 +1,8 @@
+{{- define "segment-sync.settings" -}}
+KAFKA_BOOTSTRAP_SERVERS: {{ include "segment-sync.bootstrapServers" . | quote }}
+KAFKA_REPLICATION_FACTOR: {{ .Values.kafka.replicationFactor | quote }}
+MONGODB_DATABASE: {{ .Values.mongodb.database | quote }}
+MONGODB_DRIVER: {{ .Values.mongodb.driver | quote }}
+HEALTH_PORT: "8080"
+LOG_LEVEL: {{ .Values.logLevel | quote }}
+{{- end -}}
