@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.documents import ListDefinition
+from workers.core.predicates import OPERATORS, UnsupportedCondition, compile_list, compile_where
+
+
+def leaf(operator: str, *values: str, field: str = "F") -> dict[str, Any]:
+    return {"field": field, "operator": operator, "values": list(values)}
+
+
+def holds(where: Mapping[str, Any], **fields: object) -> bool:
+    return compile_where(where, list_label="Hot")(fields)
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "inside", "outside"),
+    [
+        # texts: without case
+        ("equals", ["'Oslo'"], ["Oslo", "OSLO"], ["Oslo ", "Bergen", None, "", 5, True]),
+        ("notEquals", ["'Oslo'"], ["Bergen", None, ""], ["Oslo", "oslo"]),
+        ("equals", ["'A'", "'B'"], ["a", "b"], ["c", None]),
+        ("notEquals", ["'A'", "'B'"], ["c", None], ["a", "b"]),
+        ("in", ["'A'", "'B'"], ["a", "b"], ["c", None]),
+        ("notIn", ["'A'", "'B'"], ["c", None], ["a", "b"]),
+        ("lessThan", ["'m'"], ["A", "l"], ["M", "n", None, ""]),
+        ("lessThanOrEqualTo", ["'m'"], ["A", "M"], ["n", None]),
+        ("greaterThan", ["'m'"], ["N", "z"], ["M", "a", None]),
+        ("greaterThanOrEqualTo", ["'m'"], ["M", "z"], ["a", None]),
+        ("equals", [r"'O\'Neill'"], ["o'neill"], ["ONeill"]),
+        ("equals", ["'STRA\u00dfE'"], ["stra\u00dfe"], ["strasse"]),
+        # numbers, whole or not
+        ("equals", ["5"], [5, 5.0], [5.1, "5", None, True]),
+        ("equals", ["1"], [1, 1.0], [True]),
+        ("notEquals", ["5"], [4, None], [5, 5.0]),
+        ("lessThan", ["5"], [4.9, -1], [5, 6, None, "4", False]),
+        ("lessThanOrEqualTo", ["5"], [5.0], [5.1, None]),
+        ("greaterThan", ["5.5"], [6], [5.5, 5, None]),
+        ("greaterThanOrEqualTo", ["5"], [5.0], [4, None]),
+        ("greaterThenOrEqualTo", ["5"], [5, 6], [4, None]),
+        ("in", ["1", "2.5"], [1.0, 2.5], [2, None]),
+        # checkboxes: null is false
+        ("equals", ["true"], [True], [False, None, "true", 1]),
+        ("equals", ["false"], [False, None], [True]),
+        ("notEquals", ["true"], [False, None], [True]),
+        ("notEquals", ["false"], [True], [False, None]),
+        # null
+        ("equals", ["null"], [None, "", False], ["x", 0, True]),
+        ("notEquals", ["null"], ["x", 0, True], [None, ""]),
+        ("equals", ["''"], [None, ""], ["x"]),
+        ("notEquals", ["''"], ["x"], [None, ""]),
+        ("in", ["'A'", "null"], ["a", None], ["b"]),
+        ("notIn", ["'A'", "null"], ["b"], ["a", None]),
+        # dates and date-times, by the moment that they mean
+        ("equals", ["2024-05-01"], ["2024-05-01", "2024-05-01T00:00:00.000Z"], ["2024-05-02", None, "soon", 5]),
+        ("notEquals", ["2024-05-01"], ["2024-05-02", None], ["2024-05-01"]),
+        ("lessThan", ["2024-05-01"], ["2024-04-30", "2024-04-30T23:59:59Z"], ["2024-05-01", None]),
+        (
+            "greaterThanOrEqualTo",
+            ["2024-05-01T12:00:00.000Z"],
+            ["2024-05-01T12:00:00Z", "2024-05-01T12:00:00.000+0000", "2024-05-02"],
+            ["2024-05-01T11:59:59.999Z", "2024-05-01", None],
+        ),
+        ("greaterThan", ["2024-05-01T14:00:00+02:00"], ["2024-05-01T12:00:01Z"], ["2024-05-01T12:00:00Z"]),
+        # like
+        ("like", ["'VP%'"], ["VP", "vp sales"], ["SVP", None, ""]),
+        ("like", ["'%sales'"], ["VP Sales"], ["Sales VP"]),
+        ("like", ["'%a%'", "'%b%'"], ["xa", "bx"], ["c", None]),
+        ("like", ["'a_c'"], ["abc", "A\u00dfC"], ["ac", "abbc"]),
+        ("like", [r"'50\%'"], ["50%"], ["500", "50"]),
+        ("like", [r"'a\_c'"], ["a_c"], ["abc"]),
+        ("like", [r"'a\\%'"], ["a\\b"], ["ab", "a%"]),
+        ("like", ["'a.c'"], ["a.c"], ["abc"]),
+        ("like", ["'%'"], ["x", "a\nb"], [None, ""]),
+        ("like", ["'%ab%ba%'"], ["abba", "xabyba"], ["aba"]),
+        ("notLike", ["'%a%'"], ["x", None], ["xa"]),
+        ("notLike", ["'%a%'", "'%b%'"], ["x", None], ["xa", "b"]),
+        # multi-select picklists
+        ("includes", ["'A;B'", "'C'"], ["B;x;a", "c", "C;D"], ["A", "B", None, ""]),
+        ("excludes", ["'A;B'", "'C'"], ["A", None], ["A;B", "C"]),
+    ],
+)
+def test_operators(operator: str, values: list[str], inside: list[object], outside: list[object]) -> None:
+    predicate = compile_where(leaf(operator, *values), list_label="Hot")
+    assert [value for value in inside if not predicate({"F": value})] == []
+    assert [value for value in outside if predicate({"F": value})] == []
+
+
+def test_a_field_that_is_absent_is_null() -> None:
+    assert holds(leaf("equals", "null"))
+    assert holds(leaf("notEquals", "'x'"))
+    assert not holds(leaf("equals", "'x'"))
+
+
+@pytest.mark.parametrize("given", ["005000000000001", "005000000000001AAA"])
+@pytest.mark.parametrize("stored", ["005000000000001", "005000000000001AAA"])
+def test_ids_of_15_and_18_characters_are_the_same(given: str, stored: str) -> None:
+    assert holds(leaf("equals", f"'{given}'", field="OwnerId"), OwnerId=stored)
+
+
+def test_case_counts_in_the_15_characters_of_an_id() -> None:
+    assert not holds(leaf("equals", "'00500000000000a'", field="OwnerId"), OwnerId="00500000000000AAAA")
+
+
+def test_a_person_s_name_is_put_together_from_its_parts() -> None:
+    where = leaf("like", "'Ann %Lee Jr.'", field="Name")
+    assert holds(where, FirstName="Ann", MiddleName="B.", LastName="Lee", Suffix="Jr.", Name="stale")
+    assert holds(leaf("equals", "'Lee'", field="Name"), LastName="Lee")
+    assert holds(leaf("equals", "'Acme'", field="Name"), Name="Acme")
+
+
+# --- groups ----------------------------------------------------------------------------------------------------------
+
+YES, NO = leaf("equals", "null", field="Absent"), leaf("notEquals", "null", field="Absent")
+
+
+def group(conjunction: str, *conditions: Mapping[str, Any]) -> dict[str, Any]:
+    return {"conjunction": conjunction, "conditions": list(conditions)}
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ({}, True),
+        (group("and"), True),
+        (group("or"), True),
+        (group("and", YES, YES), True),
+        (group("and", YES, NO), False),
+        (group("or", NO, YES), True),
+        (group("OR", NO, NO), False),
+        (group("or", NO, group("and")), False),  # an empty group is dropped, not true
+        (group("or", NO, group("and", YES, group("or", NO, YES))), True),
+        ({"conditions": [NO]}, False),
+        ({"condition": NO}, True),
+        ({"condition": group("and", YES, NO)}, True),
+        ({"condition": {"condition": NO}}, False),
+        (group("and", YES, {"condition": group("or")}), True),
+    ],
+)
+def test_groups(where: Mapping[str, Any], expected: bool) -> None:
+    assert holds(where) is expected
+
+
+def nested(depth: int) -> dict[str, Any]:
+    return functools.reduce(lambda inner, _: group("and", inner, YES), range(depth), YES)
+
+
+def test_deep_nesting_works_up_to_a_bound() -> None:
+    assert holds(nested(100))
+    with pytest.raises(UnsupportedCondition, match="deeper than 100"):
+        holds(nested(10_000))
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        (leaf("equals", "THIS_WEEK"), "THIS_WEEK, a relative date"),
+        (leaf("greaterThan", "CNY1"), "CNY1, an amount with a currency"),
+        (leaf("equals", "'x'", field="Account.Industry"), "related records"),
+        (leaf("greaterThan", "2024-05-01", field="SystemModstamp"), "no change event"),
+        (leaf("equals", "'x'", field="toLabel(Type)"), "not a field name"),
+        (leaf("within", "DISTANCE"), "operator"),
+        (leaf("lessThan", "null"), "no order"),
+        (leaf("lessThan", "true"), "no order"),
+        (leaf("lessThan", "1", "2"), "one value"),
+        (leaf("equals"), "no value"),
+        (leaf("like", "5"), "texts only"),
+        (leaf("equals", r"'50\%'"), "only `like` knows"),
+        (leaf("equals", "'open"), "quotes"),
+        ({"field": "F", "operator": "equals", "values": "'x'"}, "form"),
+        ({"field": "F", "operator": "equals", "values": [5]}, "form"),
+        ({"field": "F", "operator": "equals"}, "form"),
+    ],
+)
+def test_a_refusal_names_list_field_operator_and_remedy(where: Mapping[str, Any], says: str) -> None:
+    with pytest.raises(UnsupportedCondition) as error:
+        compile_where(group("and", YES, where), list_label="Hot")
+    message = str(error.value)
+    for part in ("“Hot”", where["field"], where["operator"], says, "choose another list"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"field": "F", "operator": None, "values": []},
+        {"operator": "equals", "values": ["1"]},
+        {"subQuery": "SELECT Id FROM Contact"},
+        {"conditions": "x"},
+        {"conditions": [5]},
+        {"condition": None},
+        {"conjunction": "xor", "conditions": [YES, YES]},
+        {"conditions": [YES, YES]},
+    ],
+)
+def test_a_filter_in_an_unknown_form_is_refused(where: Mapping[str, Any]) -> None:
+    with pytest.raises(UnsupportedCondition, match="“Hot”: a part of its filter"):
+        compile_where(where, list_label="Hot")
+
+
+def definition(scope: str) -> ListDefinition:
+    where = leaf("equals", "'x'")
+    return ListDefinition(list_id="1", entity="contact", label="Hot", scope=scope, where=where, fetched_at_ms=0)
+
+
+def test_a_list_of_all_records_is_its_condition() -> None:
+    predicate = compile_list(definition("everything"))
+    assert (predicate({"F": "x"}), predicate({"F": "y"})) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("scope", "says"),
+    [("mine", "whoever looks"), ("mru", "recently"), ("team", "team"), ("my_territory", "territory"), ("new", '"new"')],
+)
+def test_a_list_that_depends_on_who_asks_is_refused(scope: str, says: str) -> None:
+    with pytest.raises(UnsupportedCondition, match="“Hot”") as error:
+        compile_list(definition(scope))
+    assert says in str(error.value)
+
+
+# --- laws ------------------------------------------------------------------------------------------------------------
+
+SMALL = st.sampled_from(["a", "A", "b", "ab", "Ab%", "a_b", "\u00e4", "\u00c4", "a'b", "\\"])
+
+
+def quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+@st.composite
+def typed_leaves(draw: st.DrawFn) -> tuple[dict[str, Any], str, list[object]]:
+    """A leaf with its operator and its values as Python sees them; the field's name tells its type."""
+    operator = draw(st.sampled_from(sorted(set(OPERATORS) - {"like", "notLike", "includes", "excludes"})))
+    ordered = "Than" in operator or "Then" in operator
+    kind = draw(st.sampled_from(["text", "number", "date"] if ordered else ["text", "number", "date", "flag"]))
+    wanted: list[object] = draw(st.lists(VALUES[kind], min_size=1, max_size=1 if ordered else 3))
+    nullable = not ordered and kind != "flag" and draw(st.booleans())
+    operands = [*wanted, None] if nullable else wanted
+    written = [literal(kind, value) for value in operands]
+    return leaf(operator, *written, field=kind), operator, operands
+
+
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "text": SMALL,
+    "number": st.integers(-2, 2) | st.sampled_from([0.5, 1.0]),
+    "date": st.dates(min_value=date(2024, 1, 1), max_value=date(2024, 1, 4)).map(str),
+    "flag": st.booleans(),
+}
+RECORDS = st.fixed_dictionaries({kind: st.none() | values for kind, values in VALUES.items()})
+
+
+def literal(kind: str, value: object) -> str:
+    if value is None:
+        return "null"
+    return quoted(str(value)) if kind == "text" else str(value).lower()
+
+
+def naive(operator: str, operands: list[Any], value: Any, kind: str) -> bool:
+    """The same semantics, spelled out the slow way and without looking at the types of literals."""
+    if kind == "flag":
+        value = bool(value)
+    if kind == "text":
+        operands = [None if each is None else each.lower() for each in operands]
+        value = None if value is None else value.lower()
+    if operator in ("equals", "in"):
+        return value in operands
+    if operator in ("notEquals", "notIn"):
+        return value not in operands
+    if value is None:
+        return False
+    bound = operands[0]
+    return bool(
+        {
+            "lessThan": value < bound,
+            "lessThanOrEqualTo": value <= bound,
+            "greaterThan": value > bound,
+            "greaterThanOrEqualTo": value >= bound,
+            "greaterThenOrEqualTo": value >= bound,
+        }[operator]
+    )
+
+
+@given(typed_leaves(), RECORDS)
+def test_a_leaf_agrees_with_a_naive_evaluator(
+    typed: tuple[dict[str, Any], str, list[object]], record: dict[str, Any]
+) -> None:
+    where, operator, operands = typed
+    kind = where["field"]
+    assert holds(where, **record) is naive(operator, operands, record[kind], kind)
+
+
+TREES = st.recursive(
+    st.booleans(),
+    lambda inner: (
+        st.tuples(st.just("not"), inner)
+        | st.tuples(st.just("and"), st.lists(inner, min_size=1, max_size=3))
+        | st.tuples(st.just("or"), st.lists(inner, min_size=1, max_size=3))
+    ),
+    max_leaves=12,
+)
+
+
+def as_where(tree: Any) -> dict[str, Any]:
+    if isinstance(tree, bool):
+        return YES if tree else NO
+    word, inner = tree
+    return {"condition": as_where(inner)} if word == "not" else group(word, *map(as_where, inner))
+
+
+def truth(tree: Any) -> bool:
+    if isinstance(tree, bool):
+        return tree
+    word, inner = tree
+    if word == "not":
+        return not truth(inner)
+    return all(map(truth, inner)) if word == "and" else any(map(truth, inner))
+
+
+@given(TREES)
+def test_groups_agree_with_boolean_logic(tree: Any) -> None:
+    assert holds(as_where(tree)) is truth(tree)
+
+
+def glob(pattern: str, text: str) -> bool:
+    """LIKE by recursion on both texts: slow, and without regular expressions."""
+    if not pattern:
+        return not text
+    if pattern[0] == "%":
+        return glob(pattern[1:], text) or bool(text and glob(pattern, text[1:]))
+    return bool(text) and pattern[0] in ("_", text[0]) and glob(pattern[1:], text[1:])
+
+
+@given(st.text(alphabet="ab%_.", max_size=8), st.text(alphabet="abAB.%_\n", min_size=1, max_size=8))
+def test_like_agrees_with_a_naive_matcher(pattern: str, text: str) -> None:
+    assert holds(leaf("like", f"'{pattern}'"), F=text) is glob(pattern, text.lower())
+    assert holds(leaf("notLike", f"'{pattern}'"), F=text) is not glob(pattern, text.lower())
+
+
+def test_a_hostile_pattern_does_not_backtrack() -> None:
+    """Plain `.*` between the letters would take longer than the universe lasts; the suite's time limit would tell."""
+    assert not holds(leaf("like", f"'{'%a' * 20}%b'"), F="a" * 20_000)

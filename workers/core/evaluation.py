@@ -1,0 +1,215 @@
+"""What a record means under a team's rule set: the one function behind every trigger (change, command, replay)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from schemas.documents import Contribution, FieldMapping, ListDefinition, Reason, Record, Rule, RuleSet, Skip, Targets
+from schemas.events import ENTITIES, Entity
+from workers.core.identity import account_key, lead_account_key, person_key
+from workers.core.mapping import map_fields
+from workers.core.merge import latest_version
+from workers.core.predicates import Predicate, UnsupportedCondition, compile_list
+
+NOT_IN_ANY_LIST = Skip(reason="not_in_any_list")
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """What evaluation needs to know beyond the record itself."""
+
+    has_imported_contacts: bool = False
+    """Of an account: an imported, living contact points at it, and brings it along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A rule, ready to run: the lists that feed it, each with the reason it gives."""
+
+    segment_id: str | None
+    reasons: tuple[tuple[str, Reason], ...]
+    """(list id, reason)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRules:
+    predicates: tuple[tuple[str, Predicate], ...] = ()
+    """(list id, predicate) of every list in use, each once."""
+    bindings: tuple[Binding, ...] = ()
+    mappings: tuple[FieldMapping, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRuleSet:
+    version: int
+    by_entity: Mapping[Entity, EntityRules]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a record contributes, and to whom; `skip` says why a living record is not imported."""
+
+    imported: bool
+    skip: Skip | None = None
+    person: tuple[str, Contribution] | None = None
+    account: tuple[str, Contribution] | None = None
+
+
+NOTHING = Outcome(imported=False)
+
+
+def compile_rule_set(rule_set: RuleSet) -> CompiledRuleSet:
+    """The active rules, ready to run.
+
+    Raises UnsupportedCondition when one of them names a list that is unknown, of another entity or cannot be evaluated.
+    """
+    return CompiledRuleSet(rule_set.version, {entity: _compile_entity(rule_set, entity) for entity in ENTITIES})
+
+
+def _compile_entity(rule_set: RuleSet, entity: Entity) -> EntityRules:
+    rules = [rule for rule in rule_set.rules if rule.active and rule.entity == entity]
+    lists = {list_id: _list_of(rule_set, rule, list_id) for rule in rules for list_id in rule.list_ids}
+    return EntityRules(
+        predicates=tuple((list_id, compile_list(definition)) for list_id, definition in lists.items()),
+        bindings=tuple(_bind(rule) for rule in rules),
+        mappings=rule_set.mappings.get(entity, ()),
+    )
+
+
+def _list_of(rule_set: RuleSet, rule: Rule, list_id: str) -> ListDefinition:
+    definition = rule_set.lists.get(list_id)
+    if definition is None:
+        raise UnsupportedCondition(
+            f"Rule {rule.rule_id} uses the list {list_id}, whose definition is not known: add the list to it again."
+        )
+    if definition.entity != rule.entity:
+        raise UnsupportedCondition(
+            f"Rule {rule.rule_id} imports {rule.entity}s, but its list “{definition.label}” holds "
+            f"{definition.entity}s: choose a list of {rule.entity}s."
+        )
+    return definition
+
+
+def _bind(rule: Rule) -> Binding:
+    if rule.destination.kind == "segment" and rule.destination.segment_id is None:
+        raise UnsupportedCondition(f"Rule {rule.rule_id} feeds a segment but names none: choose its segment again.")
+    return Binding(
+        segment_id=rule.destination.segment_id if rule.destination.kind == "segment" else None,
+        reasons=tuple((list_id, Reason(rule_id=rule.rule_id, list_id=list_id)) for list_id in rule.list_ids),
+    )
+
+
+def evaluate(record: Record, related: Related, rules: CompiledRuleSet) -> Outcome:
+    """What the record contributes under these rules; pure.
+
+    The lists come first: nobody asks why a record that no rule selects is not imported. Of those selected, one without
+    e-mail (account: website) is skipped for that.
+    A record known only by updates contributes nothing until its full state has come: an empty field would match
+    "not equal", and the person would enter a segment only to leave it again.
+    """
+    if not record.alive or record.full_version is None:
+        return NOTHING
+    entity_rules = rules.by_entity[record.entity]
+    if record.entity == "account":
+        return _evaluate_account(record, related, entity_rules)
+    return _evaluate_person(record, entity_rules)
+
+
+def _evaluate_person(record: Record, rules: EntityRules) -> Outcome:
+    segments = _segments(record.fields, rules)
+    if segments is None:
+        return Outcome(imported=False, skip=NOT_IN_ANY_LIST)
+    key = person_key(record.fields.get("Email"))
+    if isinstance(key, Skip):
+        return Outcome(imported=False, skip=key)
+    account = _account_of_lead(record, key) if record.entity == "lead" else None
+    return Outcome(imported=True, person=(key, _contribution(record, rules, segments)), account=account)
+
+
+def _account_of_lead(record: Record, key: str) -> tuple[str, Contribution] | None:
+    """Contacts bring their account by AccountId, when that record is evaluated; a lead has only its domain to tell."""
+    domain = lead_account_key(record.fields.get("Website"), key)
+    if domain is None:
+        return None
+    version = latest_version(record)
+    return domain, Contribution(rev=record.rev, entity=record.entity, version=version, fields={"domain": domain})
+
+
+def _evaluate_account(record: Record, related: Related, rules: EntityRules) -> Outcome:
+    segments = _segments(record.fields, rules)
+    if segments is None and not related.has_imported_contacts:
+        return Outcome(imported=False, skip=NOT_IN_ANY_LIST)
+    key = account_key(record.fields.get("Website"))
+    if isinstance(key, Skip):
+        return Outcome(imported=False, skip=key)
+    return Outcome(imported=True, account=(key, _contribution(record, rules, segments or {})))
+
+
+def _segments(fields: Mapping[str, object], rules: EntityRules) -> dict[str, tuple[Reason, ...]] | None:
+    """The segments that the rules put the record in, with the reasons; None when no list of any rule holds it."""
+    holding = {list_id for list_id, predicate in rules.predicates if predicate(fields)}
+    if not holding:
+        return None
+    segments: dict[str, tuple[Reason, ...]] = {}
+    for binding in rules.bindings:
+        reasons = tuple(reason for list_id, reason in binding.reasons if list_id in holding)
+        if reasons and binding.segment_id is not None:
+            segments[binding.segment_id] = segments.get(binding.segment_id, ()) + reasons
+    return segments
+
+
+def _contribution(record: Record, rules: EntityRules, segments: dict[str, tuple[Reason, ...]]) -> Contribution:
+    return Contribution(
+        rev=record.rev,
+        entity=record.entity,
+        version=latest_version(record),
+        fields=map_fields(record.entity, record.fields, rules.mappings),
+        segments=segments,
+    )
+
+
+def decided(record: Record, outcome: Outcome, rule_set_version: int) -> Record:
+    """The record with the decision noted and its targets widened; the same object when it says so already."""
+    noted = {
+        "imported": outcome.imported,
+        "skip": outcome.skip,
+        "rule_set_version": rule_set_version,
+        "targets": _widened(record.targets, outcome),
+    }
+    if all(getattr(record, name) == value for name, value in noted.items()):
+        return record
+    return record.model_copy(update=noted)
+
+
+def _widened(targets: Targets, outcome: Outcome) -> Targets:
+    people = _with(targets.people, outcome.person)
+    accounts = _with(targets.accounts, outcome.account)
+    if (people, accounts) == (targets.people, targets.accounts):
+        return targets
+    return Targets(people=people, accounts=accounts)
+
+
+def _with(keys: tuple[str, ...], live: tuple[str, Contribution] | None) -> tuple[str, ...]:
+    return keys if live is None or live[0] in keys else (*keys, live[0])
+
+
+def contributions(record: Record, outcome: Outcome) -> tuple[dict[str, Contribution], dict[str, Contribution]]:
+    """What to write to people and to accounts, by key: the live contribution, and `gone` for all earlier targets."""
+    gone = Contribution(rev=record.rev, entity=record.entity, gone=True, version=latest_version(record))
+    return (
+        _by_target(record.targets.people, outcome.person, gone),
+        _by_target(record.targets.accounts, outcome.account, gone),
+    )
+
+
+def _by_target(
+    targets: Iterable[str], live: tuple[str, Contribution] | None, gone: Contribution
+) -> dict[str, Contribution]:
+    written = dict.fromkeys(targets, gone)
+    if live is not None:
+        key, contribution = live
+        written[key] = (
+            contribution if contribution.rev == gone.rev else contribution.model_copy(update={"rev": gone.rev})
+        )
+    return written

@@ -1,0 +1,57 @@
+"""People and accounts, folded from what their records contribute.
+
+The result is a function of the newest contribution of each record: not of the order in which they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.documents import Contribution, Member
+from schemas.events import Version
+
+BEFORE_ALL = Version(-1, -1, -1)
+
+
+def blank_member(team: str, key: str) -> Member:
+    return Member(team=team, key=key)
+
+
+def fold(member: Member, record_id: str, contribution: Contribution) -> Member:
+    """The member with a record's contribution; the same object when it is not newer (by `rev`) than the one it has."""
+    known = member.contributions.get(record_id)
+    if known is not None and contribution.rev <= known.rev:
+        return member
+    contributions = {**member.contributions, record_id: contribution}
+    living = {each_id: each for each_id, each in contributions.items() if not each.gone}
+    return member.model_copy(
+        update={
+            "contributions": contributions,
+            "alive": bool(living),
+            "fields": _fields(living),
+            "segments": tuple(sorted({segment for each in living.values() for segment in each.segments})),
+        }
+    )
+
+
+def _fields(living: Mapping[str, Contribution]) -> dict[str, Any]:
+    """Where records disagree, the one that changed last wins, field by field; the id decides between equals."""
+    fields: dict[str, Any] = {}
+    for _, contribution in sorted(living.items(), key=lambda item: (item[1].version or BEFORE_ALL, item[0])):
+        fields.update(contribution.fields)
+    return fields
+
+
+def pending(member: Member) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The segments that the member has entered and those it has left since the last announcement."""
+    entered = tuple(sorted(set(member.segments) - set(member.announced)))
+    left = tuple(sorted(set(member.announced) - set(member.segments)))
+    return entered, left
+
+
+def announced(member: Member) -> Member:
+    """The member with nothing pending; the same object when nothing was."""
+    if member.announced == member.segments:
+        return member
+    return member.model_copy(update={"announced": member.segments})

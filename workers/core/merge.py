@@ -1,0 +1,110 @@
+"""Merging changes into the mirror of a record: per field, the last version wins.
+
+The result is a function of the set of changes alone: not of their order, and not of how often each one came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from schemas.documents import Record
+from schemas.events import Change, Version
+
+
+def blank(change: Change) -> Record:
+    """The record before its first change."""
+    return Record(team=change.team, record_id=change.record_id, entity=change.entity)
+
+
+def latest_version(record: Record) -> Version | None:
+    """The newest version that has left a trace in the record; None for a blank one."""
+    return max(_versions(record), default=None)
+
+
+def merge(record: Record, change: Change) -> Record:
+    """The record with the change applied; the same object when the change tells nothing new.
+
+    A delete is a full state too, an empty one: whatever is older stays away, and an update that is newer waits,
+    unseen, for the undelete that it proves. Raises ValueError when the change is about another record.
+    """
+    if (record.team, record.record_id, record.entity) != (change.team, change.record_id, change.entity):
+        raise ValueError(f"a change of {change.record_id} cannot be merged into {record.record_id}")
+    if change.kind == "update":
+        return _merge_delta(record, change)
+    return _merge_full(record, change)
+
+
+def _versions(record: Record) -> Iterator[Version]:
+    if record.full_version is not None:
+        yield record.full_version
+    yield from record.field_versions.values()
+
+
+def _merge_delta(record: Record, change: Change) -> Record:
+    """A full state of the same version wins: it was read after the event, or is the same event."""
+    if record.full_version is not None and change.version <= record.full_version:
+        return record
+    newer = {name: value for name, value in change.fields.items() if _is_newer(record, change.version, name, value)}
+    if not newer:
+        return record if record.alive or record.full_version is not None else record.model_copy(update={"alive": True})
+    return record.model_copy(
+        update={
+            # Without a full state the update itself is the proof of life; a delete is only undone by a full state.
+            "alive": record.alive or record.full_version is None,
+            "fields": _without_nulls({**record.fields, **newer}),
+            "field_versions": {**record.field_versions, **dict.fromkeys(newer, change.version)},
+        }
+    )
+
+
+def _is_newer(record: Record, version: Version, name: str, value: object) -> bool:
+    known = record.field_versions.get(name)
+    if known is None or version > known:
+        return True
+    return version == known and _prevails(value, record.fields.get(name))
+
+
+def _merge_full(record: Record, change: Change) -> Record:
+    if record.full_version is not None and change.version < record.full_version:
+        return record
+    alive, base = change.kind != "delete", _without_nulls(change.fields) if change.kind != "delete" else {}
+    if change.version == record.full_version:
+        alive, base = _join(record, alive, base)
+    newer = {name: version for name, version in record.field_versions.items() if version > change.version}
+    fields = {name: value for name, value in base.items() if name not in newer}
+    fields.update((name, record.fields[name]) for name in newer if name in record.fields)
+    if (change.version, alive, fields) == (record.full_version, record.alive, record.fields):
+        return record
+    return record.model_copy(
+        update={"alive": alive, "fields": fields, "full_version": change.version, "field_versions": newer}
+    )
+
+
+def _join(record: Record, alive: bool, fields: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """Two full states of one version: a delete prevails, else every field that either of them knows.
+
+    They occur: SystemModstamp, the version of a snapshot row, does not move when a field is added to the mirror or when
+    Salesforce recomputes a formula.
+    """
+    if not (alive and record.alive):
+        return False, {}
+    known = {name: value for name, value in record.fields.items() if name not in record.field_versions}
+    prevailing = {name: value for name, value in fields.items() if _prevails(value, known.get(name))}
+    return True, {**known, **prevailing}
+
+
+def _prevails(value: object, known: object) -> bool:
+    """An arbitrary but total order of the values of one version, so that the order of arrival cannot matter."""
+    if value is None or value == known:
+        return False
+    return known is None or _rank(value) > _rank(known)
+
+
+def _rank(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,110 @@
+"""Which insight values go to which Salesforce records, and what became of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from schemas.documents import Engagement, Insight, Member, WritebackRow
+from schemas.events import Entity
+
+SCORE_FIELD = "Engagement_Score__c"
+DATE_FIELD = "Last_Engagement_Date__c"
+NULL_CELL = "#N/A"
+"""Bulk API 2.0: an empty cell leaves the field as it is, this clears it (Bulk API 2.0 Developer Guide)."""
+
+JOB_ROWS = 500_000
+"""Rows of one ingest job: at about 50 bytes a row 25 MB, well below the 100 MB that 150 MB of base64 hold."""
+
+LAST_DATE = "4000-12-31"
+"""Salesforce stores dates from 1700-01-01 to 4000-12-31 (SOQL reference, date formats)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    score: float
+    last_engagement_date: str | None
+
+
+def values_of(engagement: Engagement) -> Values:
+    at_ms = engagement.last_engagement_at_ms
+    date = None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
+    return Values(engagement.score, date)
+
+
+def storable(score: float, last_engagement_at_ms: int | None) -> str | None:
+    """Why a score cannot be written to Salesforce, or None when it can."""
+    if not math.isfinite(score) or abs(score) >= 1e16:
+        return "the score is not a number of at most 16 digits before the point"
+    if last_engagement_at_ms is None:
+        return None
+    try:
+        date = datetime.fromtimestamp(last_engagement_at_ms / 1000, UTC).date().isoformat()
+    except (OverflowError, ValueError, OSError):
+        return "the last engagement time is no date"
+    return None if "1700-01-01" <= date <= LAST_DATE else "Salesforce stores dates from 1700 to 4000"
+
+
+def newest(stored: Engagement | None, arrived: Engagement) -> Engagement:
+    """The latest `scored_at_ms` wins; the same object as stored when it does."""
+    if stored is None or arrived.scored_at_ms > stored.scored_at_ms:
+        return arrived.model_copy(update={"rev": 0 if stored is None else stored.rev})
+    return stored
+
+
+def sources(subject: str, member: Member) -> list[tuple[Entity, str]]:
+    """The Salesforce records behind a person (contacts and leads) or an account (account records only)."""
+    return [
+        (contribution.entity, record_id)
+        for record_id, contribution in sorted(member.contributions.items())
+        if not contribution.gone and (contribution.entity == "account") == (subject == "account")
+    ]
+
+
+def differs(values: Values, accepted: Insight | None) -> bool:
+    return accepted is None or values != Values(accepted.score, accepted.last_engagement_date)
+
+
+def cells(row: WritebackRow) -> dict[str, str]:
+    return {
+        SCORE_FIELD: format(row.score, ".17g"),
+        DATE_FIELD: row.last_engagement_date or NULL_CELL,
+    }
+
+
+def jobs_of(rows: Iterable[WritebackRow]) -> dict[str, list[WritebackRow]]:
+    """Planned rows by job: per entity, ascending by record id, so that a resumed run forms the same jobs."""
+    jobs: dict[str, list[WritebackRow]] = {}
+    counts: dict[Entity, int] = {}
+    for row in sorted(rows, key=lambda row: row.record_id):
+        place = counts.get(row.entity, 0)
+        counts[row.entity] = place + 1
+        jobs.setdefault(f"{row.entity}-{place // JOB_ROWS}", []).append(row)
+    return jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    rows: list[WritebackRow]
+    unaccounted: int
+    """Rows that were sent and stand in no result file, or results of rows that were never sent."""
+
+
+def settle(
+    sent: Sequence[WritebackRow],
+    accepted: Iterable[str],
+    rejected: Mapping[str, str],
+    unprocessed: Iterable[str],
+) -> Settled:
+    """Give every sent row its outcome; what adds up to something else than was sent is counted, never dropped."""
+    outcomes: dict[str, tuple[str, str | None]] = dict.fromkeys(unprocessed, ("unprocessed", None))
+    outcomes |= {record_id: ("rejected", error) for record_id, error in rejected.items()}
+    outcomes |= dict.fromkeys(accepted, ("accepted", None))
+    rows = []
+    for row in sent:
+        outcome, error = outcomes.pop(row.record_id, ("planned", None))
+        rows.append(row.model_copy(update={"outcome": outcome, "error": error}))
+    missing = sum(row.outcome == "planned" for row in rows)
+    return Settled(rows, missing + len(outcomes))
