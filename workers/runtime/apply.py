@@ -1,0 +1,223 @@
+"""Applies changes and re-evaluation commands to the store: the one way in which records become people and accounts.
+
+Everything may run twice. A crash between any two writes leaves marks in the documents (`Record.targets`,
+`Record.accounts_due`, `Member.announced`) from which the next delivery of the same message finishes the work, so a
+message may be acknowledged once `apply` has returned, and never before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from schemas.documents import Contribution, Member, Record
+from schemas.events import Change, MembershipChange, Reevaluation
+from workers.core.evaluation import CompiledRuleSet, Outcome, Related, contributions, decided, evaluate
+from workers.core.follow import accounts_due
+from workers.core.members import announced, blank_member, fold, pending
+from workers.core.merge import blank, merge
+from workers.ports import Documents, Publisher, Store, Unavailable
+from workers.runtime.rule_sets import RuleSets
+
+Key = tuple[str, str]
+"""(team, record id) or (team, member key)."""
+
+ROUNDS = 20
+"""Lost compare-and-swaps in a row before the batch is given up: each round somebody else made progress, so more than a
+handful means that two workers believe they own the same partition."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What a batch asks of one record."""
+
+    changes: list[Change] = field(default_factory=list)
+    commanded: bool = False
+    """A command: the record is written even when nothing changes, so that a racing evaluation loses its swap."""
+
+
+@dataclass(slots=True)
+class Applied:
+    read: int = 0
+    records_changed: int = 0
+    people_changed: int = 0
+    accounts_changed: int = 0
+    memberships: int = 0
+
+    def add(self, other: Applied) -> None:
+        self.read += other.read
+        self.records_changed += other.records_changed
+        self.people_changed += other.people_changed
+        self.accounts_changed += other.accounts_changed
+        self.memberships += other.memberships
+
+
+class Applier:
+    def __init__(self, store: Store, publisher: Publisher) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._rule_sets = RuleSets(store)
+
+    async def apply(self, batch: Sequence[Change | Reevaluation]) -> Applied:
+        """Write everything that the batch entails, with majority; raises Unavailable when that cannot be done now."""
+        applied = Applied(read=len(batch))
+        todo = group(batch)
+        for _ in range(ROUNDS):
+            if not todo:
+                return applied
+            todo = await self._round(todo, applied)
+        raise Unavailable(f"{len(todo)} records lost {ROUNDS} compare-and-swaps in a row, e.g. {next(iter(todo))}")
+
+    async def _round(self, todo: Mapping[Key, Work], applied: Applied) -> dict[Key, Work]:
+        teams = {team for team, _ in todo}
+        rules = await self._rule_sets.current(teams)
+        stored = await self._store.records.load(todo)
+        evaluated = await self._evaluate(todo, stored, rules)
+        written, lost = await self._write_records(todo, stored, evaluated)
+        applied.records_changed += len(written)
+        settled = {key: (written.get(key, record), outcome) for key, (record, outcome) in evaluated.items()}
+        for key in lost:
+            del settled[key]
+        await self._write_members(settled.values(), applied)
+        await self._command_accounts(record for record, _ in settled.values())
+        outdated = await self._rule_sets.outdated(rules)
+        return {key: todo[key] for key in lost} | {key: Work(commanded=True) for key in settled if key[0] in outdated}
+
+    async def _evaluate(
+        self, todo: Mapping[Key, Work], stored: Mapping[Key, Record], rules: Mapping[str, CompiledRuleSet]
+    ) -> dict[Key, tuple[Record, Outcome]]:
+        merged = {key: record for key, work in todo.items() if (record := merged_record(stored.get(key), work))}
+        accounts = [key for key, record in merged.items() if record.entity == "account" and record.alive]
+        followed = await self._store.record_queries.with_imported_contacts(accounts) if accounts else set()
+        return {
+            key: evaluated(record, stored.get(key), key in followed, rules[key[0]]) for key, record in merged.items()
+        }
+
+    async def _write_records(
+        self,
+        todo: Mapping[Key, Work],
+        stored: Mapping[Key, Record],
+        evaluated: Mapping[Key, tuple[Record, Outcome]],
+    ) -> tuple[dict[Key, Record], set[Key]]:
+        changed = {
+            key: record
+            for key, (record, _) in evaluated.items()
+            if record is not stored.get(key) or (todo[key].commanded and record.entity == "account")
+        }
+        losers = await self._store.records.swap(list(changed.values())) if changed else []
+        lost = {(record.team, record.record_id) for record in losers}
+        written = {
+            key: record.model_copy(update={"rev": record.rev + 1}) for key, record in changed.items() if key not in lost
+        }
+        return written, lost
+
+    async def _write_members(self, settled: Iterable[tuple[Record, Outcome]], applied: Applied) -> None:
+        people: dict[Key, dict[str, Contribution]] = defaultdict(dict)
+        accounts: dict[Key, dict[str, Contribution]] = defaultdict(dict)
+        for record, outcome in settled:
+            to_people, to_accounts = contributions(record, outcome)
+            for key, contribution in to_people.items():
+                people[record.team, key][record.record_id] = contribution
+            for key, contribution in to_accounts.items():
+                accounts[record.team, key][record.record_id] = contribution
+        applied.people_changed += await self._fold(self._store.people, people, applied)
+        applied.accounts_changed += await self._fold(self._store.accounts, accounts, applied)
+
+    async def _fold(
+        self, members: Documents[Member], todo: Mapping[Key, Mapping[str, Contribution]], applied: Applied
+    ) -> int:
+        changed = 0
+        for _ in range(ROUNDS):
+            if not todo:
+                return changed
+            stored = await members.load(todo)
+            folded = {key: folded_member(stored.get(key), key, parts) for key, parts in todo.items()}
+            written, lost = await swap_changed(members, stored, folded)
+            changed += len(written)
+            settled = {key: written.get(key, member) for key, member in folded.items() if key not in lost}
+            unannounced = await self._announce(members, settled, applied)
+            todo = {key: todo[key] for key in lost | unannounced}
+        raise Unavailable(f"{len(todo)} members lost {ROUNDS} compare-and-swaps in a row")
+
+    async def _announce(self, members: Documents[Member], settled: Mapping[Key, Member], applied: Applied) -> set[Key]:
+        """Tell `routing.memberships` who entered and left, then note it; returns those that changed meanwhile."""
+        due = {key: member for key, member in settled.items() if member.segments != member.announced}
+        if not due:
+            return set()
+        messages = [message for member in due.values() for message in membership_changes(member)]
+        await self._publisher.memberships(messages)
+        applied.memberships += len(messages)
+        losers = await members.swap([announced(member) for member in due.values()])
+        return {(member.team, member.key) for member in losers}
+
+    async def _command_accounts(self, records: Iterable[Record]) -> None:
+        """Have the accounts that contacts joined or left evaluated again, then clear the note of it.
+
+        A lost swap here means that the contact changed meanwhile: whoever wrote it found the note and commands again.
+        """
+        due = [record for record in records if record.accounts_due]
+        if not due:
+            return
+        await self._publisher.reevaluations([command for record in due for command in account_commands(record)])
+        await self._store.records.swap([record.model_copy(update={"accounts_due": ()}) for record in due])
+
+
+def group(batch: Iterable[Change | Reevaluation]) -> dict[Key, Work]:
+    todo: dict[Key, Work] = defaultdict(Work)
+    for message in batch:
+        work = todo[message.team, message.record_id]
+        if isinstance(message, Change):
+            work.changes.append(message)
+        else:
+            work.commanded = True
+    return dict(todo)
+
+
+def merged_record(stored: Record | None, work: Work) -> Record | None:
+    """None: a command about a record that is not known."""
+    if stored is None and not work.changes:
+        return None
+    record = stored if stored is not None else blank(work.changes[0])
+    for change in work.changes:
+        record = merge(record, change)
+    return record
+
+
+def evaluated(record: Record, stored: Record | None, followed: bool, rules: CompiledRuleSet) -> tuple[Record, Outcome]:
+    outcome = evaluate(record, Related(has_imported_contacts=followed), rules)
+    after = decided(record, outcome, rules.version)
+    due = accounts_due(stored, after)
+    return (after if due == after.accounts_due else after.model_copy(update={"accounts_due": due})), outcome
+
+
+def folded_member(stored: Member | None, key: Key, parts: Mapping[str, Contribution]) -> Member:
+    member = stored if stored is not None else blank_member(*key)
+    for record_id, contribution in parts.items():
+        member = fold(member, record_id, contribution)
+    return member
+
+
+async def swap_changed(
+    members: Documents[Member], stored: Mapping[Key, Member], folded: Mapping[Key, Member]
+) -> tuple[dict[Key, Member], set[Key]]:
+    changed = {key: m for key, m in folded.items() if m is not stored.get(key) and m.contributions}
+    losers = await members.swap(list(changed.values())) if changed else []
+    lost = {(member.team, member.key) for member in losers}
+    return {key: m.model_copy(update={"rev": m.rev + 1}) for key, m in changed.items() if key not in lost}, lost
+
+
+def membership_changes(member: Member) -> list[MembershipChange]:
+    entered, left = pending(member)
+    return [
+        MembershipChange(team=member.team, segment_id=segment, member=member.key, kind=kind, revision=member.rev)
+        for kind, segments in (("entered", entered), ("left", left))
+        for segment in segments
+    ]
+
+
+def account_commands(record: Record) -> list[Reevaluation]:
+    return [
+        Reevaluation(team=record.team, entity="account", record_id=account_id, reason="account")
+        for account_id in record.accounts_due
+    ]
