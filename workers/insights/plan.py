@@ -1,0 +1,60 @@
+"""Finds the records whose insight values differ from what Salesforce last accepted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from itertools import chain
+
+from schemas.documents import Engagement, Member, WritebackRow
+from schemas.events import Entity
+from workers.core.writeback import Values, differs, sources, values_of
+from workers.ports import Documents, Store
+
+PAGE = 1000
+"""Scores looked at together: three queries a page, memory for a page only."""
+
+Wanted = tuple[Entity, str, Values]
+
+
+async def changed_rows(store: Store, team: str, run_id: str) -> AsyncIterator[list[WritebackRow]]:
+    """Rows to write, page by page."""
+    page: list[Engagement] = []
+    async for engagement in store.engagement.scan(team):
+        page.append(engagement)
+        if len(page) == PAGE:
+            yield await page_rows(store, team, run_id, page)
+            page = []
+    if page:
+        yield await page_rows(store, team, run_id, page)
+
+
+async def page_rows(store: Store, team: str, run_id: str, page: Sequence[Engagement]) -> list[WritebackRow]:
+    wanted = [
+        *await wanted_values(store.people, [each for each in page if each.subject == "person"]),
+        *await wanted_values(store.accounts, [each for each in page if each.subject == "account"]),
+    ]
+    accepted = await store.insights.load([(team, record_id) for _, record_id, _ in wanted])
+    return [
+        WritebackRow(
+            team=team,
+            run_id=run_id,
+            record_id=record_id,
+            entity=entity,
+            score=values.score,
+            last_engagement_date=values.last_engagement_date,
+        )
+        for entity, record_id, values in wanted
+        if differs(values, accepted.get((team, record_id)))
+    ]
+
+
+async def wanted_values(members: Documents[Member], scores: Sequence[Engagement]) -> list[Wanted]:
+    """A score whose person or account is not known yet waits: it is looked at again in the next run."""
+    known = await members.load([(each.team, each.key) for each in scores]) if scores else {}
+    return list(
+        chain.from_iterable(
+            ((entity, record_id, values_of(each)) for entity, record_id in sources(each.subject, member))
+            for each in scores
+            if (member := known.get((each.team, each.key))) is not None
+        )
+    )
