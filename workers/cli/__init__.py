@@ -1,0 +1,64 @@
+"""The `segment-sync` command."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+import typer
+
+from workers.cli import rules, segments, teams, workers
+from workers.cli.output import console, debugging
+from workers.ports import Refused, Unavailable
+from workers.runtime.logs import redacted
+
+app = typer.Typer(
+    name="segment-sync",
+    help="Real-time, two-way bridge between Salesforce and an account-based-marketing platform.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(workers.capture)
+app.command()(workers.routing)
+app.command()(workers.insights)
+app.command()(workers.replay)
+app.add_typer(teams.app, name="teams")
+app.add_typer(rules.app, name="rules")
+app.add_typer(segments.app, name="segments")
+
+if find_spec("sandbox") is not None:  # not part of a production image
+    from sandbox.cli import register
+
+    register(app)
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show the stack trace of an error."),
+) -> None:
+    debugging.on = debug
+
+
+def main() -> None:
+    """Errors that a person can mend are one sentence on standard error and exit status 1."""
+    try:
+        app()
+    except (Refused, Unavailable) as error:
+        if debugging.on:
+            raise
+        fail(error)
+    except BaseExceptionGroup as group:
+        expected, unexpected = group.split((Refused, Unavailable))
+        if debugging.on or unexpected is not None or expected is None:
+            raise
+        fail(first_leaf(expected))
+
+
+def fail(error: BaseException) -> None:
+    console.print(f"[bold red]error:[/] {redacted(str(error))}", highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+def first_leaf(error: BaseException) -> BaseException:
+    return first_leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,58 @@
+"""Tables and progress for people on standard error, JSON for machines on standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+console = Console(stderr=True)
+T = TypeVar("T")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output instead of a table.")]
+Team = Annotated[str, typer.Argument(help="The team: lower-case letters, digits and dashes.")]
+
+
+@dataclass(slots=True)
+class Debugging:
+    on: bool = False
+
+
+debugging = Debugging()
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(main)
+
+
+def show(as_json: bool, document: Any, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    if as_json:
+        print_json(document)
+        return
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*map(str, row))
+    Console().print(table)
+
+
+def print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False))
+
+
+def progress_bar() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=False,
+    )

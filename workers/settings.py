@@ -1,0 +1,44 @@
+"""Every setting of every process, read from the environment (or a file named by SEGMENT_SYNC_ENV_FILE)."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.ports import Refused
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(extra="ignore")
+
+    kafka_bootstrap_servers: str = Field(description="Kafka brokers, host:port, comma-separated")
+    kafka_replication_factor: int = Field(3, ge=1, description="Replicas of the topics that are created")
+    kafka_namespace: str = Field("", description="Prefix of topics, groups and transactional ids")
+    mongodb_uri: SecretStr = Field(description="MongoDB connection string of a replica set")
+    mongodb_database: str = "segment_sync"
+    mongodb_driver: Literal["motor", "pymongo"] = "motor"
+    token_encryption_keys: SecretStr = Field(
+        description="AES-256 keys, url-safe base64, comma-separated; the first encrypts, all decrypt"
+    )
+    salesforce_allow_loopback: bool = Field(
+        False, description="Accept an org on plain http on the loopback interface (the sandbox)"
+    )
+    health_host: str = "0.0.0.0"  # noqa: S104 - probes come from the node
+    health_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of /livez, /readyz and /metrics; unset: none"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+def load_settings() -> Settings:
+    """Raises Refused naming each setting that is missing or wrong."""
+    try:
+        return Settings(_env_file=os.environ.get("SEGMENT_SYNC_ENV_FILE"))
+    except ValidationError as error:
+        problems = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg'].lower()}" for e in error.errors())
+        raise Refused(
+            f"{problems}. Set it in the environment or in the file that SEGMENT_SYNC_ENV_FILE names."
+        ) from None

@@ -1,0 +1,170 @@
+"""What the command line asks for: one function per command, from settings to result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import aiohttp
+
+from schemas.documents import Connection, Destination, Member, Rule, RuleSet, Segment
+from schemas.events import Entity
+from workers.adapters.salesforce.callback import listen
+from workers.adapters.salesforce.oauth import (
+    Authorization,
+    authorize_url,
+    client_credentials,
+    exchange_code,
+    new_pkce,
+)
+from workers.console import rules
+from workers.console.progress import TeamStatus, team_status
+from workers.console.teams import save_connection
+from workers.ports import ListInfo
+from workers.runtime.process import SystemClock
+from workers.settings import Settings
+from workers.wiring.resources import cipher, store, team_org
+
+clock = SystemClock()
+
+
+async def connect_team(
+    settings: Settings,
+    team: str,
+    *,
+    login_url: str,
+    client_id: str,
+    client_secret: str | None,
+    callback_port: int | None,
+    show_login: Callable[[str], None],
+) -> Connection:
+    """`callback_port` None: client credentials, without a browser."""
+    loopback = settings.salesforce_allow_loopback
+    async with aiohttp.ClientSession() as session, store(settings) as opened:
+        if callback_port is None:
+            authorization = await client_credentials(
+                session,
+                login_url,
+                client_id=client_id,
+                client_secret=client_secret or "",
+                allow_insecure_loopback=loopback,
+            )
+        else:
+            authorization = await log_in(
+                session, login_url, client_id, client_secret, callback_port, show_login, loopback
+            )
+        return await save_connection(
+            opened,
+            Connection(
+                team=team,
+                org_id=authorization.org_id,
+                instance_url=authorization.instance_url,
+                login_url=login_url,
+                client_id=client_id,
+                grant="client_credentials" if callback_port is None else "authorization_code",
+                secret=cipher(settings).seal(team, authorization.secret),
+                connected_at_ms=clock.now_ms(),
+            ),
+        )
+
+
+async def log_in(
+    session: aiohttp.ClientSession,
+    login_url: str,
+    client_id: str,
+    client_secret: str | None,
+    callback_port: int,
+    show_login: Callable[[str], None],
+    loopback: bool,
+) -> Authorization:
+    """The web-server flow with PKCE; the user's browser comes back to a page on the loopback interface."""
+    pkce = new_pkce()
+    async with listen(callback_port) as callback:
+        show_login(
+            authorize_url(
+                login_url,
+                client_id=client_id,
+                redirect_uri=callback.redirect_uri,
+                challenge=pkce.challenge,
+                state=callback.state,
+                allow_insecure_loopback=loopback,
+            )
+        )
+        return await exchange_code(
+            session,
+            login_url,
+            client_id=client_id,
+            client_secret=client_secret,
+            code=await callback.code(),
+            verifier=pkce.verifier,
+            redirect_uri=callback.redirect_uri,
+            allow_insecure_loopback=loopback,
+        )
+
+
+async def connections(settings: Settings) -> list[Connection]:
+    async with store(settings) as opened:
+        return await opened.connection_queries.active()
+
+
+async def visible_lists(settings: Settings, team: str, entity: Entity) -> list[ListInfo]:
+    async with team_org(settings, team) as (_, org):
+        return await org.lists(entity)
+
+
+async def add_rule(
+    settings: Settings,
+    team: str,
+    entity: Entity,
+    lists: Sequence[str],
+    *,
+    new_segment: str | None,
+    existing_segment: str | None,
+) -> Rule:
+    """Neither segment: People Only, or Account Only."""
+    now_ms = clock.now_ms()
+    async with team_org(settings, team) as (opened, org):
+        definitions = [await rules.define_list(org, entity, name, now_ms) for name in lists]
+        segment = None
+        if existing_segment is not None:
+            segment = await rules.existing_segment(opened, team, existing_segment, entity)
+        elif new_segment is not None:
+            segment = await rules.new_segment(opened, team, new_segment, entity, now_ms)
+        destination = (
+            Destination(kind="segment", segment_id=segment.segment_id) if segment else Destination(kind="only")
+        )
+        return await rules.add_rule(opened, team, entity, definitions, destination, now_ms)
+
+
+async def deactivate_rule(settings: Settings, team: str, rule_id: str) -> Rule:
+    async with store(settings) as opened:
+        return await rules.deactivate_rule(opened, team, rule_id)
+
+
+async def load_rule_set(settings: Settings, team: str) -> RuleSet:
+    async with store(settings) as opened:
+        return await rules.rule_set_of(opened, team)
+
+
+async def create_segment(settings: Settings, team: str, name: str, entity: Entity) -> Segment:
+    async with store(settings) as opened:
+        return await rules.new_segment(opened, team, name, entity, clock.now_ms())
+
+
+async def segment_members(settings: Settings, team: str, segment_id: str, limit: int) -> list[Member] | None:
+    """None: no such segment."""
+    async with store(settings) as opened:
+        segment = (await opened.segments.load([(team, segment_id)])).get((team, segment_id))
+        if segment is None:
+            return None
+        queries = opened.people_queries if segment.kind == "people" else opened.account_queries
+        members: list[Member] = []
+        async for member in queries.in_segment(team, segment_id):
+            members.append(member)
+            if len(members) == limit:
+                break
+        return members
+
+
+async def status(settings: Settings, team: str) -> TeamStatus:
+    async with store(settings) as opened:
+        return await team_status(opened, team)
