@@ -1,0 +1,132 @@
+"""What is in MongoDB and in the change topics, read without the workers' code."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+
+from sandbox.demo.expected import Expected
+from sandbox.demo.org_client import OrgClient
+
+CHANGE_TOPICS = ("salesforce.contact.changes", "salesforce.lead.changes", "salesforce.account.changes")
+ENTITIES = {"contact": "Contact", "lead": "Lead", "account": "Account"}
+
+
+async def actual_state(database: Any, team: str) -> Expected:
+    """In the same shape as what is expected, so that the two can be compared field by field."""
+    found = Expected(counts=dict.fromkeys(ENTITIES.values(), 0))
+    async for group in await database.records.aggregate(
+        [{"$match": {"team": team, "alive": True}}, {"$group": {"_id": "$entity", "n": {"$sum": 1}}}]
+    ):
+        found.counts[ENTITIES[group["_id"]]] = group["n"]
+    async for segment in database.segments.find({"team": team}):
+        found.segments[segment["segment_id"]] = set()
+    async for person in database.people.find({"team": team, "alive": True}):
+        found.people[person["key"]] = sources(person, {"contact", "lead"})
+        enter(found, person)
+    async for account in database.accounts.find({"team": team, "alive": True}):
+        found.accounts[account["key"]] = sources(account, {"account"})
+        enter(found, account)
+    async for record in database.records.find({"team": team, "alive": True, "skip": {"$ne": None}}, {"skip": 1}):
+        found.skipped[record["skip"]["reason"]] += 1
+    return found
+
+
+def sources(member: dict[str, Any], entities: set[str]) -> set[str]:
+    return {
+        record_id
+        for record_id, part in member["contributions"].items()
+        if not part["gone"] and part["entity"] in entities
+    }
+
+
+def enter(found: Expected, member: dict[str, Any]) -> None:
+    for segment_id in member["segments"]:
+        found.segments.setdefault(segment_id, set()).add(member["key"])
+
+
+def differences(wanted: Expected, found: Expected) -> list[str]:
+    """One line per kind of difference, with an example; empty when all is right."""
+    lines = []
+    if wanted.counts != found.counts:
+        lines.append(f"records: expected {wanted.counts}, found {found.counts}")
+    for name, left, right in (
+        ("people", wanted.people, found.people),
+        ("accounts", wanted.accounts, found.accounts),
+        ("segments", wanted.segments, found.segments),
+    ):
+        wrong = sorted(key for key in left.keys() | right.keys() if left.get(key) != right.get(key))
+        if wrong:
+            key = wrong[0]
+            lines.append(
+                f"{name}: {len(wrong)} differ, e.g. {key}: "
+                f"expected {brief(left.get(key), right.get(key))}, found {brief(right.get(key), left.get(key))}"
+            )
+    if +wanted.skipped != +found.skipped:
+        lines.append(f"skipped: expected {dict(wanted.skipped)}, found {dict(found.skipped)}")
+    return lines
+
+
+def brief(these: set[str] | None, others: set[str] | None) -> str:
+    if these is None:
+        return "nothing"
+    only = sorted(these - (others or set()))
+    return f"{len(these)}" + (f" with {only[:3]}" if only else "")
+
+
+@dataclass(slots=True)
+class Changes:
+    expected: int = 0
+    published: int = 0
+    lost: int = 0
+    duplicated: int = 0
+    examples: list[str] = field(default_factory=list)
+
+
+async def published_changes(bootstrap_servers: str, org: OrgClient, after: int) -> Changes:
+    """Every change that the org announced since ledger number `after` against what a consumer of committed messages
+    reads. A change that came as a refreshed full record instead (after a gap) counts as published."""
+    stream: Counter[tuple[str, int]] = Counter()
+    refreshed: dict[str, int] = {}
+    async for message in read_topics(bootstrap_servers):
+        version = message["version"]
+        if message["kind"] == "snapshot":
+            refreshed[message["record_id"]] = max(version[0], refreshed.get(message["record_id"], 0))
+        else:
+            stream[message["record_id"], version[1]] += 1
+    result = Changes(duplicated=sum(stream.values()) - len(stream))
+    async for entry in org.ledger(after):
+        if entry["kind"] == "seed" or not entry["replayIds"]:
+            continue
+        result.expected += 1
+        seen = (entry["recordId"], entry["commitNumber"]) in stream
+        if seen or refreshed.get(entry["recordId"], 0) >= entry["commitTimestamp"]:
+            result.published += 1
+        else:
+            result.lost += 1
+            result.examples.append(f"{entry['operation']} {entry['object']} {entry['recordId']}")
+    return result
+
+
+async def read_topics(bootstrap_servers: str) -> AsyncIterator[dict[str, Any]]:
+    """Without a group a consumer is given all partitions of its topics."""
+    consumer = AIOKafkaConsumer(
+        *CHANGE_TOPICS,
+        bootstrap_servers=bootstrap_servers,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    try:
+        end = await consumer.end_offsets(consumer.assignment())
+        while any([await consumer.position(tp) < offset for tp, offset in end.items()]):
+            for messages in (await consumer.getmany(timeout_ms=500, max_records=5000)).values():
+                for message in messages:
+                    yield json.loads(message.value)
+    finally:
+        await consumer.stop()

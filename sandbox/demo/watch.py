@@ -1,0 +1,87 @@
+"""Measures how long after its commit in the org an edit can be read in MongoDB."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import AsyncMongoClient
+
+from sandbox.demo.org_client import OrgClient
+
+Seen = dict[str, dict[int, float]]
+"""Record id -> commit number -> when a document with it was first readable (Unix ms)."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """A change stream over the collections that routing writes: it shows what a majority has, as it gets it."""
+
+    database: Any
+    records: Seen = field(default_factory=lambda: defaultdict(dict))
+    members: Seen = field(default_factory=lambda: defaultdict(dict))
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        pipeline = [{"$match": {"ns.coll": {"$in": ["records", "people", "accounts"]}}}]
+        stream = await self.database.watch(pipeline, full_document="default", max_await_time_ms=500)
+        following = asyncio.create_task(self._follow(stream))
+        try:
+            yield
+        finally:
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+
+    async def _follow(self, stream: Any) -> None:
+        async with stream:
+            async for event in stream:
+                now_ms = time.time() * 1000
+                document = event.get("fullDocument") or {}
+                if event["ns"]["coll"] == "records":
+                    note(self.records[document["record_id"]], newest_version(document), now_ms)
+                else:
+                    for record_id, part in (document.get("contributions") or {}).items():
+                        note(self.members[record_id], part.get("version"), now_ms)
+
+    def latency_ms(self, record_id: str, commit_number: int, committed_at_ms: float) -> float | None:
+        """Until the record's document shows the commit (or a later one that overtook it), and until the person or
+        account that it feeds does, where it feeds one; None when it was never seen."""
+        shown = [(n, at) for n, at in self.records[record_id].items() if n >= commit_number]
+        if not shown:
+            return None
+        number, at_ms = min(shown, key=lambda pair: pair[1])
+        return max(at_ms, self.members[record_id].get(number, 0.0)) - committed_at_ms
+
+
+def newest_version(document: dict[str, Any]) -> Any:
+    versions = [document.get("full_version"), *(document.get("field_versions") or {}).values()]
+    return max((version for version in versions if version), default=None)
+
+
+def note(seen: dict[int, float], version: Any, now_ms: float) -> None:
+    if version and version[1] not in seen:
+        seen[version[1]] = now_ms
+
+
+async def latencies_ms(watch: Watch, org: OrgClient, after: int) -> list[float]:
+    """One figure per change committed since ledger number `after`."""
+    found = []
+    async for entry in org.ledger(after):
+        latency = watch.latency_ms(entry["recordId"], entry["commitNumber"], entry["committedAt"])
+        if latency is not None:
+            found.append(latency)
+    return sorted(found)
+
+
+def percentile(ascending: list[float], share: float) -> float | None:
+    return round(ascending[min(len(ascending) - 1, int(share * len(ascending)))], 1) if ascending else None
+
+
+def connect(uri: str) -> AsyncMongoClient[dict[str, Any]]:
+    return AsyncMongoClient(uri)
