@@ -1,0 +1,154 @@
+"""aiosfstream-ng's client with our tokens, our positions and an end that leaves nothing behind.
+
+One client serves one session and is then thrown away: it cannot be opened twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import orjson
+from aiocometd_ng.constants import MetaChannel, TransportState
+from aiocometd_ng.transports.base import TransportBase
+from aiosfstream_ng.auth import AuthenticatorBase
+from aiosfstream_ng.client import Client, ReplayMarkerStoragePolicy
+from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
+
+from workers.adapters.salesforce.cometd_watch import Watch
+from workers.adapters.salesforce.names import CLIENT_NAME, COMETD_PATH
+from workers.adapters.salesforce.tokens import Access, Tokens
+from workers.ports import Refused, Unavailable
+
+NEW_EVENTS = -1  # Salesforce's replay option
+
+GOODBYE_SECONDS = 2.0
+"""Salesforce forgets a silent client after 40 s anyway; until then it counts against the org's limit of clients."""
+
+
+class TokenExtension(AuthenticatorBase):
+    """The library asks for a token when it opens and after every 401 and 403; only a 401 is worth a new one."""
+
+    def __init__(self, tokens: Tokens, watch: Watch) -> None:
+        super().__init__()
+        self._tokens = tokens
+        self._watch = watch
+        self.current: Access | None = None
+
+    async def _authenticate(self) -> tuple[int, dict[str, str]]:
+        try:
+            if self.current is not None and self._watch.token_rejected:
+                self.current = await self._tokens.renew(self.current)
+                self._watch.token_renewed()
+            else:
+                self.current = await self._tokens.access()
+        except (Refused, Unavailable) as error:
+            self._watch.fail(error)  # inside its connect loop the library swallows what is raised
+            raise
+        # The library copies every key onto itself: exactly the three that it reads.
+        access = self.current
+        return 200, {"access_token": access.token, "token_type": "Bearer", "instance_url": access.instance_url}
+
+
+class PositionExtension(ReplayMarkerStorage):
+    """Puts the starting positions into the subscriptions and shows every exchange to the watch."""
+
+    def __init__(self, positions: Mapping[str, str | None], watch: Watch) -> None:
+        super().__init__()
+        self._positions = positions
+        self._watch = watch
+
+    async def outgoing(self, payload: list[dict[str, Any]], headers: dict[str, str]) -> None:
+        for message in payload:
+            self._watch.sent(message)
+        await super().outgoing(payload, headers)
+
+    async def incoming(self, payload: list[dict[str, Any]], headers: Mapping[str, str] | None = None) -> None:
+        self._watch.received(payload)
+
+    async def get_replay_marker(self, subscription: str) -> ReplayMarker:
+        return ReplayMarker(date="", replay_id=_on_the_wire(self._positions.get(subscription)))  # type: ignore[arg-type] # opaque, not always a number
+
+    async def set_replay_marker(self, subscription: str, replay_marker: ReplayMarker) -> None:
+        """Nothing: a position moves only when Kafka has committed what lies before it."""
+
+
+class CdcClient(Client):
+    """Build inside a running event loop."""
+
+    def __init__(self, tokens: Tokens, positions: Mapping[str, str | None], watch: Watch) -> None:
+        self._token = TokenExtension(tokens, watch)
+        super().__init__(
+            self._token,
+            replay=PositionExtension(positions, watch),
+            replay_storage_policy=ReplayMarkerStoragePolicy.MANUAL,
+            json_loads=orjson.loads,
+        )
+
+    @staticmethod
+    def get_cometd_url(instance_url: str) -> str:
+        return instance_url + COMETD_PATH
+
+    @property
+    def access(self) -> Access | None:
+        return self._token.current
+
+    async def shut(self) -> None:
+        """End the session whatever state it is in. The library's own `close` does nothing after a failed `open` and
+        logs an error after a successful one."""
+        transport = self._transport
+        if isinstance(transport, TransportBase):
+            if (task := transport._connect_task) is not None:
+                task.remove_done_callback(transport._connect_done)  # it would start the next poll
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            if transport.client_id and self._http_session is not None:
+                await self._say_goodbye(self._http_session, transport.client_id)
+        await self._close_http_session()
+
+    async def _say_goodbye(self, session: aiohttp.ClientSession, client_id: str) -> None:
+        headers: dict[str, str] = {}
+        message = {"channel": MetaChannel.DISCONNECT, "clientId": client_id, "id": "0"}
+        await self._token.outgoing([message], headers)
+        limit = aiohttp.ClientTimeout(total=GOODBYE_SECONDS)
+        try:
+            async with session.post(self.url, json=[message], headers=headers, timeout=limit):
+                pass
+        except (aiohttp.ClientError, TimeoutError):
+            pass  # most sessions end because nobody answers
+
+    async def _get_http_session(self) -> aiohttp.ClientSession:
+        """Cookies belong to this session alone; the jar keeps those of bare IP hosts too."""
+        if self._http_session is None:
+            self._http_session = aiohttp.ClientSession(
+                headers={"User-Agent": CLIENT_NAME},
+                cookie_jar=aiohttp.CookieJar(unsafe=True),
+                json_serialize=self._json_dumps,
+                trace_configs=[_refuse_redirects()],
+                connector=aiohttp.TCPConnector(limit=4),
+            )
+        return self._http_session
+
+    async def _wait_connection_timeout(self, timeout: float) -> None:
+        """No grace for reconnecting: what a lost reply carried would be missing. The library's version cannot run on
+        Python 3.10 and later."""
+        assert isinstance(self._transport, TransportBase)
+        await self._transport.wait_for_state(TransportState.CONNECTING)
+
+
+def _refuse_redirects() -> aiohttp.TraceConfig:
+    async def refuse(*_: Any) -> None:
+        raise aiohttp.ClientError("redirected: refused, since it could carry the token elsewhere")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
+    return trace
+
+
+def _on_the_wire(replay_id: str | None) -> int | str:
+    """Opaque, but a JSON number wherever it looks like one."""
+    if replay_id is None:
+        return NEW_EVENTS
+    return int(replay_id) if replay_id.lstrip("-").isdecimal() else replay_id
