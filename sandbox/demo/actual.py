@@ -12,8 +12,16 @@ from aiokafka import AIOKafkaConsumer
 
 from sandbox.demo.expected import Expected
 from sandbox.demo.org_client import OrgClient
+from sandbox.demo.watch import newest_version
 
 CHANGE_TOPICS = ("salesforce.contact.changes", "salesforce.lead.changes", "salesforce.account.changes")
+SYSTEM_FIELDS = {
+    *("Id", "IsDeleted", "CreatedDate", "LastModifiedDate", "SystemModstamp", "CreatedById", "LastModifiedById"),
+    *("Name", "PhotoUrl", "LastActivityDate", "LastViewedDate", "LastReferencedDate", "IsEmailBounced"),
+    "CleanStatus",
+}
+"""Stamps, what no change event carries, and what is put together from other fields."""
+
 ENTITIES = {"contact": "Contact", "lead": "Lead", "account": "Account"}
 
 
@@ -70,6 +78,42 @@ def differences(wanted: Expected, found: Expected) -> list[str]:
     if +wanted.skipped != +found.skipped:
         lines.append(f"skipped: expected {dict(wanted.skipped)}, found {dict(found.skipped)}")
     return lines
+
+
+async def behind(database: Any, team: str, org: OrgClient, after: int) -> list[str]:
+    """Records whose mirror lacks their latest commit since ledger number `after`."""
+    latest: dict[str, int] = {}
+    async for entry in org.ledger(after):
+        if entry["replayIds"]:
+            latest[entry["recordId"]] = entry["commitNumber"]
+    wanted = {"team": team, "record_id": {"$in": list(latest)}}
+    fields = {"record_id": 1, "full_version": 1, "field_versions": 1}
+    shown = {doc["record_id"]: newest_version(doc) async for doc in database.records.find(wanted, fields)}
+    late = [record_id for record_id, number in latest.items() if not (v := shown.get(record_id)) or v[1] < number]
+    return [f"records: {len(late)} lack their latest commit, e.g. {late[0]}"] if late else []
+
+
+async def mirror_differences(database: Any, team: str, org: OrgClient) -> list[str]:
+    """Every field of every record, except the system's own stamps, against the org's row (promise P4)."""
+    rows: dict[str, dict[str, Any]] = {}
+    for entity in ENTITIES.values():
+        rows |= await org.state(entity)
+    wrong = []
+    async for record in database.records.find({"team": team, "alive": True}, {"record_id": 1, "fields": 1}):
+        row = rows.pop(record["record_id"], {})
+        if names := differing(business_fields(row), business_fields(record["fields"])):
+            name = min(names)
+            wrong.append(f"{record['record_id']} {name}: org {row.get(name)!r}, here {record['fields'].get(name)!r}")
+    wrong += [f"{record_id} is missing" for record_id in rows]
+    return [f"mirror: {len(wrong)} records differ, e.g. {wrong[0]}"] if wrong else []
+
+
+def business_fields(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None and name not in SYSTEM_FIELDS}
+
+
+def differing(left: dict[str, Any], right: dict[str, Any]) -> set[str]:
+    return {name for name in left.keys() | right.keys() if left.get(name) != right.get(name)}
 
 
 def brief(these: set[str] | None, others: set[str] | None) -> str:

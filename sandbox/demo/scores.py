@@ -15,6 +15,7 @@ from sandbox.demo.expected import Expected
 from sandbox.demo.org_client import OrgClient
 
 TOPIC = "engagement.scores"
+SCORED_ROWS = "SELECT Id, Engagement_Score__c, Last_Engagement_Date__c FROM {} WHERE Engagement_Score__c != null"
 ENGAGED_AT_MS = 1_793_000_000_000
 """Any time will do, as long as it is the same for the same seed."""
 
@@ -82,9 +83,7 @@ async def verified_in_org(org: OrgClient, wanted: dict[str, tuple[float, str]]) 
     """How many of the records show the right values, and no other record shows any; -1 when another one does."""
     right = 0
     for entity in ("Contact", "Lead", "Account"):
-        rows = await org.query(
-            f"SELECT Id, Engagement_Score__c, Last_Engagement_Date__c FROM {entity} WHERE Engagement_Score__c != null"
-        )
+        rows = await org.query(SCORED_ROWS.format(entity))
         for row in rows:
             if row["Id"] not in wanted:
                 return -1

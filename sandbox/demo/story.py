@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from sandbox.demo.actual import actual_state, differences, published_changes
+from sandbox.demo.actual import actual_state, behind, differences, mirror_differences, published_changes
 from sandbox.demo.edits import make_edits, plan_edits
 from sandbox.demo.environment import Sizes, Surroundings, command, surroundings
 from sandbox.demo.expected import Expected, Rule, expected_state
@@ -114,10 +114,11 @@ class Demo:
         async with watch.watching():
             async with story.timed("edits"), self._chaos(around):
                 await self._edit(around)
-            await self._settled(around, database)
+            await self._settled(around, database, before_edits)
         story.latencies_ms = await latencies_ms(watch, around.org, before_edits)
         async with story.timed("write_back"), self._chaos(around):
             await self._write_back(around, database)
+        await self._settled(around, database, before_edits)
         async with story.timed("replay"):
             await self._replay(around)
         await self._judge(around, database, before_edits)
@@ -173,7 +174,7 @@ class Demo:
         with self._step("Edits in Salesforce", len(edits)) as step:
             await make_edits(around.org, edits, self.options.edits_per_second, step.advance)
 
-    async def _settled(self, around: Surroundings, database: Any) -> None:
+    async def _settled(self, around: Surroundings, database: Any, before_edits: int) -> None:
         """Wait until MongoDB shows what the org says; what still differs in the end is told, not raised."""
         story = self.story
         story.wanted = await expected_state(around.org, RULES)
@@ -181,8 +182,10 @@ class Demo:
 
             async def equal() -> list[str]:
                 around.fleet.start() if self.options.chaos else around.fleet.check()
-                story.found = await actual_state(database, TEAM)
-                story.wrong = differences(story.wanted, story.found)
+                story.wrong = await behind(database, TEAM, around.org, before_edits)
+                if not story.wrong:
+                    story.found = await actual_state(database, TEAM)
+                    story.wrong = differences(story.wanted, story.found)
                 return story.wrong
 
             with suppress(TimeoutError):
@@ -215,12 +218,13 @@ class Demo:
     async def _replay(self, around: Surroundings) -> None:
         with self._step("Replay of the change topics"):
             result = await command(around, "replay", "--from", "earliest")
-        self.story.replay = {"read": result["read"], "changed": result["changed"]}
+        self.story.replay = {name: result[name] for name in ("read", "changed", "records", "people", "accounts")}
 
     async def _judge(self, around: Surroundings, database: Any, before_edits: int) -> None:
         """Once more at the very end: neither the write-back's echo nor the replay may have changed anything."""
         with self._step("The org's ledger against the topics and MongoDB"):
-            await self._settled(around, database)
+            await self._settled(around, database, before_edits)
+            self.story.wrong += await mirror_differences(database, TEAM, around.org)
             changes = await published_changes(around.endpoints.kafka_bootstrap_servers, around.org, before_edits)
             self.story.changes = {
                 "expected": changes.expected,

@@ -80,7 +80,14 @@ def replay(
 
         result = run(wiring.run_replay(settings, since_ms, team, advance))
         bar.update(task, total=result.applied.read, completed=result.applied.read)
-    summary = {"read": result.applied.read, "changed": result.changed, "unreadable": result.unreadable}
+    summary = {
+        "read": result.applied.read,
+        "changed": result.changed,
+        "records": result.applied.records_changed,
+        "people": result.applied.people_changed,
+        "accounts": result.applied.accounts_changed,
+        "unreadable": result.unreadable,
+    }
     if json:
         print_json(summary)
     else:

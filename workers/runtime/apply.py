@@ -23,6 +23,9 @@ from workers.runtime.rule_sets import RuleSets
 Key = tuple[str, str]
 """(team, record id) or (team, member key)."""
 
+Settled = dict[Key, tuple[Record, Outcome]]
+"""Records as they are stored now, each with what it means."""
+
 ROUNDS = 20
 """Lost compare-and-swaps in a row before the batch is given up: each round somebody else made progress, so more than a
 handful means that two workers believe they own the same partition."""
@@ -79,8 +82,8 @@ class Applier:
         settled = {key: (written.get(key, record), outcome) for key, (record, outcome) in evaluated.items()}
         for key in lost:
             del settled[key]
+        settled |= await self._command_accounts(settled)
         await self._write_members(settled.values(), applied)
-        await self._command_accounts(record for record, _ in settled.values())
         outdated = await self._rule_sets.outdated(rules)
         return {key: todo[key] for key in lost} | {key: Work(commanded=True) for key in settled if key[0] in outdated}
 
@@ -151,16 +154,25 @@ class Applier:
         losers = await members.swap([announced(member) for member in due.values()])
         return {(member.team, member.key) for member in losers}
 
-    async def _command_accounts(self, records: Iterable[Record]) -> None:
+    async def _command_accounts(self, settled: Settled) -> Settled:
         """Have the accounts that contacts joined or left evaluated again, then clear the note of it.
 
-        A lost swap here means that the contact changed meanwhile: whoever wrote it found the note and commands again.
+        Before the members are written, since these carry the record's last revision. A lost swap means that the
+        contact changed meanwhile: whoever wrote it found the note and commands again.
         """
-        due = [record for record in records if record.accounts_due]
+        due = {key: record for key, (record, _) in settled.items() if record.accounts_due}
         if not due:
-            return
-        await self._publisher.reevaluations([command for record in due for command in account_commands(record)])
-        await self._store.records.swap([record.model_copy(update={"accounts_due": ()}) for record in due])
+            return {}
+        await self._publisher.reevaluations(
+            [command for record in due.values() for command in account_commands(record)]
+        )
+        cleared = {key: record.model_copy(update={"accounts_due": ()}) for key, record in due.items()}
+        lost = {(record.team, record.record_id) for record in await self._store.records.swap(list(cleared.values()))}
+        return {
+            key: (record.model_copy(update={"rev": record.rev + 1}), settled[key][1])
+            for key, record in cleared.items()
+            if key not in lost
+        }
 
 
 def group(batch: Iterable[Change | Reevaluation]) -> dict[Key, Work]:

@@ -33,7 +33,7 @@ class Callback:
 
     async def receive(self, request: web.Request) -> web.Response:
         query = request.query
-        if not secrets.compare_digest(query.get("state", ""), self.state):
+        if not secrets.compare_digest(query.get("state", "").encode(), self.state.encode()):
             return web.Response(status=400, text="This page belongs to another login. Start again.\n")
         if self._code.done():
             return web.Response(status=400, text="This login is already finished.\n")
