@@ -1,0 +1,270 @@
+"""A Salesforce org in memory: rows, an event log with replay ids, Bulk jobs, and the ways in which they fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from schemas.documents import Connection
+from schemas.events import ENTITIES, Entity
+from workers.core.normalize import OBJECTS
+from workers.ports import (
+    FieldInfo,
+    IngestRow,
+    IngestState,
+    ListInfo,
+    Page,
+    Refused,
+    ReplayRefused,
+    RowOutcome,
+    StreamEvent,
+)
+
+T = TypeVar("T")
+
+COMMON = (FieldInfo("Id", "id", updateable=False), FieldInfo("SystemModstamp", "datetime", updateable=False))
+PERSON = (*COMMON, *(FieldInfo(name, "string") for name in ("FirstName", "LastName", "Email", "Title")))
+SCORE = FieldInfo("Engagement_Score__c", "double")
+FIELDS: dict[Entity, tuple[FieldInfo, ...]] = {
+    "contact": (*PERSON, FieldInfo("AccountId", "reference"), FieldInfo("HasOptedOutOfEmail", "boolean"), SCORE),
+    "lead": (*PERSON, FieldInfo("Company", "string"), FieldInfo("Website", "url"), SCORE),
+    "account": (*COMMON, FieldInfo("Name", "string"), FieldInfo("Website", "url"), SCORE),
+}
+
+EPOCH_MS = 1_700_000_000_000
+
+
+@dataclass(slots=True)
+class _Query:
+    rows: list[dict[str, str]]
+    polls_left: int
+
+
+@dataclass(slots=True)
+class _Ingest:
+    entity: Entity
+    rows: list[IngestRow] = field(default_factory=list)
+    state: str = "Open"
+
+
+class MemoryOrg:
+    """`SalesforceOrg` and `ChangeStream` of one team. Every write commits a second after the one before."""
+
+    def __init__(self, page_rows: int = 2, query_polls: int = 0) -> None:
+        self.rows: dict[Entity, dict[str, dict[str, Any]]] = {entity: {} for entity in ENTITIES}
+        self.events_sent: list[StreamEvent] = []
+        self.page_rows = page_rows
+        self.query_polls = query_polls
+        self.subscriptions: list[dict[Entity, str | None]] = []
+        """What each stream was opened with."""
+        self.calls: list[str] = []
+        self.failures: dict[str, list[Exception]] = {}
+        """By name of the call (`query_page`, `events`, ...): raised by its next calls, one each."""
+        self.query_outcome = IngestState("JobComplete", 0, 0)
+        self.first_replay_id: dict[Entity, int] = dict.fromkeys(ENTITIES, 0)
+        """Replay ids below it are no longer known."""
+        self.row_errors: dict[str, str] = {}
+        self.list_views: dict[Entity, dict[str, tuple[ListInfo, dict[str, Any]]]] = {e: {} for e in ENTITIES}
+        self._queries: dict[str, _Query] = {}
+        self._ingests: dict[str, _Ingest] = {}
+        self._news = asyncio.Condition()
+        self._broken: Exception | None = None
+        self._commits = 0
+
+    # --- what happens in the org -------------------------------------------------------------------------------------
+
+    async def write(
+        self, entity: Entity, record_ids: Sequence[str], fields: Mapping[str, Any], change_type: str = "UPDATE"
+    ) -> str:
+        """One transaction on one or more records, and its event. Returns the replay id."""
+        self._commits += 1
+        stamp_ms = EPOCH_MS + self._commits * 1000
+        for record_id in record_ids:
+            if change_type.endswith("DELETE"):
+                self.rows[entity].pop(record_id, None)
+            else:
+                row = self.rows[entity].setdefault(record_id, {"Id": record_id})
+                row |= {**fields, "SystemModstamp": instant(stamp_ms)}
+        header = {
+            "entityName": OBJECTS[entity],
+            "recordIds": list(record_ids),
+            "changeType": change_type,
+            "changeOrigin": "",
+            "transactionKey": f"key-{self._commits}",
+            "sequenceNumber": 1,
+            "commitTimestamp": stamp_ms,
+            "commitNumber": self._commits,
+            "changedFields": list(fields) if change_type == "UPDATE" else [],
+        }
+        told = {} if change_type.startswith("GAP") else fields
+        return await self.emit(entity, {"ChangeEventHeader": header, **told})
+
+    async def emit(self, entity: Entity, payload: Mapping[str, Any]) -> str:
+        """An event as such. Replay ids have holes."""
+        replay_id = str(3 * (len(self.events_sent) + 1))
+        async with self._news:
+            self.events_sent.append(StreamEvent(entity, replay_id, payload, EPOCH_MS))
+            self._news.notify_all()
+        return replay_id
+
+    async def break_stream(self, error: Exception) -> None:
+        """End every open stream."""
+        async with self._news:
+            self._broken = error
+            self._news.notify_all()
+        await asyncio.sleep(0)
+
+    # --- ChangeStream ------------------------------------------------------------------------------------------------
+
+    async def events(self, positions: Mapping[Entity, str | None]) -> AsyncIterator[Sequence[StreamEvent]]:
+        self.subscriptions.append(dict(positions))
+        self._fail_as_told("events")
+        self._broken = None
+        known = {entity: replay_id for entity, replay_id in positions.items() if replay_id is not None}
+        refused = [entity for entity, replay_id in known.items() if int(replay_id) < self.first_replay_id[entity]]
+        if refused:
+            raise ReplayRefused(frozenset(refused))
+        tip = len(self.events_sent)
+        after = {entity: int(known[entity]) if entity in known else 3 * tip for entity in positions}
+        yield []
+        seen = 0
+        while True:
+            async with self._news:
+                while len(self.events_sent) == seen and self._broken is None:
+                    await self._news.wait()
+            if self._broken is not None:
+                raise self._broken
+            arrived, seen = self.events_sent[seen:], len(self.events_sent)
+            if batch := [e for e in arrived if int(e.replay_id) > after[e.entity]]:
+                yield batch
+
+    # --- SalesforceOrg -----------------------------------------------------------------------------------------------
+
+    async def fields(self, entity: Entity) -> list[FieldInfo]:
+        self._fail_as_told("fields")
+        return list(FIELDS[entity])
+
+    async def lists(self, entity: Entity) -> list[ListInfo]:
+        self._fail_as_told("lists")
+        return [info for info, _ in self.list_views[entity].values()]
+
+    async def list_describe(self, entity: Entity, list_id: str) -> dict[str, Any]:
+        self._fail_as_told("list_describe")
+        return self.list_views[entity][list_id][1]
+
+    async def records(self, entity: Entity, record_ids: Sequence[str]) -> list[dict[str, Any]]:
+        self._fail_as_told("records")
+        return [dict(self.rows[entity][i]) for i in record_ids if i in self.rows[entity]]
+
+    async def query_create(self, soql: str) -> str:
+        self._fail_as_told("query_create")
+        entity = next(e for e, name in OBJECTS.items() if f" FROM {name} " in f"{soql} ")
+        names = soql.removeprefix("SELECT ").partition(" FROM ")[0].split(", ")
+        rows = [{name: text(row.get(name)) for name in names} for row in self.rows[entity].values()]
+        return _added(self._queries, "750", _Query(rows, self.query_polls))
+
+    async def query_state(self, job_id: str) -> IngestState:
+        self._fail_as_told("query_state")
+        query = _known(self._queries, job_id)
+        if query.polls_left > 0:
+            query.polls_left -= 1
+            return IngestState("InProgress", 0, 0)
+        outcome = self.query_outcome
+        return IngestState(outcome.state, len(query.rows), outcome.failed, outcome.error)
+
+    async def query_page(self, job_id: str, locator: str | None) -> Page:
+        self._fail_as_told("query_page")
+        rows = _known(self._queries, job_id).rows
+        start = int(locator or 0)
+        end = start + self.page_rows
+        return Page(rows[start:end], str(end) if end < len(rows) else None)
+
+    async def ingest_create(self, entity: Entity) -> str:
+        self._fail_as_told("ingest_create")
+        return _added(self._ingests, "751", _Ingest(entity))
+
+    async def ingest_upload(self, job_id: str, rows: Sequence[IngestRow]) -> None:
+        self._fail_as_told("ingest_upload")
+        _known(self._ingests, job_id).rows += rows
+
+    async def ingest_complete(self, job_id: str) -> None:
+        self._fail_as_told("ingest_complete")
+        job = _known(self._ingests, job_id)
+        for row in job.rows:
+            if self._row_error(job, row) is None:
+                await self.write(job.entity, [row.record_id], row.cells)
+        job.state = "JobComplete"
+
+    async def ingest_state(self, job_id: str) -> IngestState:
+        self._fail_as_told("ingest_state")
+        job = _known(self._ingests, job_id)
+        return IngestState(job.state, len(job.rows), len(self._outcomes(job_id, rejected=True)))
+
+    async def ingest_abort(self, job_id: str) -> None:
+        _known(self._ingests, job_id).state = "Aborted"
+
+    async def ingest_accepted(self, job_id: str) -> list[RowOutcome]:
+        return self._outcomes(job_id, rejected=False)
+
+    async def ingest_rejected(self, job_id: str) -> list[RowOutcome]:
+        return self._outcomes(job_id, rejected=True)
+
+    async def ingest_unprocessed(self, job_id: str) -> list[RowOutcome]:
+        job = _known(self._ingests, job_id)
+        return [] if job.state == "JobComplete" else [RowOutcome(row.record_id) for row in job.rows]
+
+    def _outcomes(self, job_id: str, *, rejected: bool) -> list[RowOutcome]:
+        job = _known(self._ingests, job_id)
+        if job.state != "JobComplete":
+            return []
+        outcomes = [RowOutcome(row.record_id, self._row_error(job, row)) for row in job.rows]
+        return [outcome for outcome in outcomes if (outcome.error is not None) == rejected]
+
+    def _row_error(self, job: _Ingest, row: IngestRow) -> str | None:
+        gone = None if row.record_id in self.rows[job.entity] else "ENTITY_IS_DELETED:entity is deleted:--"
+        return self.row_errors.get(row.record_id, gone)
+
+    def _fail_as_told(self, call: str) -> None:
+        self.calls.append(call)
+        if self.failures.get(call):
+            raise self.failures[call].pop(0)
+
+
+class MemoryOrgs:
+    """`SalesforceOrgs`: one `MemoryOrg` per team."""
+
+    def __init__(self, orgs: Mapping[str, MemoryOrg] | Iterable[tuple[str, MemoryOrg]] = ()) -> None:
+        self.orgs = dict(orgs)
+
+    def org(self, connection: Connection) -> MemoryOrg:
+        return self.orgs[connection.team]
+
+    def stream(self, connection: Connection) -> MemoryOrg:
+        return self.orgs[connection.team]
+
+
+def instant(ms: int) -> str:
+    """As Salesforce writes it."""
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03}Z"
+
+
+def text(value: object) -> str:
+    """A cell of a Bulk query's result."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _added(jobs: dict[str, T], prefix: str, job: T) -> str:
+    job_id = f"{prefix}{len(jobs) + 1:012d}AAA"
+    jobs[job_id] = job
+    return job_id
+
+
+def _known(jobs: Mapping[str, T], job_id: str) -> T:
+    if job_id not in jobs:
+        raise Refused(f"NOT_FOUND: The requested resource does not exist ({job_id})")
+    return jobs[job_id]

@@ -1,0 +1,62 @@
+"""What a run of events comes to: changes to publish, events to park, records to read again, positions to move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from schemas.events import Change, Entity, Parked, Version
+from schemas.topics import CHANGES
+from workers.capture.committer import Move
+from workers.core.normalize import Malformed, Reread, normalize, parked_event
+from workers.core.snapshots import PENDING
+from workers.ports import StreamEvent
+
+EVENTS = 500
+"""Events that are committed together at most. One event stays whole, however many records it names."""
+
+
+@dataclass(slots=True)
+class Digest:
+    changes: list[Change] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+    moves: dict[Entity, Move] = field(default_factory=dict)
+    rereads: dict[Entity, dict[str, Version]] = field(default_factory=dict)
+    """Records to read again, with the version of the event that says so: without them no position may move."""
+    whole: set[Entity] = field(default_factory=set)
+    """Entities of which everything must be read again."""
+
+
+def digest(team: str, events: Sequence[StreamEvent]) -> Digest:
+    result = Digest()
+    for event in events:
+        commit_time_ms = _take(result, team, event)
+        earlier = result.moves.get(event.entity)
+        if commit_time_ms is None and earlier:
+            commit_time_ms = earlier.commit_time_ms
+        result.moves[event.entity] = Move(event.entity, event.replay_id, commit_time_ms)
+    for entity in result.whole:
+        move = result.moves[entity]
+        result.moves[entity] = Move(entity, move.replay_id, move.commit_time_ms, snapshot=PENDING)
+    return result
+
+
+def _take(result: Digest, team: str, event: StreamEvent) -> int | None:
+    """Commit time of the event; None when it is not known."""
+    normalized = normalize(team, event)
+    if isinstance(normalized, Malformed):
+        result.parked.append(parked_event(team, CHANGES[event.entity].name, event, normalized.reason))
+        return None
+    if isinstance(normalized, Reread):
+        _note(result, event.entity, normalized)
+    else:
+        result.changes += normalized.changes
+    return normalized.version.commit_time_ms
+
+
+def _note(result: Digest, entity: Entity, reread: Reread) -> None:
+    if not reread.record_ids:
+        result.whole.add(entity)
+    wanted = result.rereads.setdefault(entity, {})
+    for record_id in reread.record_ids:
+        wanted[record_id] = max(reread.version, wanted.get(record_id, reread.version))

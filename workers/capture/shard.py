@@ -1,0 +1,109 @@
+"""One shard: its change log, opened with its first team, and a session for each of its teams."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import structlog
+
+from schemas.documents import Connection
+from workers.capture import metrics
+from workers.capture.committer import Committer
+from workers.capture.context import Context
+from workers.capture.failures import raise_decisive
+from workers.capture.pace import Backoff, Pace
+from workers.capture.session import Session, same_connection
+from workers.ports import ChangeLog, Clock, SalesforceOrgs, Store, Unavailable
+
+log = structlog.get_logger()
+
+OpenLog: TypeAlias = Callable[[int], Awaitable[ChangeLog]]
+
+CLOSE_SECONDS = 4.0
+"""For a session to leave Salesforce. What it cannot do by then it need not: the server forgets silent clients."""
+
+
+@dataclass(slots=True)
+class _Running:
+    session: Session
+    task: asyncio.Task[int]
+
+
+class Shard:
+    def __init__(
+        self, number: int, open_log: OpenLog, orgs: SalesforceOrgs, store: Store, clock: Clock, pace: Pace
+    ) -> None:
+        self.number = number
+        self._open_log = open_log
+        self._orgs = orgs
+        self._store = store
+        self._clock = clock
+        self._pace = pace
+        self._wanted: dict[str, Connection] = {}
+        self._changed = asyncio.Event()
+
+    def want(self, connections: Iterable[Connection]) -> None:
+        """The teams to capture from now on."""
+        self._wanted = {connection.team: connection for connection in connections}
+        self._changed.set()
+
+    async def run(self) -> None:
+        """For ever. Raises Fenced when another worker has taken the shard over, and what nobody expects."""
+        backoff = Backoff.of(self._pace)
+        while True:
+            with backoff.healthy_after(self._pace.healthy_seconds):
+                try:
+                    await self._capture()
+                except Unavailable as error:
+                    metrics.RECONNECTS.labels("change log").inc()
+                    log.warning("change log lost", shard=self.number, detail=str(error))
+            await backoff.pause()
+
+    async def _capture(self) -> None:
+        change_log = await self._open_log(self.number)
+        try:
+            committer = Committer(change_log, await change_log.positions())
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(committer.run())
+                await self._keep_sessions(tasks, Context(self._orgs, committer, self._store, self._clock, self._pace))
+        except BaseExceptionGroup as group:
+            raise_decisive(group)
+        finally:
+            await change_log.close()
+
+    async def _keep_sessions(self, tasks: asyncio.TaskGroup, context: Context) -> None:
+        running: dict[str, _Running] = {}
+        self._changed.set()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            ended = {team: r for team, r in running.items() if _is_over(r, self._wanted.get(team))}
+            for team in ended:
+                del running[team]
+            await _cancel([r.task for r in ended.values()])
+            for team, connection in self._wanted.items():
+                if team in running:
+                    running[team].session.connection = connection
+                else:
+                    session = Session(connection, context)
+                    running[team] = _Running(session, tasks.create_task(session.run()))
+
+
+def _is_over(running: _Running, wanted: Connection | None) -> bool:
+    """Whether a session must end or give way to a new one."""
+    if wanted is None:
+        return True
+    if running.task.done():
+        # Ended because a person must act. What was read before that is no news; a later revision is.
+        return wanted.rev > running.task.result()
+    return not same_connection(running.session.connection, wanted)
+
+
+async def _cancel(tasks: list[asyncio.Task[int]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=CLOSE_SECONDS)

@@ -1,0 +1,137 @@
+"""The capture process: the shards it owns, the teams that are connected, one session for each of those."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from contextlib import suppress
+
+import structlog
+
+from schemas.documents import Connection
+from workers.capture import metrics
+from workers.capture.pace import Backoff, Pace
+from workers.capture.shard import OpenLog, Shard
+from workers.core.shards import shard_of
+from workers.ports import Clock, Fenced, SalesforceOrgs, ShardOwnership, Store, Unavailable
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 5.0
+
+
+class Capture:
+    """Captures every active connection whose shard this process owns."""
+
+    def __init__(
+        self,
+        store: Store,
+        orgs: SalesforceOrgs,
+        open_log: OpenLog,
+        ownership: ShardOwnership,
+        clock: Clock,
+        pace: Pace | None = None,
+    ) -> None:
+        self._store = store
+        self._orgs = orgs
+        self._open_log = open_log
+        self._ownership = ownership
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._owned: frozenset[int] | None = None
+        self._connections: list[Connection] = []
+        self._held_until: dict[int, float] = {}
+        self._shards: dict[int, tuple[Shard, asyncio.Task[None]]] = {}
+        self._look = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the shards are known that this process owns, be it none."""
+        return self._owned is not None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; then everything is closed within STOP_SECONDS. Raises what nobody expects."""
+        work = asyncio.create_task(self._run())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        work.cancel()
+        await asyncio.wait({work}, timeout=STOP_SECONDS)
+        if work.done() and not work.cancelled():
+            work.result()
+
+    async def _run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_ownership())
+            while True:
+                await self._keep_shards(tasks)
+                # Not wait_for: before Python 3.12 it may swallow a cancellation.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._pace.connections_seconds):
+                        await self._look.wait()
+                self._look.clear()
+
+    async def _watch_ownership(self) -> None:
+        backoff = Backoff.of(self._pace)
+        while True:
+            try:
+                async for owned in self._ownership.assignments():
+                    backoff.reset()
+                    self._assigned(owned)
+            except Unavailable as error:
+                # What is owned stays: the change logs tell when it is somebody else's.
+                metrics.RECONNECTS.labels("ownership").inc()
+                log.warning("shard ownership lost", detail=str(error))
+            await backoff.pause()
+
+    def _assigned(self, owned: frozenset[int]) -> None:
+        log.info("shards assigned", shards=len(owned))
+        metrics.SHARDS.set(len(owned))
+        self._owned = owned
+        self._held_until.clear()
+        self._look.set()
+
+    async def _keep_shards(self, tasks: asyncio.TaskGroup) -> None:
+        """Start, tell and stop shards so that they match what is owned and connected."""
+        try:
+            self._connections = await self._store.connection_queries.active()
+        except Unavailable as error:
+            # Sessions go on with what is known: capture needs MongoDB only to learn of teams that come and go.
+            metrics.STORE_ERRORS.inc()
+            log.warning("connections not read", detail=str(error))
+        wanted = self._by_shard()
+        await self._stop([number for number in self._shards if number not in wanted])
+        for number, teams in wanted.items():
+            if number not in self._shards:
+                self._start(number, tasks)
+            self._shards[number][0].want(teams)
+
+    def _by_shard(self) -> dict[int, list[Connection]]:
+        now = asyncio.get_running_loop().time()
+        wanted: dict[int, list[Connection]] = defaultdict(list)
+        for connection in self._connections:
+            number = shard_of(connection.team)
+            if self._owned and number in self._owned and self._held_until.get(number, 0.0) <= now:
+                wanted[number].append(connection)
+        return wanted
+
+    def _start(self, number: int, tasks: asyncio.TaskGroup) -> None:
+        shard = Shard(number, self._open_log, self._orgs, self._store, self._clock, self._pace)
+        self._shards[number] = (shard, tasks.create_task(self._run_shard(shard)))
+
+    async def _run_shard(self, shard: Shard) -> None:
+        try:
+            await shard.run()
+        except Fenced as error:
+            metrics.FENCED.inc()
+            log.warning("shard fenced", shard=shard.number, detail=str(error))
+            self._held_until[shard.number] = asyncio.get_running_loop().time() + self._pace.fenced_seconds
+            if self._shards.get(shard.number, (None,))[0] is shard:
+                del self._shards[shard.number]
+
+    async def _stop(self, numbers: list[int]) -> None:
+        tasks = [self._shards.pop(number)[1] for number in numbers]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_SECONDS)
