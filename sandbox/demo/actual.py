@@ -36,6 +36,8 @@ async def actual_state(database: Any, team: str) -> Expected:
         found.segments[segment["segment_id"]] = set()
     async for person in database.people.find({"team": team, "alive": True}):
         found.people[person["key"]] = sources(person, {"contact", "lead"})
+        if len(found.people[person["key"]]) == 1:
+            found.first_names[person["key"]] = person["fields"].get("first_name")
         enter(found, person)
     async for account in database.accounts.find({"team": team, "alive": True}):
         found.accounts[account["key"]] = sources(account, {"account"})
@@ -75,6 +77,12 @@ def differences(wanted: Expected, found: Expected) -> list[str]:
                 f"{name}: {len(wrong)} differ, e.g. {key}: "
                 f"expected {brief(left.get(key), right.get(key))}, found {brief(right.get(key), left.get(key))}"
             )
+    wrong = [key for key, name in wanted.first_names.items() if name != found.first_names.get(key)]
+    if wrong:
+        lines.append(
+            f"first names: {len(wrong)} differ, e.g. {wrong[0]}: "
+            f"expected {wanted.first_names[wrong[0]]!r}, found {found.first_names.get(wrong[0])!r}"
+        )
     if +wanted.skipped != +found.skipped:
         lines.append(f"skipped: expected {dict(wanted.skipped)}, found {dict(found.skipped)}")
     return lines

@@ -35,6 +35,8 @@ class Expected:
     counts: dict[str, int] = field(default_factory=dict)
     people: dict[str, set[str]] = field(default_factory=dict)
     """Contact and lead ids by e-mail."""
+    first_names: dict[str, Any] = field(default_factory=dict)
+    """The mapped field of people behind whom one record stands; of several, the latest change decides."""
     accounts: dict[str, set[str]] = field(default_factory=dict)
     """Account record ids by domain; empty where only leads stand behind it."""
     segments: dict[str, set[str]] = field(default_factory=dict)
@@ -58,6 +60,7 @@ def judge(rows: dict[str, Rows], members: dict[Rule, set[str]]) -> Expected:
                 followed.add(row["AccountId"])
             if email and entity == "Lead" and (domain := lead_domain(row, email)):
                 wanted.accounts.setdefault(domain, set())
+    wanted.first_names = {key: name for key, name in wanted.first_names.items() if len(wanted.people[key]) == 1}
     for record_id, row in rows["Account"].items():
         judge_account(wanted, record_id, row, members, record_id in followed)
     return wanted
@@ -76,6 +79,7 @@ def judge_person(
         wanted.skipped["invalid_email" if str(row.get("Email") or "").strip() else "no_email"] += 1
         return None
     wanted.people.setdefault(email, set()).add(record_id)
+    wanted.first_names[email] = row.get("FirstName")
     for rule in by:
         if rule.segment_id:
             wanted.segments[rule.segment_id].add(email)

@@ -146,6 +146,9 @@ class Demo:
     async def _connect_and_rules(self, around: Surroundings) -> None:
         with self._step("Connect the team in the browser"):
             await connect_team(around)
+        with self._step("Field mapping"):
+            for entity in ("contact", "lead"):
+                await command(around, "rules", "map", TEAM, entity, "first_name=FirstName")
         with self._step("Three rules", 3) as step:
             await command(around, "segments", "create", TEAM, "Technology accounts", "--accounts")
             for rule in (

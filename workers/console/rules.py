@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 from schemas.documents import Destination, ListDefinition, Rule, RuleSet, Segment
 from schemas.events import Entity
 from workers.core.evaluation import compile_rule_set
 from workers.core.predicates import UnsupportedCondition, compile_list
 from workers.ports import ListInfo, Refused, SalesforceOrg, Store, Unavailable
+
+T = TypeVar("T")
 
 EDIT_ATTEMPTS = 10
 """Edits of one team's rule set that may cross; people do not click faster than that."""
@@ -63,14 +65,14 @@ async def deactivate_rule(store: Store, team: str, rule_id: str) -> Rule:
     return await edit_rule_set(store, team, edit)
 
 
-async def edit_rule_set(store: Store, team: str, edit: Callable[[RuleSet], tuple[RuleSet, Rule]]) -> Rule:
+async def edit_rule_set(store: Store, team: str, edit: Callable[[RuleSet], tuple[RuleSet, T]]) -> T:
     """One compare-and-swap under the next version; an edit that crossed another is made again on its result."""
     for _ in range(EDIT_ATTEMPTS):
         before = await rule_set_of(store, team)
-        after, rule = edit(before)
+        after, result = edit(before)
         compile_rule_set(after)
         if not await store.rule_sets.swap([after.model_copy(update={"version": before.version + 1})]):
-            return rule
+            return result
     raise Unavailable(f"the rules of team {team} are being edited by others: try again")
 
 

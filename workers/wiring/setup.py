@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import aiohttp
 
-from schemas.documents import Connection, Destination, Member, Rule, RuleSet, Segment
+from schemas.documents import Connection, Destination, FieldMapping, Member, Rule, RuleSet, Segment
 from schemas.events import Entity
 from workers.adapters.salesforce.callback import listen
 from workers.adapters.salesforce.oauth import (
@@ -16,7 +16,7 @@ from workers.adapters.salesforce.oauth import (
     exchange_code,
     new_pkce,
 )
-from workers.console import rules
+from workers.console import mappings, rules
 from workers.console.progress import TeamStatus, team_status
 from workers.console.teams import save_connection
 from workers.ports import ListInfo
@@ -143,6 +143,13 @@ async def deactivate_rule(settings: Settings, team: str, rule_id: str) -> Rule:
 async def load_rule_set(settings: Settings, team: str) -> RuleSet:
     async with store(settings) as opened:
         return await rules.rule_set_of(opened, team)
+
+
+async def map_fields(
+    settings: Settings, team: str, entity: Entity, sources: Mapping[str, str]
+) -> tuple[FieldMapping, ...]:
+    async with team_org(settings, team) as (opened, org):
+        return await mappings.map_fields(opened, org, team, entity, sources)
 
 
 async def create_segment(settings: Settings, team: str, name: str, entity: Entity) -> Segment:
