@@ -107,8 +107,8 @@ class Demo:
         story = self.story
         async with story.timed("import"):
             around.fleet.start()
-            await self._connect_and_rules(around)
-            await self._import(around, database)
+            await self._connect(around, database)
+            await self._rules(around, database)
         before_edits = await around.org.ledger_length()
         watch = Watch(database)
         async with watch.watching():
@@ -143,9 +143,21 @@ class Demo:
             around.fleet.start()
             self.story.kills = around.fleet.kills
 
-    async def _connect_and_rules(self, around: Surroundings) -> None:
+    async def _connect(self, around: Surroundings, database: Any) -> None:
         with self._step("Connect the team in the browser"):
             await connect_team(around)
+        wanted = await expected_state(around.org, RULES)
+        with self._step("First import", sum(wanted.counts.values())) as step:
+
+            async def imported() -> list[str]:
+                around.fleet.check()
+                found = await actual_state(database, TEAM)
+                step.show(sum(found.counts.values()))
+                return [] if found.counts == wanted.counts else [f"imported {found.counts} of {wanted.counts}"]
+
+            await becomes(imported, "the first import to be complete")
+
+    async def _rules(self, around: Surroundings, database: Any) -> None:
         with self._step("Field mapping"):
             for entity in ("contact", "lead"):
                 await command(around, "rules", "map", TEAM, entity, "first_name=FirstName")
@@ -158,18 +170,16 @@ class Demo:
             ):
                 await command(around, "rules", "add", TEAM, *rule)
                 step.advance()
-
-    async def _import(self, around: Surroundings, database: Any) -> None:
         wanted = await expected_state(around.org, RULES)
-        with self._step("First import", sum(wanted.counts.values())) as step:
+        with self._step("People and accounts by the rules", len(wanted.people) + len(wanted.accounts)) as step:
 
-            async def imported() -> list[str]:
+            async def applied() -> list[str]:
                 around.fleet.check()
                 found = await actual_state(database, TEAM)
-                step.show(sum(found.counts.values()))
+                step.show(len(found.people) + len(found.accounts))
                 return differences(wanted, found)
 
-            await becomes(imported, "the first import to be complete")
+            await becomes(applied, "the rules to be applied")
 
     async def _edit(self, around: Surroundings) -> None:
         state = {entity: await around.org.state(entity) for entity in ("Contact", "Lead", "Account")}

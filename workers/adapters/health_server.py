@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -23,10 +25,16 @@ async def health_server(host: str, port: int | None, ready: Callable[[], bool]) 
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
-            raise Refused(f"port {port} on {host} is in use: set HEALTH_PORT to a free one, or 0 for any") from error
+            raise Refused(f"{cannot_listen(host, port, error)}: set HEALTH_PORT to a free one, or 0 for any") from error
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use"
+    return f"cannot listen on port {port} of HEALTH_HOST {host} ({os.strerror(error.errno or 0).lower()})"
 
 
 def application(ready: Callable[[], bool]) -> web.Application:

@@ -43,6 +43,19 @@ def _fields(living: Mapping[str, Contribution]) -> dict[str, Any]:
     return fields
 
 
+def still_pending(before: Member, after: Member) -> Member:
+    """`after` with every announcement that `before` still owed kept as owed.
+
+    Somebody may have published it without having noted it yet. If the change that was owed is undone now, the opposite
+    is owed instead: who heard of the first must hear of the second.
+    """
+    owed = set(before.segments) ^ set(before.announced)
+    if not owed:
+        return after
+    told = (set(before.announced) - owed) | (owed - set(after.segments))
+    return after.model_copy(update={"announced": tuple(sorted(told))})
+
+
 def pending(member: Member) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The segments that the member has entered and those it has left since the last announcement."""
     entered = tuple(sorted(set(member.segments) - set(member.announced)))

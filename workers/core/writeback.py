@@ -69,7 +69,7 @@ def differs(values: Values, accepted: Insight | None) -> bool:
 
 def cells(row: WritebackRow) -> dict[str, str]:
     return {
-        SCORE_FIELD: format(row.score, ".17g"),
+        SCORE_FIELD: repr(row.score),
         DATE_FIELD: row.last_engagement_date or NULL_CELL,
     }
 

@@ -87,8 +87,9 @@ class KafkaChangeLog:
             async with asyncio.timeout(APPEND_SECONDS):
                 await _publish(self._producer, messages)
         except (KafkaError, TimeoutError, AssertionError) as error:
+            fenced = _is_fenced(self._producer, error)
             await _discard(self._producer)
-            raise self._translated(error) from error
+            raise self._translated(error, fenced=fenced) from error
         except BaseException:
             await _discard(self._producer)
             raise
@@ -122,8 +123,8 @@ class KafkaChangeLog:
     def _topic(self, topic: Topic) -> str:
         return topic_name(self._namespace, topic)
 
-    def _translated(self, error: Exception) -> Fenced | Unavailable:
-        if isinstance(error, ProducerFenced | InvalidProducerEpoch):
+    def _translated(self, error: Exception, *, fenced: bool) -> Fenced | Unavailable:
+        if fenced:
             # Also what a transaction that timed out looks like: the caller makes sure that it still owns the shard.
             return Fenced(f"another worker has taken over shard {self._shard}")
         return unavailable(self._bootstrap_servers, error)
@@ -178,6 +179,19 @@ async def _publish(producer: AIOKafkaProducer, messages: Sequence[_Message]) -> 
         if isinstance(outcome, BaseException):
             raise outcome
     await producer.commit_transaction()
+
+
+def _is_fenced(producer: AIOKafkaProducer, error: Exception) -> bool:
+    """Whoever is fenced and does not notice would open the log again and take it from its new owner.
+
+    The call that fails is not always the one that is told: once the sender has learnt that it is fenced, `send` says
+    "not in transaction" (IllegalOperation), and the reason lies in the future of the transaction's end.
+    """
+    end = producer._txn_manager.wait_for_transaction_end()
+    reason = end.exception() if end is not None and end.done() and not end.cancelled() else None
+    return isinstance(error, ProducerFenced | InvalidProducerEpoch) or isinstance(
+        reason, ProducerFenced | InvalidProducerEpoch
+    )
 
 
 async def _discard(producer: AIOKafkaProducer) -> None:

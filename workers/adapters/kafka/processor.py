@@ -24,6 +24,7 @@ from faust.transport.drivers import aiokafka as driver
 from mode import CrashingSupervisor
 
 from schemas.topics import Topic
+from workers.adapters.kafka.topics import reachable
 from workers.ports import Handler, Message, Unavailable
 
 BATCH_MESSAGES = 500
@@ -60,6 +61,7 @@ class Transport(driver.Transport):
 
 class FaustProcessor:
     def __init__(self, bootstrap_servers: str, group: str, topics: Sequence[Topic], namespace: str = "") -> None:
+        self._bootstrap_servers = bootstrap_servers
         self._namespace = namespace
         self._names = [topic.name for topic in topics]
         self._app = build_app(bootstrap_servers, namespace + group)
@@ -70,6 +72,8 @@ class FaustProcessor:
         return bool(self._app.started and consumer and not self._app.rebalancing and consumer.assignment())
 
     async def run(self, handle: Handler, stop: asyncio.Event) -> None:
+        """Raises what `handle` raised, Unavailable when no broker answers at the start or the consumer crashes."""
+        await reachable(self._bootstrap_servers)
         failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for name in self._names:
             self._agent(name, handle, failed)
@@ -141,12 +145,15 @@ def build_app(bootstrap_servers: str, group: str) -> faust.App:
 
 
 def message_of(topic: str, message: Any) -> Message:
-    return Message(topic, message.partition, message.offset, message.key, message.value)
+    """A tombstone is an empty value, which no reader takes for a message of its own."""
+    return Message(topic, message.partition, message.offset, message.key, message.value or b"")
 
 
 async def first_of(*waits: Any) -> None:
     tasks = [asyncio.ensure_future(wait) for wait in waits]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        if not isinstance(task, asyncio.Future) or isinstance(task, asyncio.Task):
-            task.cancel()
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            if isinstance(task, asyncio.Task):
+                task.cancel()

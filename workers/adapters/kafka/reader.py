@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.topics import Topic
@@ -38,15 +38,18 @@ class KafkaTopicReader:
             fetched = await self._consumer.getmany(timeout_ms=500, max_records=BATCH_MESSAGES)
             for tp, records in fetched.items():
                 topic = tp.topic.removeprefix(self._namespace)
-                wanted = [
-                    Message(topic, tp.partition, r.offset, r.key, r.value) for r in records if r.offset < self._end[tp]
-                ]
+                wanted = [message_of(topic, r) for r in records if r.offset < self._end[tp]]
                 if wanted:
                     yield wanted
             for tp in list(unfinished):
                 if await self._consumer.position(tp) >= self._end[tp]:
                     self._consumer.pause(tp)
                     unfinished.discard(tp)
+
+
+def message_of(topic: str, record: ConsumerRecord) -> Message:
+    """A tombstone is an empty value, which no reader takes for a message of its own."""
+    return Message(topic, record.partition, record.offset, record.key, record.value or b"")
 
 
 @asynccontextmanager

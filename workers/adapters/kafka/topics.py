@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ TOPIC_EXISTS = 36
 
 CONNECT_SECONDS = 5.0
 REQUEST_TIMEOUT_MS = 10_000
+USABLE_SECONDS = 15.0
+"""Seen: 10 ms to 1 s on one busy machine."""
 
 POSITIONS_CONFIG = {
     # Kafka compacts closed segments only, and by default closes one at 1 GiB or after 7 days. A shard reads its
@@ -39,16 +41,30 @@ def topic_name(namespace: str, topic: Topic) -> str:
 async def ensure_topics(
     bootstrap_servers: str, namespace: str = "", replication_factor: int = 3, topics: Sequence[Topic] = ALL
 ) -> None:
-    """Create the topics that are missing. Leaves existing ones as they are.
+    """Create the topics that are missing, and wait until they can be used. Leaves existing ones as they are.
 
     Raises Unavailable when no broker answers, Refused when it does not create one.
     """
     async with admin(bootstrap_servers) as client:
         reply = await client.create_topics([_new(namespace, topic, replication_factor) for topic in topics])
-    # create_topics does not raise: every topic has its own error.
-    for name, code, *rest in reply.topic_errors:
-        if code not in (0, TOPIC_EXISTS):
-            raise Refused(f"Kafka did not create the topic {name}: {_why(code, rest)}")
+        # create_topics does not raise: every topic has its own error.
+        for name, code, *rest in reply.topic_errors:
+            if code not in (0, TOPIC_EXISTS):
+                raise Refused(f"Kafka did not create the topic {name}: {_why(code, rest)}")
+        async with asyncio.timeout(USABLE_SECONDS):
+            names = [topic_name(namespace, topic) for topic in topics]
+            while not await _usable(client, names):  # noqa: ASYNC110 - the broker tells nobody when it is
+                await asyncio.sleep(0.05)
+
+
+async def _usable(client: AIOKafkaAdminClient, names: list[str]) -> bool:
+    """Brokers learn of a new topic some time after the controller has created it; until then consumers ignore it."""
+    described = await client.describe_topics(names)
+    return all(topic["error_code"] == 0 and _led(topic["partitions"]) for topic in described)
+
+
+def _led(partitions: Sequence[Mapping[str, int]]) -> bool:
+    return bool(partitions) and all(p["error_code"] == 0 and p["leader"] >= 0 for p in partitions)
 
 
 def _new(namespace: str, topic: Topic, replication_factor: int) -> NewTopic:

@@ -1,0 +1,71 @@
+"""What is particular to Kafka: refused records, and brokers that do not answer."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from schemas.topics import CHANGES, PARKED, POSITIONS
+from workers.adapters.kafka.changelog import open_change_log
+from workers.adapters.kafka.topics import admin, ensure_topics, topic_name
+from workers.ports import Refused, Unavailable
+
+from .conftest import _committed
+from .test_changelog import change, position
+
+pytestmark = pytest.mark.stack
+
+
+async def test_when_the_broker_refuses_one_record_none_is_committed(kafka: str, namespace: str) -> None:
+    await ensure_topics(kafka, namespace, 1, (CHANGES["contact"], PARKED, POSITIONS))
+    log = await open_change_log(kafka, 3, namespace, max_message_bytes=8_000_000)
+    try:
+        with pytest.raises(Unavailable, match="KAFKA_BOOTSTRAP_SERVERS"):
+            await log.append([change(1), change(2, "x" * 2_000_000)], [position(2)])
+        with pytest.raises(Unavailable, match="open it again"):
+            await log.append([change(3)], [position(3)])
+    finally:
+        await log.close()
+
+    successor = await open_change_log(kafka, 3, namespace)
+    assert await successor.positions() == {}
+    await successor.append([change(4)], [position(4)])
+    await successor.close()
+    assert len(await _committed(kafka, namespace, CHANGES["contact"])) == 1
+
+
+async def test_shards_do_not_see_each_other(kafka: str, namespace: str) -> None:
+    await ensure_topics(kafka, namespace, 1, (CHANGES["contact"], POSITIONS))
+    one, other = await open_change_log(kafka, 1, namespace), await open_change_log(kafka, 2, namespace)
+    await one.append([change(1)], [position(1)])
+
+    assert await other.positions() == {}
+    await other.append([change(2)], [position(2, "globex")])
+    await one.append([change(3)], [position(3)])
+    await one.close()
+    await other.close()
+
+
+async def test_topics_are_created_once_with_their_configuration(kafka: str, namespace: str) -> None:
+    await ensure_topics(kafka, namespace, 1)
+    await ensure_topics(kafka, namespace, 1)
+
+    async with admin(kafka) as client:
+        described = await client.describe_topics([topic_name(namespace, POSITIONS)])
+    assert len(described[0]["partitions"]) == POSITIONS.partitions
+
+
+async def test_a_topic_that_cannot_be_created_names_the_setting(kafka: str, namespace: str) -> None:
+    with pytest.raises(Refused, match="KAFKA_REPLICATION_FACTOR"):
+        await ensure_topics(kafka, namespace, 300, (PARKED,))
+
+
+async def test_a_broker_that_is_not_there_is_named_without_noise(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1: check KAFKA_BOOTSTRAP_SERVERS"):
+            await ensure_topics("127.0.0.1:1")
+        with pytest.raises(Unavailable, match="KAFKA_BOOTSTRAP_SERVERS"):
+            await open_change_log("127.0.0.1:1", 0)
+
+    assert caplog.records == []

@@ -1,0 +1,130 @@
+"""A whole capture process in memory: store, change topics, orgs, shards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any
+
+from schemas.documents import Connection, Job
+from schemas.events import Change, Entity, Position
+from schemas.topics import SHARDS
+from workers.adapters.memory.changelog import MemoryTopics
+from workers.adapters.memory.salesforce import MemoryOrg, MemoryOrgs
+from workers.adapters.memory.shards import MemoryShardOwnership
+from workers.adapters.memory.store import memory_store
+from workers.capture.pace import Pace
+from workers.capture.worker import Capture
+from workers.core.shards import shard_of
+
+QUICK = Pace(
+    connections_seconds=0.005,
+    backoff_base_seconds=0.001,
+    backoff_cap_seconds=0.01,
+    failed_query_cap_seconds=0.01,
+    query_poll_seconds=0.001,
+    query_poll_cap_seconds=0.002,
+    progress_seconds=0.001,
+    fenced_seconds=0.02,
+)
+DEADLINE_SECONDS = 10.0
+
+
+def record_id(number: int, prefix: str = "003") -> str:
+    return f"{prefix}{number:012d}AAA"
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Wait until it holds; a test that hangs fails here."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not await _holds(condition()):  # noqa: ASYNC110 - nothing signals what tests wait for
+            await asyncio.sleep(0.001)
+
+
+async def _holds(answer: bool | Awaitable[bool]) -> bool:
+    return answer if isinstance(answer, bool) else await answer
+
+
+class Ticks:
+    """A clock that never stands still."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def now_ms(self) -> int:
+        return next(self._numbers)
+
+
+def connection(team: str, **changed: Any) -> Connection:
+    return Connection(
+        team=team,
+        org_id=f"org-of-{team}",
+        instance_url="https://acme.my.salesforce.com",
+        login_url="https://login.salesforce.com",
+        client_id="client",
+        grant="client_credentials",
+        secret="ciphertext",
+        connected_at_ms=1,
+    ).model_copy(update=changed)
+
+
+class Rig:
+    def __init__(self, teams: Iterable[str] = ("acme",)) -> None:
+        self.store = memory_store()
+        self.topics = MemoryTopics()
+        self.orgs = MemoryOrgs({team: MemoryOrg() for team in teams})
+        self.ownership = MemoryShardOwnership(range(SHARDS))
+        self.capture = self.process()
+
+    def process(self, ownership: MemoryShardOwnership | None = None) -> Capture:
+        return Capture(self.store, self.orgs, self.topics.open, ownership or self.ownership, Ticks(), QUICK)
+
+    @property
+    def org(self) -> MemoryOrg:
+        return self.orgs.orgs["acme"]
+
+    async def connect(self, team: str = "acme", **changed: Any) -> None:
+        assert not await self.store.connections.swap([connection(team, **changed)])
+
+    @asynccontextmanager
+    async def running(self, capture: Capture | None = None) -> AsyncIterator[None]:
+        """Runs until the block ends, then asks to stop; whatever ended the process is raised."""
+        stop = asyncio.Event()
+        task = asyncio.create_task((capture or self.capture).run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await task
+
+    def position(self, entity: Entity = "contact", team: str = "acme") -> Position | None:
+        return self.topics.positions[shard_of(team)].get((team, entity))
+
+    def imported(self, team: str = "acme") -> bool:
+        positions = [self.position(entity, team) for entity in ("contact", "lead", "account")]
+        return all(position is not None and position.snapshot.state == "done" for position in positions)
+
+    def streaming(self, times: int = 1, team: str = "acme") -> bool:
+        return len(self.orgs.orgs[team].subscriptions) >= times and self.imported(team)
+
+    def published(self, kind: str | None = None) -> list[Change]:
+        return [change for change in self.topics.changes if kind in (None, change.kind)]
+
+    def titles(self) -> list[Any]:
+        """The Title of each published update, in order."""
+        return [change.fields.get("Title") for change in self.published("update")]
+
+    async def job(self, team: str = "acme") -> Job | None:
+        return (await self.store.jobs.load([(team, "import")])).get((team, "import"))
+
+    async def job_is_done(self) -> bool:
+        job = await self.job()
+        return job is not None and job.state == "done"
+
+    async def is_refused(self, team: str = "acme") -> bool:
+        return (await self.stored_connection(team)).state != "active"
+
+    async def stored_connection(self, team: str = "acme") -> Connection:
+        return (await self.store.connections.load([(team, team)]))[team, team]

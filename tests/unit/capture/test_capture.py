@@ -1,0 +1,342 @@
+"""The capture process as a whole: what an org does, and what is in the change topics afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from schemas.events import Entity, Snapshot, Version
+from workers.adapters.memory.shards import MemoryShardOwnership
+from workers.core.shards import shard_of
+from workers.ports import IngestState, Refused, Unavailable
+
+from .capture_rig import Rig, record_id, until
+
+ADA, BOB, EVE = record_id(1), record_id(2), record_id(3)
+
+
+@pytest.fixture
+async def rig() -> Rig:
+    """A connected team with three contacts and a lead."""
+    rig = Rig()
+    await rig.connect()
+    for number in (1, 2, 3):
+        await rig.org.write("contact", [record_id(number)], {"LastName": f"Name {number}"}, "CREATE")
+    await rig.org.write("lead", [record_id(1, "00Q")], {"LastName": "Lead"}, "CREATE")
+    return rig
+
+
+async def test_a_new_connection_is_imported_while_its_stream_is_open(rig: Rig) -> None:
+    rig.org.query_polls = 3
+    async with rig.running():
+        await until(rig.imported)
+
+    assert rig.org.subscriptions == [{"contact": None, "lead": None, "account": None}]
+    assert rig.org.calls.index("events") < rig.org.calls.index("query_create")
+    assert sorted((c.entity, c.record_id) for c in rig.published()) == [
+        ("contact", ADA),
+        ("contact", BOB),
+        ("contact", EVE),
+        ("lead", record_id(1, "00Q")),
+    ]
+    assert {change.kind for change in rig.published()} == {"snapshot"}
+
+
+async def test_progress_of_the_import(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.imported)
+        await until(rig.job_is_done)
+
+    job = await rig.job()
+    assert job is not None
+    assert (job.kind, job.done, job.total, job.detail) == ("import", 4, 4, None)
+
+
+async def test_events_are_published_once_with_their_position(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        for number in range(5):
+            await rig.org.write("contact", [ADA], {"Title": str(number)})
+        replay_id = await rig.org.write("contact", [ADA, BOB], {"Title": "both"})
+        await until(lambda: len(rig.titles()) == 7)
+
+    assert rig.titles() == ["0", "1", "2", "3", "4", "both", "both"]
+    position = rig.position()
+    assert position is not None
+    assert position.replay_id == replay_id
+    assert position.snapshot.state == "done"
+
+
+async def test_a_change_during_the_import_is_not_lost_and_is_newer_than_its_row(rig: Rig) -> None:
+    rig.org.query_polls = 10**9
+    async with rig.running():
+        await until(lambda: "query_state" in rig.org.calls)
+        await rig.org.write("contact", [ADA], {"Title": "CTO"})
+        await until(lambda: rig.titles() == ["CTO"])
+        for query in rig.org._queries.values():
+            query.polls_left = 0
+        await until(rig.imported)
+
+    (update,) = rig.published("update")
+    (row,) = [change for change in rig.published("snapshot") if change.record_id == ADA]
+    assert update.version > row.version
+
+
+@pytest.mark.parametrize("failure", [Unavailable("timeout on commit"), Unavailable("refused")])
+async def test_after_a_failed_transaction_the_stream_goes_on_from_the_last_committed_position(
+    rig: Rig, failure: Exception
+) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        first = await rig.org.write("contact", [ADA], {"Title": "1"})
+        await until(lambda: rig.titles() == ["1"])
+        rig.topics.failures = [failure]
+        for number in ("2", "3"):
+            await rig.org.write("contact", [ADA], {"Title": number})
+        await until(lambda: len(rig.titles()) == 3)
+
+    assert rig.titles() == ["1", "2", "3"]
+    assert rig.org.subscriptions[1]["contact"] == first
+
+
+async def test_a_broken_stream_is_taken_up_where_it_ended(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        first = await rig.org.write("contact", [ADA], {"Title": "1"})
+        await until(lambda: rig.titles() == ["1"])
+        await rig.org.break_stream(Unavailable("403::Unknown client"))
+        await rig.org.write("contact", [ADA], {"Title": "2"})
+        await until(lambda: len(rig.titles()) == 2)
+
+    assert rig.org.subscriptions[1]["contact"] == first
+    assert rig.titles() == ["1", "2"]
+
+
+async def test_a_restarted_process_goes_on_where_its_predecessor_ended(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.write("contact", [ADA], {"Title": "1"})
+        await until(lambda: rig.titles() == ["1"])
+    await rig.org.write("contact", [ADA], {"Title": "2"})
+    async with rig.running(rig.process(MemoryShardOwnership(range(64)))):
+        await until(lambda: len(rig.titles()) == 2)
+
+    assert rig.titles() == ["1", "2"]
+    assert [c.record_id for c in rig.published("snapshot")].count(ADA) == 1
+
+
+async def test_a_refused_replay_id_leads_to_reading_everything_again(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.write("contact", [ADA], {"Title": "1"})
+        await until(lambda: rig.titles() == ["1"])
+        rig.org.first_replay_id["contact"] = 10_000
+        await rig.org.break_stream(Unavailable("gone"))
+        await rig.org.write("contact", [BOB], {"Title": "while away"})
+        await until(lambda: len(rig.org.subscriptions) == 3)
+        await until(rig.imported)
+
+    assert rig.org.subscriptions[1]["contact"] is not None
+    assert rig.org.subscriptions[2]["contact"] is None
+    last = [change for change in rig.published("snapshot") if change.record_id == BOB][-1]
+    assert last.fields["Title"] == "while away"
+
+
+async def test_a_channel_that_never_delivered_is_read_again_after_an_interruption(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.write("contact", [ADA], {"Title": "1"})
+        await until(lambda: rig.titles() == ["1"])
+        await rig.org.break_stream(Unavailable("gone"))
+        await rig.org.write("lead", [record_id(1, "00Q")], {"Title": "while away"})
+        await until(lambda: len(rig.org.subscriptions) == 2)
+        await until(rig.imported)
+
+    leads = [change.fields["Title"] for change in rig.published("snapshot") if change.entity == "lead"]
+    contacts = [change.record_id for change in rig.published("snapshot") if change.entity == "contact"]
+    assert leads == [None, "while away"]
+    assert len(contacts) == 3
+
+
+async def test_an_interrupted_import_goes_on_with_the_page_that_was_not_committed(rig: Rig) -> None:
+    rig.org.failures["query_page"] = [Unavailable("503")]
+    async with rig.running():
+        await until(rig.imported)
+
+    assert rig.org.calls.count("query_create") == 3
+    assert sorted(c.record_id for c in rig.published() if c.entity == "contact") == [ADA, BOB, EVE]
+
+
+async def test_a_predecessors_job_that_has_expired_is_created_again(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.write("contact", [ADA], {"Title": "1"})
+        await until(lambda: rig.titles() == ["1"])
+    shard = rig.topics.positions[shard_of("acme")]
+    expired = Snapshot(state="running", job_id="750000000000999AAA", locator="2", rows=2)
+    shard["acme", "contact"] = shard["acme", "contact"].model_copy(update={"snapshot": expired})
+    async with rig.running(rig.process(MemoryShardOwnership(range(64)))):
+        await until(rig.imported)
+
+    assert (await rig.stored_connection()).state == "active"
+    assert [c.record_id for c in rig.published("snapshot")].count(EVE) == 2
+
+
+async def test_a_failed_query_is_created_again_while_the_stream_goes_on(rig: Rig) -> None:
+    rig.org.query_outcome = IngestState("Failed", 0, 0, "QUERY_TIMEOUT")
+    async with rig.running():
+        await until(lambda: rig.org.calls.count("query_create") > 4)
+        await rig.org.write("contact", [ADA], {"Title": "1"})
+        await until(lambda: rig.titles() == ["1"])
+        rig.org.query_outcome = IngestState("JobComplete", 0, 0)
+        await until(rig.imported)
+
+    assert len(rig.org.subscriptions) == 1
+
+
+async def test_gaps_are_read_again_before_the_position_moves_past_them(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.write("contact", [EVE], {"Title": "before"})
+        await until(lambda: rig.titles() == ["before"])
+        rig.org.failures["records"] = [Unavailable("503")]
+        await rig.org.write("contact", [ADA, BOB], {"Title": "read"}, "GAP_UPDATE")
+        await rig.org.write("contact", [EVE], {"Title": "after"})
+        await until(lambda: rig.titles() == ["before", "after"])
+
+    reread = [change for change in rig.published("snapshot") if change.fields["Title"] == "read"]
+    gap = rig.org.events_sent[-2].payload["ChangeEventHeader"]
+    version = Version(gap["commitTimestamp"], gap["commitNumber"], gap["sequenceNumber"])
+    assert [(change.record_id, change.version) for change in reread] == [(ADA, version), (BOB, version)]
+    assert rig.org.subscriptions[1]["contact"] == rig.org.events_sent[-3].replay_id
+
+
+async def test_after_an_overflow_the_whole_entity_is_read_again(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        rows = len(rig.published("snapshot"))
+        rig.org.rows["contact"][ADA]["Title"] = "lost"
+        await rig.org.write("contact", [ADA], {}, "GAP_OVERFLOW")
+        await until(lambda: len(rig.published("snapshot")) >= rows + 3 and rig.imported())
+
+    assert rig.published("snapshot")[-3:][0].fields["Title"] == "lost"
+    assert len(rig.org.subscriptions) == 1
+
+
+async def test_a_malformed_event_is_parked_and_stops_nobody(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        replay_id = await rig.org.emit("contact", {"no": "header"})
+        await rig.org.write("contact", [ADA], {"Title": "next"})
+        await until(lambda: rig.titles() == ["next"])
+
+    (parked,) = rig.topics.parked
+    assert (parked.team, parked.topic, parked.replay_id) == ("acme", "salesforce.contact.changes", replay_id)
+    assert parked.reason == "malformed"
+    assert parked.payload == '{"no": "header"}'
+
+
+async def test_a_team_that_is_refused_is_marked_and_the_others_go_on() -> None:
+    rig = Rig(teams=("acme", "globex"))
+    await rig.connect("acme")
+    await rig.connect("globex")
+    rig.org.failures["events"] = [Refused("reconnect the team: segment-sync teams connect acme")]
+    async with rig.running():
+        await until(rig.is_refused)
+        await until(lambda: rig.streaming(team="globex"))
+        await rig.orgs.orgs["globex"].write("contact", [ADA], {"Title": "goes on"})
+        await until(lambda: rig.titles() == ["goes on"])
+        refused = await rig.stored_connection()
+        assert not await rig.store.connections.swap([refused.model_copy(update={"state": "active", "detail": None})])
+        await until(rig.streaming)
+
+    assert refused.state == "needs_reconnect"
+    assert refused.detail == "reconnect the team: segment-sync teams connect acme"
+
+
+async def test_an_import_that_is_refused_is_not_repeated_for_ever(rig: Rig) -> None:
+    rig.org.failures["query_create"] = [Refused("API_DISABLED_FOR_ORG")]
+    async with rig.running():
+        await until(rig.is_refused)
+
+    assert (await rig.stored_connection()).detail == "API_DISABLED_FOR_ORG"
+
+
+async def test_a_fenced_shard_is_dropped_and_taken_up_again_when_it_is_still_owned(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        zombie = rig.topics.epochs[shard_of("acme")]
+        await rig.topics.open(shard_of("acme"))
+        await rig.org.write("contact", [ADA], {"Title": "by whom?"})
+        await until(lambda: rig.titles() == ["by whom?"] or len(rig.org.subscriptions) == 2)
+        await until(lambda: rig.imported() and len(rig.published("snapshot")) > 4)
+
+    assert rig.topics.epochs[shard_of("acme")] == zombie + 2
+
+
+async def test_sessions_end_with_their_shard_and_stay_with_it(rig: Rig) -> None:
+    ownership = rig.ownership
+    async with rig.running():
+        await until(rig.streaming)
+        ownership.assign([shard_of("acme")])
+        await rig.org.write("contact", [ADA], {"Title": "kept"})
+        await until(lambda: rig.titles() == ["kept"])
+        assert len(rig.org.subscriptions) == 1
+        ownership.assign([])
+        await until(lambda: not rig.capture._shards)
+        await rig.org.write("contact", [ADA], {"Title": "elsewhere"})
+
+    assert rig.titles() == ["kept"]
+
+
+async def test_a_disconnected_team_is_let_go_and_a_new_authorisation_begins_a_new_session(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        stored = await rig.stored_connection()
+        await rig.store.connections.swap([stored.model_copy(update={"secret": "rotated"})])
+        stored = await rig.stored_connection()
+        await rig.store.connections.swap([stored.model_copy(update={"connected_at_ms": 2})])
+        await until(lambda: len(rig.org.subscriptions) == 2)
+        stored = await rig.stored_connection()
+        await rig.store.connections.swap([stored.model_copy(update={"state": "disabled"})])
+        await until(lambda: not rig.capture._shards)
+
+    assert len(rig.org.subscriptions) == 2
+
+
+async def test_an_outage_of_the_change_log_ends_nothing(rig: Rig) -> None:
+    rig.topics.outage = Unavailable("Kafka does not answer")
+    async with rig.running():
+        await until(lambda: bool(rig.capture._shards))
+        rig.topics.outage = None
+        await until(rig.imported)
+
+
+async def test_what_nobody_expects_ends_the_process(rig: Rig) -> None:
+    rig.org.failures["query_state"] = [ZeroDivisionError()]
+    with pytest.raises(ExceptionGroup):
+        async with rig.running():
+            await until(lambda: "query_state" in rig.org.calls)
+
+
+@pytest.mark.parametrize("entity", ["contact", "lead", "account"])
+async def test_interruptions_of_all_kinds_lose_nothing(rig: Rig, entity: Entity) -> None:
+    written: list[str] = []
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.write(entity, [ADA], {"Title": "first"})
+        await until(lambda: rig.titles() == ["first"])
+        for number in range(60):
+            written.append(str(number))
+            await rig.org.write(entity, [record_id(number % 4)], {"Title": written[-1]})
+            if number % 7 == 0:
+                rig.topics.failures.append(Unavailable("commit timed out"))
+            if number % 11 == 0:
+                await rig.org.break_stream(Unavailable("lost"))
+            if number % 13 == 0:
+                rig.org.failures.setdefault("events", []).append(Unavailable("503"))
+            await asyncio.sleep(0.001 * (number % 3))
+        await until(lambda: len(rig.titles()) > 60)
+
+    assert rig.titles() == ["first", *written]
