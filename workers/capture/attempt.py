@@ -19,7 +19,7 @@ from workers.capture.digest import EVENTS, Digest, digest
 from workers.capture.importer import Importer
 from workers.capture.progress import ImportProgress
 from workers.core.normalize import snapshot_changes
-from workers.core.snapshots import PENDING, must_restart, parts, readable
+from workers.core.snapshots import PENDING, must_restart, parts, readable, resume_from
 from workers.ports import StreamEvent, Unavailable
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ class Attempt:
     async def run(self, on_subscribed: Callable[[], None]) -> None:
         """Ends only with an exception."""
         await self._committer.settled(self._team)
-        replay_ids = {entity: self._committer.position(self._team, entity).replay_id for entity in ENTITIES}
+        replay_ids = {entity: resume_from(self._committer.committed(self._team, entity)) for entity in ENTITIES}
         events = self._context.orgs.stream(self._connection).events(replay_ids)
         # The port promises an iterator; the adapters are generators, which must be closed to leave the org's session.
         async with aclosing(cast("AsyncGenerator[Sequence[StreamEvent], None]", events)) as batches:

@@ -74,9 +74,13 @@ class Committer:
         self._arrived = asyncio.Event()
         self._committed = asyncio.Condition()
 
+    def committed(self, team: str, entity: Entity) -> Position | None:
+        """None: nothing of this channel was ever committed."""
+        return self._positions.get((team, entity))
+
     def position(self, team: str, entity: Entity) -> Position:
-        """As last committed."""
-        return self._positions.get((team, entity)) or Position(team=team, entity=entity)
+        """As last committed, or where a channel begins."""
+        return self.committed(team, entity) or Position(team=team, entity=entity)
 
     async def submit(self, submission: Submission) -> None:
         """Queue what a stream delivered. Waits only while the team has too much queued."""

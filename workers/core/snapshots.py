@@ -14,6 +14,9 @@ from workers.core.normalize import OBJECTS, is_compound
 
 PENDING = Snapshot(state="pending")
 
+ALL_RETAINED = "-2"
+"""Salesforce's replay id for every event still retained."""
+
 NOT_IN_BULK_QUERIES = frozenset({"address", "location", "base64", "complexvalue", "anyType"})
 """Field types that Bulk API 2.0 refuses in a query; what an address holds is in its plain fields."""
 
@@ -60,12 +63,23 @@ def page_read(snapshot: Snapshot, rows: int, next_locator: str | None) -> Snapsh
     )
 
 
+def resume_from(position: Position | None) -> str | None:
+    """The replay id to subscribe after; `position` as committed, None: the channel was never captured.
+
+    A channel captured before without a replay id (no event yet, or the id was refused) resumes with all that Salesforce
+    retains (72 hours, CDC guide): a snapshot brings back what changed meanwhile, but only events tell of deletions.
+    """
+    if position is None:
+        return None
+    return position.replay_id or ALL_RETAINED
+
+
 def must_restart(position: Position) -> bool:
     """Whether what was read before no longer covers what the stream will bring.
 
-    Without a replay id the subscription begins with new events only, so that whatever happened since the last one is
-    unknown. (Also true of a channel that has been silent since it was first subscribed: it is read again at every
-    reconnection. Correct, and cheap as long as such entities are rarely changed because they are small.)
+    Without a replay id the subscription begins with what Salesforce still retains, and whether that reaches back to the
+    last connection is unknown. (Also true of a channel that has been silent since it was first subscribed: it is read
+    again at every reconnection. Correct, and cheap as long as such entities are rarely changed because they are small.)
     """
     return position.replay_id is None and position.snapshot.state != "pending"
 

@@ -138,7 +138,7 @@ async def test_a_refused_replay_id_leads_to_reading_everything_again(rig: Rig) -
         await until(rig.imported)
 
     assert rig.org.subscriptions[1]["contact"] is not None
-    assert rig.org.subscriptions[2]["contact"] is None
+    assert rig.org.subscriptions[2]["contact"] == "-2"
     last = [change for change in rig.published("snapshot") if change.record_id == BOB][-1]
     assert last.fields["Title"] == "while away"
 
@@ -157,6 +157,18 @@ async def test_a_channel_that_never_delivered_is_read_again_after_an_interruptio
     contacts = [change.record_id for change in rig.published("snapshot") if change.entity == "contact"]
     assert leads == [None, "while away"]
     assert len(contacts) == 3
+
+
+async def test_a_deletion_while_away_is_told_even_where_no_event_had_ever_come(rig: Rig) -> None:
+    lead = record_id(1, "00Q")
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.break_stream(Unavailable("gone"))
+        await rig.org.write("lead", [lead], {}, change_type="DELETE")
+        await until(lambda: any(change.kind == "delete" for change in rig.published()))
+
+    assert [c.record_id for c in rig.published("delete")] == [lead]
+    assert rig.org.subscriptions[0]["lead"] is None, "the first connection begins with new events only"
 
 
 async def test_an_interrupted_import_goes_on_with_the_page_that_was_not_committed(rig: Rig) -> None:

@@ -123,12 +123,9 @@ class MemoryOrg:
         self.subscriptions.append(dict(positions))
         self._fail_as_told("events")
         self._broken = None
-        known = {entity: replay_id for entity, replay_id in positions.items() if replay_id is not None}
-        refused = [entity for entity, replay_id in known.items() if int(replay_id) < self.first_replay_id[entity]]
-        if refused:
+        after = {entity: self._begin(entity, replay_id) for entity, replay_id in positions.items()}
+        if refused := [e for e in positions if positions[e] != "-2" and after[e] < self.first_replay_id[e]]:
             raise ReplayRefused(frozenset(refused))
-        tip = len(self.events_sent)
-        after = {entity: int(known[entity]) if entity in known else 3 * tip for entity in positions}
         yield []
         seen = 0
         while True:
@@ -140,6 +137,12 @@ class MemoryOrg:
             arrived, seen = self.events_sent[seen:], len(self.events_sent)
             if batch := [e for e in arrived if int(e.replay_id) > after[e.entity]]:
                 yield batch
+
+    def _begin(self, entity: Entity, replay_id: str | None) -> int:
+        """The replay id after which events are delivered; None: the tip, "-2": all that are retained."""
+        if replay_id is None:
+            return max(3 * len(self.events_sent), self.first_replay_id[entity])
+        return self.first_replay_id[entity] - 1 if replay_id == "-2" else int(replay_id)
 
     # --- SalesforceOrg -----------------------------------------------------------------------------------------------
 
