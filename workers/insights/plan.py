@@ -33,7 +33,9 @@ async def page_rows(store: Store, team: str, run_id: str, page: Sequence[Engagem
         *await wanted_values(store.people, [each for each in page if each.subject == "person"]),
         *await wanted_values(store.accounts, [each for each in page if each.subject == "account"]),
     ]
-    accepted = await store.insights.load([(team, record_id) for _, record_id, _ in wanted])
+    # While routing moves a record from one person to another it stands in both: the next run puts right what is off.
+    by_record = {record_id: (entity, values) for entity, record_id, values in wanted}
+    accepted = await store.insights.load([(team, record_id) for record_id in by_record])
     return [
         WritebackRow(
             team=team,
@@ -43,7 +45,7 @@ async def page_rows(store: Store, team: str, run_id: str, page: Sequence[Engagem
             score=values.score,
             last_engagement_date=values.last_engagement_date,
         )
-        for entity, record_id, values in wanted
+        for record_id, (entity, values) in by_record.items()
         if differs(values, accepted.get((team, record_id)))
     ]
 

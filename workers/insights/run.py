@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, repeat
 
 from schemas.documents import Insight, WritebackRow, WritebackRun
 from schemas.events import Entity
 from workers.core.writeback import Settled, cells, jobs_of, settle
+from workers.insights.claim import Claim, TakenOver
 from workers.insights.plan import changed_rows
-from workers.ports import Clock, D, Documents, IngestRow, IngestState, SalesforceOrg, Store, Unavailable
+from workers.ports import Clock, IngestRow, IngestState, SalesforceOrg, Store, Unavailable
 from workers.runtime.retry import patiently
 
 POLL_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -19,6 +21,9 @@ POLL_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 UNSETTLED = frozenset({"UploadComplete", "InProgress"})
 SAVE_ROWS = 1000
 
+SAVE_ROUNDS = 10
+"""Lost compare-and-swaps in a row on one insight: only a run by hand beside the daily one can cause one."""
+
 
 class Runner:
     def __init__(self, store: Store, org: SalesforceOrg, clock: Clock) -> None:
@@ -26,15 +31,15 @@ class Runner:
         self._org = org
         self._clock = clock
 
-    async def run(self, run: WritebackRun) -> WritebackRun:
+    async def run(self, claim: Claim) -> WritebackRun:
         """Carry a claimed run to its end, from wherever a predecessor left it; raises Unavailable or Refused."""
-        if not run.jobs:
-            await self._plan(run)
-        rows = await self._planned(run)
+        if not claim.run.jobs:
+            await self._plan(claim.run)
+        rows = await planned_rows(self._store, claim.run)
         for job, sent in jobs_of(rows).items():
             if any(row.outcome == "planned" for row in sent):
-                run = await self._job(run, job, sent)
-        return await self._finish(run)
+                await self._job(claim, job, sent)
+        return await finish(self._store, claim, self._clock.now_ms())
 
     async def _plan(self, run: WritebackRun) -> None:
         """A row that exists already was planned by a predecessor and stays as it is."""
@@ -42,39 +47,25 @@ class Runner:
             if page:
                 await self._store.writeback_rows.swap(page)
 
-    async def _planned(self, run: WritebackRun) -> list[WritebackRow]:
-        rows: list[WritebackRow] = []
-        async for row in self._store.writeback_rows.scan(run.team, after=f"{run.run_id}:"):
-            if row.run_id != run.run_id:
-                break
-            rows.append(row)
-        return rows
-
-    async def _job(self, run: WritebackRun, job: str, sent: Sequence[WritebackRow]) -> WritebackRun:
-        job_id = run.jobs.get(job)
+    async def _job(self, claim: Claim, job: str, sent: Sequence[WritebackRow]) -> None:
+        job_id = claim.run.jobs.get(job)
         state = await self._state(job_id) if job_id else None
+        if job_id and state and state.state == "Open":
+            # It may or may not hold its rows, and takes no second upload: it is given up for a new one.
+            await self._org.ingest_abort(job_id)
         if job_id is None or state is None or state.state in ("Open", "Aborted"):
-            run, job_id = await self._send(
-                run, job, sent, abandoned=job_id if state and state.state == "Open" else None
-            )
+            job_id = await self._send(claim, job, sent)
         settled, state = await self._results(job_id, sent)
+        if (problem := problem_of(job_id, state, settled)) is not None:
+            await claim.update(detail=problem)  # before the rows: settled ones are not looked at again
         await self._save(settled)
-        problem = state.error or (
-            f"job {job_id}: {settled.unaccounted} rows unaccounted for" if settled.unaccounted else None
-        )
-        return await self._update(run, {"detail": problem}) if problem else run
 
-    async def _send(
-        self, run: WritebackRun, job: str, sent: Sequence[WritebackRow], abandoned: str | None
-    ) -> tuple[WritebackRun, str]:
-        """A job found open may or may not hold its rows, and takes no second upload: it is given up for a new one."""
-        if abandoned:
-            await self._org.ingest_abort(abandoned)
+    async def _send(self, claim: Claim, job: str, sent: Sequence[WritebackRow]) -> str:
         job_id = await self._org.ingest_create(entity_of(sent))
-        run = await self._update(run, {"jobs": run.jobs | {job: job_id}})
+        await claim.update(jobs=claim.run.jobs | {job: job_id})
         await self._org.ingest_upload(job_id, [IngestRow(row.record_id, cells(row)) for row in sent])
         await patiently(lambda: self._org.ingest_complete(job_id))
-        return run, job_id
+        return job_id
 
     async def _results(self, job_id: str, sent: Sequence[WritebackRow]) -> tuple[Settled, IngestState]:
         for pause_seconds in chain(POLL_SECONDS, repeat(5.0)):
@@ -100,40 +91,50 @@ class Runner:
         """The insights first: a row marked accepted is not looked at again."""
         for start in range(0, len(settled.rows), SAVE_ROWS):
             page = settled.rows[start : start + SAVE_ROWS]
-            accepted = [row for row in page if row.outcome == "accepted"]
+            await self._remember([row for row in page if row.outcome == "accepted"])
+            if losers := await self._store.writeback_rows.swap(page):
+                raise TakenOver(f"another worker has settled {len(losers)} rows of the write-back run meanwhile")
+
+    async def _remember(self, accepted: Sequence[WritebackRow]) -> None:
+        for _ in range(SAVE_ROUNDS):
+            if not accepted:
+                return
             known = await self._store.insights.load([(row.team, row.record_id) for row in accepted])
             insights = [insight_of(row, known.get((row.team, row.record_id))) for row in accepted]
-            await all_written(self._store.insights, insights)
-            await all_written(self._store.writeback_rows, page)
-
-    async def _finish(self, run: WritebackRun) -> WritebackRun:
-        rows = await self._planned(run)
-        counts = {outcome: sum(row.outcome == outcome for row in rows) for outcome in ("accepted", "rejected")}
-        settled = counts["accepted"] + counts["rejected"]
-        return await self._update(
-            run,
-            {
-                "state": "failed" if run.detail else "done",
-                "finished_at_ms": self._clock.now_ms(),
-                "planned": len(rows),
-                "accepted": counts["accepted"],
-                "rejected": counts["rejected"],
-                "unprocessed": len(rows) - settled,
-            },
-        )
-
-    async def _update(self, run: WritebackRun, changes: dict[str, object]) -> WritebackRun:
-        revised = run.model_copy(update=changes)
-        await all_written(self._store.writeback_runs, [revised])
-        return revised.model_copy(update={"rev": revised.rev + 1})
+            lost = {insight.record_id for insight in await self._store.insights.swap(insights)}
+            accepted = [row for row in accepted if row.record_id in lost]
+        raise Unavailable(f"{len(accepted)} insights lost {SAVE_ROUNDS} compare-and-swaps in a row")
 
 
-async def all_written(documents: Documents[D], changed: Sequence[D]) -> None:
-    """Only the claimant writes these: a lost swap means that another worker carries the run on."""
-    if changed and (losers := await documents.swap(changed)):
-        raise Unavailable(
-            f"another worker has taken over the write-back run: {len(losers)} documents changed meanwhile"
-        )
+async def planned_rows(store: Store, run: WritebackRun) -> list[WritebackRow]:
+    rows: list[WritebackRow] = []
+    async for row in store.writeback_rows.scan(run.team, after=f"{run.run_id}:"):
+        if row.run_id != run.run_id:
+            break
+        rows.append(row)
+    return rows
+
+
+async def finish(store: Store, claim: Claim, now_ms: int, problem: str | None = None) -> WritebackRun:
+    """Count what became of every planned row; with a problem, now or in one of its jobs, the run has failed."""
+    outcomes = Counter(row.outcome for row in await planned_rows(store, claim.run))
+    detail = problem or claim.run.detail
+    return await claim.update(
+        state="failed" if detail else "done",
+        detail=detail,
+        finished_at_ms=now_ms,
+        planned=outcomes.total(),
+        accepted=outcomes["accepted"],
+        rejected=outcomes["rejected"],
+        unprocessed=outcomes["unprocessed"] + outcomes["planned"],
+    )
+
+
+def problem_of(job_id: str, state: IngestState, settled: Settled) -> str | None:
+    """Why a job did not do all that it was given; rejected rows are no problem of the job."""
+    if state.error or state.state != "JobComplete":
+        return f"job {job_id} ended as {state.state}{f': {state.error}' if state.error else ''}"
+    return f"job {job_id}: {settled.unaccounted} rows unaccounted for" if settled.unaccounted else None
 
 
 def insight_of(row: WritebackRow, known: Insight | None) -> Insight:

@@ -16,6 +16,9 @@ from workers.runtime.decode import parked, summary
 ROUNDS = 20
 """Lost compare-and-swaps in a row: only another consumer of the same partition can cause one."""
 
+LARGEST_INTEGER = 2**63 - 1
+"""JSON has no bound; the store keeps integers of 64 bits."""
+
 
 class UnusableScore(Exception):
     """A well-formed score that no Salesforce record can ever take."""
@@ -25,6 +28,8 @@ def read(messages: Sequence[Message], now_ms: int) -> tuple[list[Engagement], li
     scores: list[Engagement] = []
     refused: list[Parked] = []
     for message in messages:
+        if not message.value:  # a tombstone: the platform forgot the subject; what Salesforce shows stays
+            continue
         try:
             scores.append(engagement_of(Score.model_validate_json(message.value)))
         except ValidationError as error:
@@ -41,6 +46,8 @@ def engagement_of(score: Score) -> Engagement:
         raise UnusableScore(f"{score.subject} key: {key.reason}")
     if (problem := storable(score.score, score.last_engagement_at_ms)) is not None:
         raise UnusableScore(problem)
+    if abs(score.scored_at_ms) > LARGEST_INTEGER:
+        raise UnusableScore("scored_at_ms is no time")
     return Engagement(
         team=score.team,
         subject=score.subject,

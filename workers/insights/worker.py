@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import structlog
+
 from schemas.documents import Connection, WritebackRun
 from schemas.topics import SCORES
-from workers.insights.run import Runner
+from workers.insights.claim import Claims
+from workers.insights.run import Runner, finish
 from workers.insights.scores import keep, read
 from workers.ports import Clock, Message, Processor, Publisher, Refused, SalesforceOrgs, Store, Unavailable
 from workers.runtime.connections import connection_of
@@ -21,6 +24,11 @@ LOOK_SECONDS = 60.0
 
 DUE_HOUR_UTC = 2
 
+ENDED_LOOK_SECONDS = 2.0
+"""Between two looks at a run that another worker carries out."""
+
+log = structlog.get_logger()
+
 
 class Insights:
     def __init__(self, store: Store, orgs: SalesforceOrgs, publisher: Publisher, clock: Clock) -> None:
@@ -28,6 +36,7 @@ class Insights:
         self._orgs = orgs
         self._publisher = publisher
         self._clock = clock
+        self._claims = Claims(store, clock)
 
     async def run(self, processor: Processor, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -45,12 +54,32 @@ class Insights:
         await patiently(lambda: keep(self._store, scores))
 
     async def write_back(self, team: str | None, *, again: bool) -> list[WritebackRun]:
-        """Write back one team, or every connected one; `again`: also when today's run is done already."""
+        """Write back one team, or every connected one; `again`: also when today's run is done already.
+
+        Returns when the runs have ended, whoever carried them out. Raises Unavailable when an org does not answer,
+        after the other teams have had their turn: the same call resumes the run.
+        """
         connections = (
             await self._store.connection_queries.active() if team is None else [await connection_of(self._store, team)]
         )
         run_id = f"{self._now():%Y-%m-%d}" + (f"-{self._clock.now_ms()}" if again else "")
-        return [await self._write_back(connection, run_id) for connection in connections]
+        runs: list[WritebackRun] = []
+        postponed: list[Unavailable] = []
+        for connection in connections:
+            try:
+                runs.append(await self._ended(connection, run_id))
+            except Unavailable as error:
+                postponed.append(error)
+        if postponed:
+            raise postponed[0]
+        return runs
+
+    async def _ended(self, connection: Connection, run_id: str) -> WritebackRun:
+        while True:
+            run = await self._write_back(connection, run_id)
+            if run.state != "running":
+                return run
+            await asyncio.sleep(ENDED_LOOK_SECONDS)
 
     async def _daily(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -65,31 +94,25 @@ class Insights:
         if now.hour < DUE_HOUR_UTC:
             return
         for connection in await patiently(self._store.connection_queries.active):
-            await self._write_back(connection, f"{now:%Y-%m-%d}")
+            try:
+                await self._write_back(connection, f"{now:%Y-%m-%d}")
+            except Unavailable as error:
+                # Nobody else's run waits for an org that is down; this one is resumed at a later look.
+                log.warning("write_back_postponed", team=connection.team, reason=str(error))
 
     async def _write_back(self, connection: Connection, run_id: str) -> WritebackRun:
-        """Once per team and run id: whoever creates the run document carries it out, the others see it done.
+        """Once per team and run id: whoever creates the run document carries it out, the others see how it stands.
 
         What Salesforce refuses for good ends the run as failed, with the reason; the other teams' runs go on.
         """
-        claim = WritebackRun(team=connection.team, run_id=run_id, started_at_ms=self._clock.now_ms())
-        if await self._store.writeback_runs.swap([claim]):
-            run = (await self._store.writeback_runs.load([(claim.team, run_id)]))[claim.team, run_id]
-            if run.state != "running":
-                return run
-        else:
-            run = claim.model_copy(update={"rev": 1})
-        try:
-            return await Runner(self._store, self._orgs.org(connection), self._clock).run(run)
-        except Refused as refusal:
-            return await self._fail(run, str(refusal))
-
-    async def _fail(self, run: WritebackRun, reason: str) -> WritebackRun:
-        stored = (await self._store.writeback_runs.load([(run.team, run.run_id)]))[run.team, run.run_id]
-        failed = stored.model_copy(update={"state": "failed", "detail": reason, "finished_at_ms": self._clock.now_ms()})
-        if await self._store.writeback_runs.swap([failed]):
-            raise Unavailable(f"another worker has taken over run {run.run_id} of team {run.team}")
-        return failed
+        claim, run = await self._claims.take(connection.team, run_id)
+        if claim is None:
+            return run
+        async with claim.kept():
+            try:
+                return await Runner(self._store, self._orgs.org(connection), self._clock).run(claim)
+            except Refused as refusal:
+                return await finish(self._store, claim, self._clock.now_ms(), str(refusal))
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import math
+from functools import reduce
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.documents import Contribution, Engagement, Insight, Member, WritebackRow
+from schemas.events import Entity
+from workers.core import writeback
+from workers.core.writeback import (
+    DATE_FIELD,
+    SCORE_FIELD,
+    Values,
+    cells,
+    differs,
+    jobs_of,
+    newest,
+    settle,
+    sources,
+    storable,
+    values_of,
+)
+
+DAY_MS = 86_400_000
+LAST_MS = 64_092_211_199_999
+"""The last millisecond of 4000-12-31."""
+
+
+def engagement(score: float = 1.0, scored_at_ms: int = 0, at_ms: int | None = None, rev: int = 0) -> Engagement:
+    return Engagement(
+        team="acme",
+        subject="person",
+        key="ada@acme.com",
+        rev=rev,
+        score=score,
+        last_engagement_at_ms=at_ms,
+        scored_at_ms=scored_at_ms,
+    )
+
+
+def row(record_id: str, entity: Entity = "contact", score: float = 1.0, date: str | None = None) -> WritebackRow:
+    return WritebackRow(
+        team="acme", run_id="r", record_id=record_id, entity=entity, score=score, last_engagement_date=date
+    )
+
+
+def record_id(number: int) -> str:
+    return f"003{number:012d}AAA"
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "date"),
+    [
+        (None, None),
+        (0, "1970-01-01"),
+        (-1, "1969-12-31"),
+        (DAY_MS - 1, "1970-01-01"),
+        (DAY_MS, "1970-01-02"),
+        (LAST_MS, "4000-12-31"),
+    ],
+)
+def test_the_date_is_the_utc_day(at_ms: int | None, date: str | None) -> None:
+    assert values_of(engagement(score=2.5, at_ms=at_ms)) == Values(2.5, date)
+    assert storable(2.5, at_ms) is None
+
+
+@pytest.mark.parametrize(
+    ("score", "at_ms", "reason"),
+    [
+        (math.nan, None, "not a number"),
+        (math.inf, None, "not a number"),
+        (-1e16, None, "16 digits"),
+        (1.0, LAST_MS + 1, "1700 to 4000"),
+        (1.0, -8_520_336_000_001, "1700 to 4000"),
+        (1.0, 10**15, "no date"),
+        (1.0, 10**30, "no date"),
+        (1.0, 10**400, "no date"),
+    ],
+)
+def test_what_salesforce_cannot_hold_has_a_reason(score: float, at_ms: int | None, reason: str) -> None:
+    assert reason in (storable(score, at_ms) or "")
+
+
+def test_the_first_day_that_salesforce_holds() -> None:
+    assert storable(0.0, -8_520_336_000_000) is None
+
+
+def test_a_tie_keeps_what_is_stored() -> None:
+    stored = engagement(score=1.0, scored_at_ms=5, rev=3)
+    assert newest(stored, engagement(score=2.0, scored_at_ms=5)) is stored
+
+
+def test_a_newer_score_takes_the_stored_revision() -> None:
+    assert newest(engagement(rev=3), engagement(score=2.0, scored_at_ms=1)).rev == 3
+    assert newest(None, engagement(rev=3)).rev == 0
+
+
+@given(st.lists(st.integers(0, 20), unique=True, min_size=1).flatmap(lambda times: st.tuples(*map(st.just, times))))
+def test_the_newest_wins_in_any_order(times: tuple[int, ...]) -> None:
+    arrived = [engagement(score=float(at), scored_at_ms=at) for at in times]
+    kept: Engagement | None = reduce(newest, arrived, None)
+    assert kept is not None
+    assert kept.score == max(times)
+
+
+def test_a_person_has_contacts_and_leads_an_account_only_accounts() -> None:
+    contributions = {
+        record_id(3): Contribution(rev=1, entity="lead"),
+        record_id(1): Contribution(rev=1, entity="contact"),
+        record_id(2): Contribution(rev=1, entity="account"),
+        record_id(4): Contribution(rev=1, entity="contact", gone=True),
+        record_id(5): Contribution(rev=1, entity="account", gone=True),
+    }
+    member = Member(team="acme", key="k", contributions=contributions)
+    assert sources("person", member) == [("contact", record_id(1)), ("lead", record_id(3))]
+    assert sources("account", member) == [("account", record_id(2))]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "changed"),
+    [(None, True), ((1.0, "2026-01-01"), False), ((1.5, "2026-01-01"), True), ((1.0, None), True)],
+)
+def test_only_other_values_than_accepted_are_written(accepted: tuple[float, str | None] | None, changed: bool) -> None:
+    insight = accepted and Insight(
+        team="acme", record_id=record_id(1), entity="contact", score=accepted[0], last_engagement_date=accepted[1]
+    )
+    assert differs(Values(1.0, "2026-01-01"), insight) is changed
+
+
+def test_a_date_that_is_gone_is_cleared() -> None:
+    assert cells(row(record_id(1), score=0.1)) == {SCORE_FIELD: "0.1", DATE_FIELD: "#N/A"}
+    assert cells(row(record_id(1), date="2026-02-03"))[DATE_FIELD] == "2026-02-03"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_score_survives_its_cell(score: float) -> None:
+    assert float(cells(row(record_id(1), score=score))[SCORE_FIELD]) == score
+
+
+NUMBERED = st.lists(st.tuples(st.integers(0, 99), st.sampled_from(["contact", "lead"])), unique_by=lambda each: each[0])
+
+
+@given(NUMBERED.flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))), st.integers(1, 5))
+def test_the_same_rows_form_the_same_jobs(
+    orders: tuple[list[tuple[int, Entity]], list[tuple[int, Entity]]], limit: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writeback, "JOB_ROWS", limit)
+        one, other = (jobs_of(row(record_id(n), entity) for n, entity in order) for order in orders)
+    assert one == other
+    assert sorted(each.record_id for rows in one.values() for each in rows) == sorted(
+        record_id(n) for n, _ in orders[0]
+    )
+    for job, rows in one.items():
+        assert 0 < len(rows) <= limit
+        assert {f"{each.entity}-{job.rpartition('-')[2]}" for each in rows} == {job}
+
+
+FATES = ("accepted", "rejected", "unprocessed", "nowhere")
+
+
+@given(st.lists(st.sampled_from(FATES)), st.sets(st.integers(100, 110)))
+def test_every_row_that_was_sent_is_accounted_for(fates: list[str], strangers: set[int]) -> None:
+    sent = [row(record_id(number)) for number in range(len(fates))]
+    told = {fate: [record_id(n) for n, each in enumerate(fates) if each == fate] for fate in FATES}
+    settled = settle(
+        sent,
+        [*told["accepted"], *(record_id(n) for n in strangers)],
+        dict.fromkeys(told["rejected"], "ENTITY_IS_DELETED:entity is deleted:--"),
+        told["unprocessed"],
+    )
+    expected = ["planned" if fate == "nowhere" else fate for fate in fates]
+    assert [(each.record_id, each.outcome) for each in settled.rows] == [
+        (each.record_id, outcome) for each, outcome in zip(sent, expected, strict=True)
+    ]
+    assert all((each.error is not None) == (each.outcome == "rejected") for each in settled.rows)
+    assert settled.unaccounted == len(told["nowhere"]) + len(strangers)
+
+
+def test_a_row_in_two_files_counts_as_written() -> None:
+    """What the org has taken must be remembered, or it would be sent again."""
+    settled = settle([row(record_id(1))], [record_id(1)], {record_id(1): "UNABLE_TO_LOCK_ROW"}, [record_id(1)])
+    assert [each.outcome for each in settled.rows] == ["accepted"]

@@ -1,0 +1,99 @@
+"""The insights process: scores all the time, the write-back once a day."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from workers.insights.claim import SILENCE_MS
+from workers.ports import Handler, Refused, Unavailable
+
+from .insights_rig import TEAM, Rig
+
+TWO_O_CLOCK_MS = 1_795_053_600_000
+"""2026-11-19, 02:00 UTC."""
+
+
+class IdleProcessor:
+    """Reads nothing, until it is stopped or fails."""
+
+    ready = True
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    async def run(self, handle: Handler, stop: asyncio.Event) -> None:
+        if self._error:
+            raise self._error
+        await stop.wait()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the org tells nobody
+            await asyncio.sleep(0.001)
+
+
+async def some_looks(rig: Rig) -> None:
+    looks = rig.clock.looks + 10
+    await until(lambda: rig.clock.looks >= looks)
+
+
+@pytest.fixture
+async def due(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    monkeypatch.setattr("workers.insights.worker.LOOK_SECONDS", 0.001)
+    rig.clock.ms = TWO_O_CLOCK_MS
+    await rig.person("ada@acme.com", ("contact", 1), score=1)
+    return rig
+
+
+async def running(rig: Rig) -> tuple[asyncio.Task[None], asyncio.Event]:
+    stop = asyncio.Event()
+    return asyncio.create_task(rig.insights().run(IdleProcessor(), stop)), stop
+
+
+async def test_from_two_in_the_morning_once_a_day(due: Rig) -> None:
+    due.clock.ms -= 1
+    task, stop = await running(due)
+    await some_looks(due)
+    assert due.org.calls == []
+    due.clock.ms += 1
+    await until(lambda: len(due.org.uploads) == 1)
+    await due.score("person", "ada@acme.com", 2)
+    due.clock.ms += 21 * 3_600_000
+    await some_looks(due)
+    assert len(due.org.uploads) == 1
+    due.clock.ms += 3 * 3_600_000
+    await until(lambda: len(due.org.uploads) == 2)
+    stop.set()
+    await task
+    assert [run.run_id async for run in due.store.writeback_runs.scan(TEAM)] == ["2026-11-19", "2026-11-20"]
+
+
+async def test_an_org_that_was_down_gets_its_run_at_a_later_look(due: Rig) -> None:
+    due.org.failures["ingest_create"] = [Unavailable("Salesforce does not answer")] * 2
+    task, stop = await running(due)
+    async with asyncio.timeout(5):
+        while not due.org.uploads:
+            await some_looks(due)
+            assert not task.done()
+            due.clock.ms += SILENCE_MS
+    stop.set()
+    await task
+    (run,) = [each async for each in due.store.writeback_runs.scan(TEAM)]
+    assert (run.run_id, run.state) == ("2026-11-19", "done")
+
+
+async def test_a_processor_that_fails_ends_the_process(due: Rig) -> None:
+    with pytest.raises(ExceptionGroup) as raised:
+        await due.insights().run(IdleProcessor(Refused("topic is missing")), asyncio.Event())
+    assert raised.group_contains(Refused, match="topic is missing")
+
+
+async def test_a_bug_in_the_write_back_ends_the_process(due: Rig) -> None:
+    due.org.failures["ingest_create"] = [KeyError("bug")]
+    with pytest.raises(ExceptionGroup) as raised:
+        await due.insights().run(IdleProcessor(), asyncio.Event())
+    assert raised.group_contains(KeyError)
