@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
@@ -12,7 +13,7 @@ from workers.ports import Refused
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     kafka_bootstrap_servers: str = Field(description="Kafka brokers, host:port, comma-separated")
     kafka_replication_factor: int = Field(3, ge=1, description="Replicas of the topics that are created")
@@ -35,8 +36,11 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Raises Refused naming each setting that is missing or wrong."""
+    file = os.environ.get("SEGMENT_SYNC_ENV_FILE") or None
+    if file is not None and not Path(file).is_file():  # the library would pass over it in silence
+        raise Refused(f"SEGMENT_SYNC_ENV_FILE names {file}, which is no file")
     try:
-        return Settings(_env_file=os.environ.get("SEGMENT_SYNC_ENV_FILE"))
+        return Settings(_env_file=file)
     except ValidationError as error:
         problems = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg'].lower()}" for e in error.errors())
         raise Refused(

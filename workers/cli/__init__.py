@@ -6,11 +6,12 @@ import sys
 from importlib.util import find_spec
 
 import typer
+from rich.markup import escape
 
 from workers.cli import rules, segments, teams, workers
 from workers.cli.output import console, debugging
 from workers.ports import Refused, Unavailable
-from workers.runtime.logs import redacted
+from workers.runtime.logs import configure_logs, redacted
 
 app = typer.Typer(
     name="segment-sync",
@@ -38,6 +39,8 @@ def options(
     debug: bool = typer.Option(False, "--debug", help="Show the stack trace of an error."),
 ) -> None:
     debugging.on = debug
+    # Standard output belongs to the result. The workers raise the level to that of their settings.
+    configure_logs("info" if debug else "error")
 
 
 def main() -> None:
@@ -56,7 +59,7 @@ def main() -> None:
 
 
 def fail(error: BaseException) -> None:
-    console.print(f"[bold red]error:[/] {redacted(str(error))}", highlight=False, soft_wrap=True)
+    console.print(f"[bold red]error:[/] {escape(redacted(str(error)))}", highlight=False, soft_wrap=True)
     sys.exit(1)
 
 

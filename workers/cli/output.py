@@ -9,15 +9,28 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
+
+from schemas.events import TeamId
 
 console = Console(stderr=True)
 T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output instead of a table.")]
-Team = Annotated[str, typer.Argument(help="The team: lower-case letters, digits and dashes.")]
+
+
+def team_name(text: str) -> str:
+    try:
+        return TypeAdapter(TeamId).validate_python(text)
+    except ValidationError:
+        raise typer.BadParameter(f"{text!r} is no team: up to 63 lower-case letters, digits and dashes") from None
+
+
+Team = Annotated[str, typer.Argument(help="The team: lower-case letters, digits and dashes.", callback=team_name)]
 
 
 @dataclass(slots=True)
@@ -38,7 +51,7 @@ def show(as_json: bool, document: Any, columns: Sequence[str], rows: Iterable[Se
         return
     table = Table(*columns)
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(Text(str(cell)) for cell in row))  # Text: what customers write is no markup
     Console().print(table)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.documents import Member, Segment
+from schemas.documents import Member
 from workers import wiring
 from workers.cli.output import Json, Team, run, show
 from workers.ports import Refused
@@ -18,8 +18,8 @@ app = typer.Typer(help="Look at segments.", no_args_is_help=True)
 @app.command("list")
 def list_segments(team: Team, json: Json = False) -> None:
     """All segments of a team and their sizes."""
-    segments, sizes = run(load(team))
-    rows = [(s.segment_id, s.name, s.kind, sizes.get(s.segment_id, 0)) for s in segments]
+    found = run(wiring.segments(load_settings(), team))
+    rows = [(segment.segment_id, segment.name, segment.kind, size) for segment, size in found]
     document = [dict(zip(("segment_id", "name", "kind", "size"), row, strict=True)) for row in rows]
     show(json, document, ("Id", "Name", "Holds", "Size"), rows)
 
@@ -58,10 +58,3 @@ def reasons(member: Member, segment_id: str) -> list[str]:
         if not contribution.gone
         for reason in contribution.segments.get(segment_id, ())
     ]
-
-
-async def load(team: str) -> tuple[list[Segment], dict[str, int]]:
-    async with wiring.store(load_settings()) as store:
-        segments = [segment async for segment in store.segments.scan(team)]
-        people = await store.people_queries.segment_sizes(team)
-        return segments, people | await store.account_queries.segment_sizes(team)

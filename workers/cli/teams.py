@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import webbrowser
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -12,9 +12,11 @@ from rich.table import Table
 from workers import wiring
 from workers.cli.output import Json, Team, console, print_json, run, show
 from workers.cli.waiting import await_import
-from workers.console.progress import TeamStatus
 from workers.ports import Refused
 from workers.settings import load_settings
+
+if TYPE_CHECKING:
+    from workers.console.progress import TeamStatus
 
 app = typer.Typer(help="Connect teams to Salesforce and look at them.", no_args_is_help=True)
 

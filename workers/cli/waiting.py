@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from workers import wiring
 from workers.cli.output import progress_bar
-from workers.console.progress import TeamStatus
 from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from workers.console.progress import TeamStatus
 
 LOOK_SECONDS = 0.5
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from workers import wiring
 from workers.cli.output import Json, console, print_json, progress_bar, run
 from workers.ports import Refused
-from workers.replay.worker import Replayed
 from workers.settings import load_settings
+
+if TYPE_CHECKING:
+    from workers.replay.worker import Replayed
 
 SETTINGS = (
     "Settings come from the environment: KAFKA_BOOTSTRAP_SERVERS, MONGODB_URI, TOKEN_ENCRYPTION_KEYS, HEALTH_PORT, …"
@@ -57,7 +59,8 @@ def insights(
     for each in runs:
         console.print(
             f"{each.team}: {each.planned} changed, {each.accepted} accepted, {each.rejected} rejected, "
-            f"{each.unprocessed} unprocessed{f' ({each.detail})' if each.detail else ''}"
+            f"{each.unprocessed} unprocessed{f' ({each.detail})' if each.detail else ''}",
+            markup=False,
         )
     if any(each.state == "failed" for each in runs):
         raise typer.Exit(1)

@@ -141,7 +141,7 @@ def slug(name: str) -> str:
     """Segment ids stand in topic keys: letters, digits and dashes."""
     text = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
     if not text:
-        raise Refused("a segment's name needs at least one letter or digit")
+        raise Refused("a segment's name needs at least one letter from a to z or digit")
     return text[:80]
 
 

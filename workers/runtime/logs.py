@@ -10,13 +10,25 @@ from typing import Any
 
 import structlog
 
+CUT = "[redacted]"
+
 SECRET = re.compile(
     r"00D[A-Za-z0-9]{12,15}![\w.]+"  # access token
     r"|5Aep[\w.]+"  # refresh token
-    r"|(?i:(?:bearer|oauth)\s+)[\w!.\-]{16,}"
-    r"|(?i:(?:client_secret|refresh_token|access_token|password|code_verifier)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]+"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in a URL
+    r"|(?<=TOKEN_ENCRYPTION_KEYS=)[\w=,-]+"
 )
+NAMED_SECRET = re.compile(
+    r"(?P<name>\b(?:bearer|oauth)\s+)[\w!.\-]{16,}"
+    r"|(?P<key>(?:client_secret|refresh_token|access_token|security_token|password|code_verifier|[?&]code)"
+    r"(?:\\*[\"'])?\s*[=:]\s*(?:\\*[\"'])?)[^\s\"'&,}\\]+",
+    re.IGNORECASE,
+)
+"""The name stays, so that the log remains readable, as JSON too; quotes may be escaped in there."""
+
+
+LIBRARIES = ("aiokafka", "aiocometd_ng", "aiosfstream_ng", "faust", "mode", "pymongo")
+"""Their every step is news only to who debugs."""
 
 
 def configure_logs(level: str) -> None:
@@ -39,13 +51,16 @@ def configure_logs(level: str) -> None:
             foreign_pre_chain=processors,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+                redact_line,
             ],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -55,5 +70,10 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return event
 
 
+def redact_line(_: Any, __: str, line: Any) -> str:
+    """What stands deeper in an event than its own texts: lists, dictionaries, representations of objects."""
+    return redacted(str(line))
+
+
 def redacted(text: str) -> str:
-    return SECRET.sub("[redacted]", text)
+    return NAMED_SECRET.sub(lambda found: (found["name"] or found["key"]) + CUT, SECRET.sub(CUT, text))

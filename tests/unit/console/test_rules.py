@@ -1,0 +1,276 @@
+"""What a marketer may do with rules, and what is said when it cannot be done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from schemas.documents import Connection, Destination, ListDefinition, RuleSet
+from schemas.events import Entity
+from workers.adapters.memory.salesforce import MemoryOrg
+from workers.adapters.memory.store import memory_store
+from workers.console.progress import team_status
+from workers.console.rules import (
+    add_rule,
+    deactivate_rule,
+    define_list,
+    existing_segment,
+    new_segment,
+    rule_set_of,
+    slug,
+)
+from workers.console.teams import save_connection
+from workers.ports import ListInfo, Refused, Store, Unavailable
+
+TEAM = "acme"
+ONLY = Destination(kind="only")
+LIST_ID = "00B000000000001AAA"
+OPEN = {"field": "Status", "operator": "equals", "values": ["'Open'"]}
+
+
+def org_with(*lists: tuple[str, str, str], where: Any = None, scope: str | None = "everything") -> MemoryOrg:
+    """Lead lists by (id, label, developer name)."""
+    org = MemoryOrg()
+    describe = {"scope": scope, "whereCondition": where}
+    for list_id, label, developer_name in lists:
+        org.list_views["lead"][list_id] = (ListInfo(list_id, label, developer_name), describe)
+    return org
+
+
+def definition(number: int, entity: Entity = "lead") -> ListDefinition:
+    return ListDefinition(
+        list_id=f"00B{number:012d}AAA",
+        entity=entity,
+        label=f"List {number}",
+        scope="everything",
+        where={},
+        fetched_at_ms=1,
+    )
+
+
+@pytest.fixture
+def store() -> Store:
+    return memory_store()
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Open Leads", "open leads", "Open_Leads", "OPEN_LEADS", LIST_ID, LIST_ID[:15]])
+async def test_a_list_is_found_by_label_developer_name_or_id(name: str) -> None:
+    org = org_with(("00B000000000002AAA", "All", "All"), (LIST_ID, "Open Leads", "Open_Leads"), where=OPEN)
+    found = await define_list(org, "lead", name, 7)
+    assert found == ListDefinition(
+        list_id=LIST_ID, entity="lead", label="Open Leads", scope="everything", where=OPEN, fetched_at_ms=7
+    )
+
+
+async def test_a_list_without_conditions_holds_everything() -> None:
+    found = await define_list(org_with((LIST_ID, "All", "All"), scope=None), "lead", "All", 7)
+    assert (found.scope, found.where) == ("everything", {"conditions": [], "conjunction": "and"})
+
+
+async def test_a_list_that_the_user_does_not_see_needs_sharing_by_an_administrator() -> None:
+    with pytest.raises(Refused) as refused:
+        await define_list(org_with((LIST_ID, "Mine", "Mine"), ("00B000000000002AAA", "All", "A")), "lead", "Board", 7)
+    said = str(refused.value)
+    assert said.startswith("the connected user sees no lead list “Board”. If it exists, a Salesforce administrator can")
+    assert "Sharing Settings" in said
+    assert said.endswith("Visible: All, Mine")
+
+
+async def test_a_user_who_sees_no_list_is_told_so() -> None:
+    with pytest.raises(Refused, match="Visible: none"):
+        await define_list(org_with(), "lead", "", 7)
+
+
+async def test_a_label_that_two_lists_have_is_ambiguous() -> None:
+    org = org_with((LIST_ID, "Open", "Open_1"), ("00B000000000002AAA", "OPEN", "Open_2"))
+    with pytest.raises(Refused, match=f"several lead lists .*{LIST_ID}, 00B000000000002AAA"):
+        await define_list(org, "lead", "open", 7)
+    assert (await define_list(org, "lead", "Open_2", 7)).list_id == "00B000000000002AAA"
+
+
+async def test_an_id_is_told_apart_by_case() -> None:
+    with pytest.raises(Refused, match="sees no lead list"):
+        await define_list(org_with(("00Ba00000000001AAA", "Open", "Open")), "lead", "00BA00000000001", 7)
+
+
+@pytest.mark.parametrize(
+    ("where", "scope", "said"),
+    [
+        (
+            {"field": "Status", "operator": "within", "values": ["1"]},
+            "everything",
+            ("Status (within)", "choose another"),
+        ),
+        ({"field": "Owner.Name", "operator": "equals", "values": ["'A'"]}, "everything", ("Owner.Name", "related")),
+        (None, "mine", ("Open Leads", "records of whoever looks at it", "another list")),
+        (None, "newer_scope", ('scope "newer_scope"', "another list")),
+    ],
+)
+async def test_a_list_that_cannot_be_evaluated_is_named_with_a_remedy(
+    where: Any, scope: str, said: tuple[str, ...]
+) -> None:
+    org = org_with((LIST_ID, "Open Leads", "Open_Leads"), where=where, scope=scope)
+    with pytest.raises(Refused, match="List “Open Leads”") as refused:
+        await define_list(org, "lead", "Open Leads", 7)
+    assert all(part in str(refused.value) for part in said)
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+async def test_rules_are_numbered_and_each_edit_is_a_version(store: Store) -> None:
+    lists = [definition(1), definition(2), definition(1)]
+    first = await add_rule(store, TEAM, "lead", lists, ONLY, 5)
+    second = await add_rule(store, TEAM, "account", [definition(3, "account")], ONLY, 6)
+    assert (first.rule_id, first.list_ids, first.active) == (
+        "lead-1",
+        (definition(1).list_id, definition(2).list_id),
+        True,
+    )
+    assert second.rule_id == "account-2"
+    rule_set = await rule_set_of(store, TEAM)
+    assert (rule_set.version, rule_set.rules) == (2, (first, second))
+    assert set(rule_set.lists) == {definition(n).list_id for n in (1, 2, 3)}
+    assert await store.rule_set_queries.unapplied(9) == [rule_set]
+
+
+async def test_a_list_used_again_is_taken_as_it_is_now(store: Store) -> None:
+    await add_rule(store, TEAM, "lead", [definition(1)], ONLY, 5)
+    renamed = definition(1).model_copy(update={"label": "Renamed"})
+    await add_rule(store, TEAM, "lead", [renamed], ONLY, 6)
+    assert (await rule_set_of(store, TEAM)).lists == {renamed.list_id: renamed}
+
+
+async def test_a_rule_is_deactivated_and_kept(store: Store) -> None:
+    rule = await add_rule(store, TEAM, "lead", [definition(1)], ONLY, 5)
+    other = await add_rule(store, TEAM, "lead", [definition(2)], ONLY, 6)
+    idle = await deactivate_rule(store, TEAM, rule.rule_id)
+    assert idle == rule.model_copy(update={"active": False})
+    assert (await rule_set_of(store, TEAM)).rules == (idle, other)
+    assert (await add_rule(store, TEAM, "lead", [definition(1)], ONLY, 7)).rule_id == "lead-3"
+
+
+async def test_an_unknown_rule_is_named(store: Store) -> None:
+    with pytest.raises(Refused, match="team acme has no rule lead-9; `segment-sync rules list acme` shows"):
+        await deactivate_rule(store, TEAM, "lead-9")
+    assert await store.rule_sets.load([(TEAM, TEAM)]) == {}
+
+
+async def test_edits_that_cross_are_all_kept(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = store.rule_sets.load
+
+    async def slow(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], RuleSet]:
+        found = await load(keys)
+        await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(store.rule_sets, "load", slow)
+    rules = await asyncio.gather(*(add_rule(store, TEAM, "lead", [definition(n)], ONLY, n) for n in range(5)))
+    assert sorted(rule.rule_id for rule in rules) == [f"lead-{n}" for n in range(1, 6)]
+    rule_set = await rule_set_of(store, TEAM)
+    assert (rule_set.version, len(rule_set.rules), len(rule_set.lists)) == (5, 5, 5)
+
+
+async def test_edits_that_cross_for_ever_are_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lost(documents: list[RuleSet]) -> list[RuleSet]:
+        return documents
+
+    monkeypatch.setattr(store.rule_sets, "swap", lost)
+    with pytest.raises(Unavailable, match="the rules of team acme are being edited by others: try again"):
+        await add_rule(store, TEAM, "lead", [definition(1)], ONLY, 5)
+
+
+# --- segments --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "segment_id"),
+    [("Key accounts", "key-accounts"), ("  A & B!  ", "a-b"), ("Q1/2026", "q1-2026"), ("x" * 90, "x" * 80)],
+)
+def test_a_segment_id_is_made_of_its_name(name: str, segment_id: str) -> None:
+    assert slug(name) == segment_id
+
+
+@pytest.mark.parametrize("name", ["", "!!", "日本"])
+def test_a_name_that_gives_no_id_is_refused(name: str) -> None:
+    with pytest.raises(Refused, match="at least one letter from a to z or digit"):
+        slug(name)
+
+
+@pytest.mark.parametrize(("entity", "kind"), [("contact", "people"), ("lead", "people"), ("account", "accounts")])
+async def test_the_entity_decides_what_a_segment_holds(store: Store, entity: Entity, kind: str) -> None:
+    segment = await new_segment(store, TEAM, "Key", entity, 3)
+    assert (segment.segment_id, segment.name, segment.kind, segment.created_at_ms) == ("key", "Key", kind, 3)
+    assert [each.model_copy(update={"rev": 0}) async for each in store.segments.scan(TEAM)] == [segment]
+
+
+async def test_a_new_segment_does_not_take_the_place_of_another(store: Store) -> None:
+    first = await new_segment(store, TEAM, "Key", "lead", 3)
+    with pytest.raises(Refused, match="has a segment “KEY!” already: use it with --existing-segment"):
+        await new_segment(store, TEAM, "KEY!", "account", 4)
+    assert [each.kind async for each in store.segments.scan(TEAM)] == [first.kind]
+    assert (await new_segment(store, "other", "Key", "account", 4)).kind == "accounts"
+
+
+@pytest.mark.parametrize("name", ["key-people", "Key people"])
+async def test_an_existing_segment_is_found_by_id_or_name(store: Store, name: str) -> None:
+    segment = await new_segment(store, TEAM, "Key people", "lead", 3)
+    assert (await existing_segment(store, TEAM, name, "contact")).segment_id == segment.segment_id
+
+
+async def test_a_segment_of_the_other_kind_is_refused(store: Store) -> None:
+    await new_segment(store, TEAM, "Key", "account", 3)
+    with pytest.raises(Refused, match="segment “Key” holds accounts: a rule for leads needs one of people"):
+        await existing_segment(store, TEAM, "Key", "lead")
+
+
+async def test_an_unknown_segment_is_named_with_those_that_exist(store: Store) -> None:
+    with pytest.raises(Refused, match="team acme has no segment “Key”; it has: none"):
+        await existing_segment(store, TEAM, "Key", "lead")
+    await new_segment(store, TEAM, "Other", "lead", 3)
+    await new_segment(store, "globex", "Key", "lead", 3)
+    with pytest.raises(Refused, match=r"it has: Other$"):
+        await existing_segment(store, TEAM, "Key", "lead")
+
+
+# --- teams -----------------------------------------------------------------------------------------------------------
+
+
+def connection(org_id: str = "00D000000000001", client_id: str = "app") -> Connection:
+    return Connection(
+        team=TEAM,
+        org_id=org_id,
+        instance_url="https://acme.my.salesforce.com",
+        login_url="https://login.salesforce.com",
+        client_id=client_id,
+        grant="authorization_code",
+        secret="sealed",
+        connected_at_ms=1,
+    )
+
+
+async def test_a_team_reconnects_its_own_org(store: Store) -> None:
+    await save_connection(store, connection())
+    await save_connection(store, connection(client_id="new app"))
+    (stored,) = await store.connection_queries.active()
+    assert (stored.client_id, stored.rev) == ("new app", 2)
+
+
+async def test_a_team_has_one_org(store: Store) -> None:
+    await save_connection(store, connection())
+    with pytest.raises(Refused, match="team acme is connected to org 00D000000000001; a team has one"):
+        await save_connection(store, connection("00D000000000002"))
+    (stored,) = await store.connection_queries.active()
+    assert stored.org_id == "00D000000000001"
+
+
+async def test_the_status_counts_empty_segments_too(store: Store) -> None:
+    await new_segment(store, TEAM, "Key", "lead", 3)
+    status = await team_status(store, TEAM)
+    assert (status.segments, status.people, status.unevaluated, status.jobs) == ({"key": 0}, 0, 0, [])
