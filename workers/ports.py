@@ -308,6 +308,7 @@ class Message:
     offset: int
     key: bytes | None
     value: bytes
+    """Empty for a tombstone of a compacted topic."""
 
 
 Handler = Callable[[Sequence[Message]], Awaitable[None]]

@@ -105,6 +105,8 @@ def worker_environment(endpoints: Endpoints) -> dict[str, str]:
 
 
 def fleet_of(environment: dict[str, str], logs: Path) -> Fleet:
+    for name in WORKERS:
+        (logs / f"{name}.log").unlink(missing_ok=True)
     inherited = {name: value for name, value in os.environ.items() if name != "SEGMENT_SYNC_ENV_FILE"}
     return Fleet([Process(name, [name], inherited | environment, logs / f"{name}.log") for name in WORKERS])
 

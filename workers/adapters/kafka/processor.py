@@ -15,11 +15,11 @@ into a bounded inbox, and whatever has arrived while one batch was handled is th
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 import faust
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from mode import CrashingSupervisor
 
@@ -68,8 +68,10 @@ class FaustProcessor:
 
     @property
     def ready(self) -> bool:
-        consumer = self._app.consumer
-        return bool(self._app.started and consumer and not self._app.rebalancing and consumer.assignment())
+        try:
+            return bool(self._app.started and not self._app.rebalancing and self._app.consumer.assignment())
+        except ConsumerNotStarted:
+            return False
 
     async def run(self, handle: Handler, stop: asyncio.Event) -> None:
         """Raises what `handle` raised, Unavailable when no broker answers at the start or the consumer crashes."""
@@ -139,8 +141,6 @@ def build_app(bootstrap_servers: str, group: str) -> faust.App:
         stream_wait_empty=False,
     )
     app.transport = Transport(app.conf.broker, app)
-    logging.getLogger("faust").setLevel(logging.WARNING)
-    logging.getLogger("mode").setLevel(logging.WARNING)
     return app
 
 
