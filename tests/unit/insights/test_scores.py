@@ -87,7 +87,6 @@ def raw(score: bytes = b"1", scored_at_ms: bytes = b"1") -> bytes:
 UNREADABLE = {
     "no JSON": (b"{", "malformed", "message"),
     "no text": (b"\xff\xfe", "malformed", "message"),
-    "empty": (b"", "malformed", "message"),
     "NaN": (raw(score=b"NaN"), "malformed", "score"),
     "1e309": (raw(score=b"1e309"), "malformed", "score"),
     "400 digits": (raw(score=b"1" + b"0" * 400), "malformed", "score"),
@@ -116,6 +115,12 @@ async def test_what_cannot_be_written_back_is_parked_with_the_reason_and_its_pla
     assert detail in parked.detail
     assert parked.payload == bad.value.decode("utf-8", "backslashreplace")
     assert set(await kept(rig.store)) == {"person:ada@acme.com", "person:bob@acme.com"}
+
+
+async def test_a_tombstone_of_the_compacted_topic_is_passed_over(rig: Rig) -> None:
+    await rig.insights().handle([message(b""), message(ADA)])
+    assert rig.publisher.parked == []
+    assert set(await kept(rig.store)) == {"person:ada@acme.com"}
 
 
 async def test_a_date_after_2262_is_fine(rig: Rig) -> None:
