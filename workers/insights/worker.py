@@ -93,12 +93,21 @@ class Insights:
         now = self._now()
         if now.hour < DUE_HOUR_UTC:
             return
-        for connection in await patiently(self._store.connection_queries.active):
+        run_id = f"{now:%Y-%m-%d}"
+        for connection in await self._due(run_id):
             try:
-                await self._write_back(connection, f"{now:%Y-%m-%d}")
+                await self._write_back(connection, run_id)
             except Unavailable as error:
                 # Nobody else's run waits for an org that is down; this one is resumed at a later look.
                 log.warning("write_back_postponed", team=connection.team, reason=str(error))
+
+    async def _due(self, run_id: str) -> list[Connection]:
+        """Teams whose run is not at its end: one query for all, so that a quiet minute costs no team a write."""
+        connections = await patiently(self._store.connection_queries.active)
+        places = [(connection.team, run_id) for connection in connections]
+        runs = await patiently(lambda: self._store.writeback_runs.load(places))
+        ended = {team for (team, _), run in runs.items() if run.state != "running"}
+        return [connection for connection in connections if connection.team not in ended]
 
     async def _write_back(self, connection: Connection, run_id: str) -> WritebackRun:
         """Once per team and run id: whoever creates the run document carries it out, the others see how it stands.
