@@ -25,6 +25,8 @@ class Watch:
     database: Any
     records: Seen = field(default_factory=lambda: defaultdict(dict))
     members: Seen = field(default_factory=lambda: defaultdict(dict))
+    imported: set[tuple[str, int]] = field(default_factory=set)
+    """Record id and commit number of what was imported when it was first shown."""
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -44,19 +46,29 @@ class Watch:
                 now_ms = time.time() * 1000
                 document = event.get("fullDocument") or {}
                 if event["ns"]["coll"] == "records":
-                    note(self.records[document["record_id"]], newest_version(document), now_ms)
+                    self.note_record(document, now_ms)
                 else:
                     for record_id, part in (document.get("contributions") or {}).items():
                         note(self.members[record_id], part.get("version"), now_ms)
 
+    def note_record(self, document: dict[str, Any], now_ms: float) -> None:
+        record_id, version = document["record_id"], newest_version(document)
+        if version and document["imported"] and version[1] not in self.records[record_id]:
+            self.imported.add((record_id, version[1]))
+        note(self.records[record_id], version, now_ms)
+
     def latency_ms(self, record_id: str, commit_number: int, committed_at_ms: float) -> float | None:
         """Until the record's document shows the commit (or a later one that overtook it), and until the person or
-        account that it feeds does, where it feeds one; None when it was never seen."""
+        account that it feeds does, where it is imported; None when it was never seen.
+
+        A record that is not imported then may feed one later, for another reason: that is not this commit's latency.
+        """
         shown = [(n, at) for n, at in self.records[record_id].items() if n >= commit_number]
         if not shown:
             return None
         number, at_ms = min(shown, key=lambda pair: pair[1])
-        return max(at_ms, self.members[record_id].get(number, 0.0)) - committed_at_ms
+        fed_at_ms = self.members[record_id].get(number, 0.0) if (record_id, number) in self.imported else 0.0
+        return max(at_ms, fed_at_ms) - committed_at_ms
 
 
 def newest_version(document: dict[str, Any]) -> Any:
