@@ -1,0 +1,112 @@
+"""Routing against a bare aiokafka + pymongo loop that upserts the same documents: events/s, CPU and memory.
+
+python benchmarks/bench_routing.py [--events 20000] [--rounds 2] [--save]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from pymongo import MongoClient
+
+from benchmarks.results import environment, save
+from benchmarks.routing_load import publish
+from benchmarks.routing_sides import TEMPLATE
+from sandbox.stack import Endpoints, start_stack
+from schemas.topics import ALL
+from workers.adapters.kafka.topics import ensure_topics
+
+SIDE_SECONDS = 180
+MEASURES = ("events_per_second", "cpu_us_per_event", "peak_rss_mb")
+TEMPLATE_EVENTS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    endpoints: Endpoints
+    events: int
+    rounds: int
+
+    def measure(self) -> dict[str, Any]:
+        """A B A B: what changes on the machine meanwhile meets both sides."""
+        namespace, value_bytes = self.prepared()
+        runs: dict[str, list[dict[str, Any]]] = {"routing": [], "bare": []}
+        for number in range(self.rounds):
+            for side, figures in runs.items():
+                figures.append(self.side(side, namespace, f"{namespace}{side}{number}", self.events))
+                print(f"{side:8} {figures[-1]}", flush=True)
+        return {"events": self.events, "value_bytes": value_bytes, "runs": runs, "medians": medians(runs)}
+
+    def prepared(self) -> tuple[str, int]:
+        """The load in a topic of its own; and documents of routing's making for the bare loop to copy."""
+        small = f"b{uuid.uuid4().hex[:8]}"
+        namespace = f"b{uuid.uuid4().hex[:8]}"
+        self.publish(small, TEMPLATE_EVENTS)
+        self.side("routing", small, namespace + TEMPLATE, TEMPLATE_EVENTS)
+        return namespace, self.publish(namespace, self.events)
+
+    def publish(self, namespace: str, events: int) -> int:
+        servers = self.endpoints.kafka_bootstrap_servers
+
+        async def published() -> int:
+            await ensure_topics(servers, namespace, replication_factor=1, topics=ALL)
+            return await publish(servers, namespace, events)
+
+        return asyncio.run(published())
+
+    def side(self, side: str, namespace: str, database: str, events: int) -> dict[str, Any]:
+        found = self.endpoints
+        command = [sys.executable, "-m", "benchmarks.routing_sides", side, found.kafka_bootstrap_servers]
+        arguments = [found.mongodb_uri, namespace, database, str(events)]
+        ended = subprocess.run(
+            [*command, *arguments], capture_output=True, text=True, timeout=SIDE_SECONDS, check=False
+        )
+        if ended.returncode:
+            raise SystemExit(f"{side} failed: {ended.stderr[-2000:]}")
+        return {**json.loads(ended.stdout), "documents": self.documents(database)}
+
+    def documents(self, database: str) -> dict[str, list[int]]:
+        """Number and mean size in bytes: shows that both sides wrote the same."""
+        with MongoClient[dict[str, Any]](self.endpoints.mongodb_uri) as client:
+            stats = {name: client[database].command("collstats", name) for name in ("records", "people")}
+        return {name: [each["count"], round(each["avgObjSize"])] for name, each in stats.items()}
+
+
+def medians(runs: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, float]]:
+    found = {
+        side: {name: median(each[name] for each in figures) for name in MEASURES} for side, figures in runs.items()
+    }
+    ratio = {name: round(found["routing"][name] / found["bare"][name], 2) for name in MEASURES}
+    return found | {"routing / bare": ratio}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--save", action="store_true", help="append to benchmarks/results/routing.json")
+    options = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a new topic has no leader yet: tried again, and told
+    with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory)) as stack:
+        where = environment(stack.endpoints)
+        result = Bench(stack.endpoints, options.events, options.rounds).measure()
+    print(f"{options.events} events of {result['value_bytes']} bytes on {where['cpu']}, load {where['load_before']}")
+    for side, figures in result["medians"].items():
+        print(f"{side:15} " + "  ".join(f"{name} {value:g}" for name, value in figures.items()))
+    if options.save:
+        print(f"kept in {save('routing', {'environment': where, **result})}")
+
+
+if __name__ == "__main__":
+    main()
