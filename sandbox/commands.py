@@ -44,6 +44,9 @@ def play_demo(options: Options) -> None:
     logs = options.directory / "log"
     try:
         story = asyncio.run(cancelled_by_sigterm(Demo(options, console).play()))
+    except asyncio.CancelledError:
+        console.print("stopped, with everything that was started")
+        raise SystemExit(128 + signal.SIGTERM) from None
     except (StackError, RuntimeError, TimeoutError) as error:
         fail(f"{error}. Logs: {logs}", error)
     summary = write_summary(options.directory, story)

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import idna
 from email_validator import EmailNotValidError, validate_email
 from tldextract import TLDExtract
 
@@ -114,8 +115,8 @@ def domain_of(website: Any) -> str | None:
     """In the form the DNS knows; a name that the DNS cannot hold (the sample data has “expressl&t.net”) is none."""
     domain = registrable(str(website or "").strip()).top_domain_under_public_suffix
     try:
-        ascii_domain = domain.lower().encode("idna").decode()
-    except UnicodeError:
+        ascii_domain = idna.encode(domain, uts46=True).decode() if domain else ""
+    except idna.IDNAError:
         return None
     return ascii_domain if re.fullmatch(r"[a-z0-9.-]+", ascii_domain) else None
 
