@@ -8,9 +8,9 @@ from typing import Literal, TypeVar
 
 from schemas.documents import Destination, ListDefinition, Rule, RuleSet, Segment
 from schemas.events import Entity
-from workers.core.evaluation import compile_rule_set
 from workers.core.predicates import UnsupportedCondition, compile_list
 from workers.ports import ListInfo, Refused, SalesforceOrg, Store, Unavailable
+from workers.runtime.rule_sets import compiled_for
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ async def edit_rule_set(store: Store, team: str, edit: Callable[[RuleSet], tuple
     for _ in range(EDIT_ATTEMPTS):
         before = await rule_set_of(store, team)
         after, result = edit(before)
-        compile_rule_set(after)
+        compiled_for(after)
         if not await store.rule_sets.swap([after.model_copy(update={"version": before.version + 1})]):
             return result
     raise Unavailable(f"the rules of team {team} are being edited by others: try again")

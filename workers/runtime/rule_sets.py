@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 
 from schemas.documents import RuleSet
 from workers.core.evaluation import CompiledRuleSet, compile_rule_set
-from workers.ports import Store
+from workers.core.predicates import UnsupportedCondition
+from workers.ports import Refused, Store
 
 CACHED_TEAMS = 1000
 """Compiled rule sets kept: tens of kilobytes each, and a partition rarely sees more teams than this in a minute."""
@@ -24,7 +25,7 @@ class RuleSets:
         fresh = {t: c for t in teams if (c := self._compiled.get(t)) and c.version == versions.get(t, 0)}
         stale = [(team, team) for team in teams if team not in fresh]
         loaded = await self._store.rule_sets.load(stale) if stale else {}
-        compiled = {team: compile_rule_set(loaded.get((team, team)) or RuleSet(team=team)) for team, _ in stale}
+        compiled = {team: compiled_for(loaded.get((team, team)) or RuleSet(team=team)) for team, _ in stale}
         self._keep(fresh | compiled)
         return fresh | compiled
 
@@ -39,3 +40,12 @@ class RuleSets:
             self._compiled.move_to_end(team)
         while len(self._compiled) > CACHED_TEAMS:
             self._compiled.popitem(last=False)
+
+
+def compiled_for(rule_set: RuleSet) -> CompiledRuleSet:
+    """A rule set that cannot be compiled was saved by another version of the program: its own team's changes are
+    parked until it is mended, nobody else's."""
+    try:
+        return compile_rule_set(rule_set)
+    except UnsupportedCondition as error:
+        raise Refused(f"the rules of team {rule_set.team} cannot be applied: {error}") from error
