@@ -73,7 +73,7 @@ async def running_org(sizes: Sizes, log: Path, port: int = 0) -> AsyncIterator[d
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "workers.cli", "sandbox", "--port", str(port), "--json", *sizes.arguments()),
+            *(sys.executable, "-m", "workers", "sandbox", "--port", str(port), "--json", *sizes.arguments()),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
@@ -131,7 +131,7 @@ async def surroundings(directory: Path, sizes: Sizes) -> AsyncIterator[Surroundi
 async def command(around: Surroundings, *arguments: str, secrets: dict[str, str] | None = None) -> Any:
     """One `segment-sync` command with --json, as a user's script would call it; raises with its own error text."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "workers.cli", *arguments, "--json"),
+        *(sys.executable, "-m", "workers", *arguments, "--json"),
         env=os.environ | around.environment | (secrets or {}),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -285,7 +285,7 @@ async def connect_team(around: Surroundings) -> None:
     """`segment-sync teams connect`, with the demo at the browser."""
     credentials = around.org.credentials
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "workers.cli", "teams", "connect", TEAM, "--no-browser", "--callback-port", "0"),
+        *(sys.executable, "-m", "workers", "teams", "connect", TEAM, "--no-browser", "--callback-port", "0"),
         *("--client-id", credentials["client_id"], "--login-url", credentials["login_url"]),
         env=os.environ | around.environment | {"SALESFORCE_CLIENT_SECRET": credentials["client_secret"]},
         stdout=asyncio.subprocess.DEVNULL,

@@ -9,7 +9,7 @@ import pytest
 
 from .planting import ROOT, copy_packages, run_gate
 
-ONE_WAY = "one way: cli -> wiring -> settings -> (workers | adapters) -> runtime -> ports -> core"
+ONE_WAY = "one way: __main__ -> cli -> wiring -> settings -> (workers | adapters) -> runtime -> ports -> core"
 NETWORK = "only adapters touch the network"
 ORG = "the simulated org shares no code with what it contradicts"
 

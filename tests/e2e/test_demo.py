@@ -31,7 +31,7 @@ class DemoRun:
         self.mark = uuid.uuid4().hex
         self._told = (directory.parent / "stderr.txt").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "workers.cli", "demo", *arguments, "--directory", str(directory)],
+            [sys.executable, "-m", "workers", "demo", *arguments, "--directory", str(directory)],
             env=os.environ | {MARK: self.mark, "COLUMNS": "200"},
             stdin=subprocess.DEVNULL,
             stdout=self._told,

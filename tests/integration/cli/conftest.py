@@ -50,7 +50,7 @@ def command(settings: dict[str, str]) -> Command:
         inherited = {name: value for name, value in os.environ.items() if name != "SEGMENT_SYNC_ENV_FILE"}
         wanted = {**inherited, **settings, **changes}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "workers.cli", *arguments),
+            *(sys.executable, "-m", "workers", *arguments),
             env={name: value for name, value in wanted.items() if value is not None},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -128,7 +128,7 @@ async def test_a_worker_becomes_ready_and_ends_cleanly_on_sigterm(
     settings: dict[str, str], free_port: int, worker: str
 ) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "workers.cli", worker),
+        *(sys.executable, "-m", "workers", worker),
         env=os.environ | settings | {"HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": str(free_port)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
