@@ -156,7 +156,7 @@ class Member(Document):
     fields: dict[str, Any] = {}
     segments: tuple[str, ...] = ()
     announced: tuple[str, ...] = ()
-    """The segments that `routing.memberships` has been told of; differs from `segments` only between two writes."""
+    """The segments that `routing.memberships` has been told of; differs from `segments` where it may not know yet."""
 
 
 class Engagement(Document):

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from schemas.events import MembershipChange, Parked, Reevaluation
 from workers.ports import Clock, Publisher, Store, TopicReader
 from workers.runtime.apply import Applied, Applier
 from workers.runtime.decode import split
 from workers.runtime.retry import patiently
-
-
-class Inward:
-    """Lets through what repairs the store and holds back what others would hear of (promise P11)."""
-
-    def __init__(self, publisher: Publisher) -> None:
-        self._publisher = publisher
-
-    async def memberships(self, changes: Sequence[MembershipChange]) -> None:
-        """Held back: who consumes memberships heard of them when they happened."""
-
-    async def reevaluations(self, commands: Sequence[Reevaluation]) -> None:
-        await self._publisher.reevaluations(commands)
-
-    async def park(self, messages: Sequence[Parked]) -> None:
-        """Held back: the message was parked when it was first read, and still is."""
 
 
 @dataclass(slots=True)
@@ -48,8 +31,13 @@ async def replay(
     team: str | None = None,
     progress: Callable[[Replayed], None] = lambda _: None,
 ) -> Replayed:
-    """Apply every change in the stretch (of one team, if named); raises Unavailable when the store stays away."""
-    applier = Applier(store, Inward(publisher))
+    """Apply every change in the stretch (of one team, if named); raises Unavailable when the store stays away.
+
+    Nothing goes outward (promise P11). Memberships are not announced and not noted as announced either: routing may
+    not have come as far as the stretch reaches, and announces what it finds owed when it does. A message that cannot
+    be read is counted; it was parked when it was first read, and still is.
+    """
+    applier = Applier(store, publisher, announcing=False)
     result = Replayed(Applied())
     async for messages in reader.read():
         readable, unreadable = split(messages, clock.now_ms())

@@ -15,9 +15,9 @@ from schemas.documents import Contribution, Member, Record
 from schemas.events import Change, MembershipChange, Reevaluation
 from workers.core.evaluation import CompiledRuleSet, Outcome, Related, contributions, decided, evaluate
 from workers.core.follow import accounts_due
-from workers.core.members import announced, blank_member, fold, pending
+from workers.core.members import announced, blank_member, fold, pending, still_pending
 from workers.core.merge import blank, merge
-from workers.ports import Documents, Publisher, Store, Unavailable
+from workers.ports import Documents, Publisher, Refused, Store, Unavailable
 from workers.runtime.rule_sets import RuleSets
 
 Key = tuple[str, str]
@@ -57,9 +57,11 @@ class Applied:
 
 
 class Applier:
-    def __init__(self, store: Store, publisher: Publisher) -> None:
+    def __init__(self, store: Store, publisher: Publisher, *, announcing: bool = True) -> None:
+        """Without `announcing`, who entered and left is not published and stays owed to whoever does announce."""
         self._store = store
         self._publisher = publisher
+        self._announcing = announcing
         self._rule_sets = RuleSets(store)
 
     async def apply(self, batch: Sequence[Change | Reevaluation]) -> Applied:
@@ -73,39 +75,43 @@ class Applier:
         raise Unavailable(f"{len(todo)} records lost {ROUNDS} compare-and-swaps in a row, e.g. {next(iter(todo))}")
 
     async def _round(self, todo: Mapping[Key, Work], applied: Applied) -> dict[Key, Work]:
-        teams = {team for team, _ in todo}
-        rules = await self._rule_sets.current(teams)
+        rules = await self._rule_sets.current({team for team, _ in todo})
         stored = await self._store.records.load(todo)
-        evaluated = await self._evaluate(todo, stored, rules)
-        written, lost = await self._write_records(todo, stored, evaluated)
-        applied.records_changed += len(written)
-        settled = {key: (written.get(key, record), outcome) for key, (record, outcome) in evaluated.items()}
-        for key in lost:
-            del settled[key]
-        settled |= await self._command_accounts(settled)
-        await self._write_members(settled.values(), applied)
-        outdated = await self._rule_sets.outdated(rules)
-        return {key: todo[key] for key in lost} | {key: Work(commanded=True) for key in settled if key[0] in outdated}
-
-    async def _evaluate(
-        self, todo: Mapping[Key, Work], stored: Mapping[Key, Record], rules: Mapping[str, CompiledRuleSet]
-    ) -> dict[Key, tuple[Record, Outcome]]:
         merged = {key: record for key, work in todo.items() if (record := merged_record(stored.get(key), work))}
-        accounts = [key for key, record in merged.items() if record.entity == "account" and record.alive]
-        followed = await self._store.record_queries.with_imported_contacts(accounts) if accounts else set()
-        return {
+        followed = await self._followed(merged)
+        decisions = {
             key: evaluated(record, stored.get(key), key in followed, rules[key[0]]) for key, record in merged.items()
         }
+        written, lost = await self._write_records(todo, stored, decisions)
+        applied.records_changed += len(written)
+        settled = {
+            key: (written.get(key, record), outcome) for key, (record, outcome) in decisions.items() if key not in lost
+        }
+        settled |= await self._command_accounts(settled)
+        await self._write_members(settled.values(), applied)
+        again = await self._missed({key: merged[key] for key in settled if key not in stored}, followed)
+        outdated = await self._rule_sets.outdated(rules)
+        again |= {key for key in settled if key[0] in outdated}
+        return {key: todo[key] for key in lost} | {key: Work(commanded=True) for key in again}
+
+    async def _followed(self, records: Mapping[Key, Record]) -> set[Key]:
+        """The accounts among the records that imported contacts point at."""
+        accounts = [key for key, record in records.items() if record.entity == "account" and record.alive]
+        return await self._store.record_queries.with_imported_contacts(accounts) if accounts else set()
+
+    async def _missed(self, created: Mapping[Key, Record], followed: set[Key]) -> set[Key]:
+        """New accounts that contacts joined or left before their first write, when a command found no record yet."""
+        return (await self._followed(created)) ^ (followed & created.keys())
 
     async def _write_records(
         self,
         todo: Mapping[Key, Work],
         stored: Mapping[Key, Record],
-        evaluated: Mapping[Key, tuple[Record, Outcome]],
+        decisions: Settled,
     ) -> tuple[dict[Key, Record], set[Key]]:
         changed = {
             key: record
-            for key, (record, _) in evaluated.items()
+            for key, (record, _) in decisions.items()
             if record is not stored.get(key) or (todo[key].commanded and record.entity == "account")
         }
         losers = await self._store.records.swap(list(changed.values())) if changed else []
@@ -146,7 +152,7 @@ class Applier:
     async def _announce(self, members: Documents[Member], settled: Mapping[Key, Member], applied: Applied) -> set[Key]:
         """Tell `routing.memberships` who entered and left, then note it; returns those that changed meanwhile."""
         due = {key: member for key, member in settled.items() if member.segments != member.announced}
-        if not due:
+        if not due or not self._announcing:
             return set()
         messages = [message for member in due.values() for message in membership_changes(member)]
         await self._publisher.memberships(messages)
@@ -192,6 +198,8 @@ def merged_record(stored: Record | None, work: Work) -> Record | None:
         return None
     record = stored if stored is not None else blank(work.changes[0])
     for change in work.changes:
+        if change.entity != record.entity:
+            raise Refused(f"{change.record_id} of team {change.team} is a {record.entity}, not a {change.entity}")
         record = merge(record, change)
     return record
 
@@ -204,10 +212,11 @@ def evaluated(record: Record, stored: Record | None, followed: bool, rules: Comp
 
 
 def folded_member(stored: Member | None, key: Key, parts: Mapping[str, Contribution]) -> Member:
-    member = stored if stored is not None else blank_member(*key)
+    before = stored if stored is not None else blank_member(*key)
+    member = before
     for record_id, contribution in parts.items():
         member = fold(member, record_id, contribution)
-    return member
+    return member if member is before else still_pending(before, member)
 
 
 async def swap_changed(

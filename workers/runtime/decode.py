@@ -12,6 +12,14 @@ from workers.ports import Message
 
 Decoded = Change | Reevaluation
 
+PARKED_CHARACTERS = 150_000
+"""Kept of a parked payload: at most 6 bytes each in JSON, so that the parked message stays below Kafka's 1 MiB. The
+whole of it still lies at its topic, partition and offset."""
+
+DETAIL_CHARACTERS = 1000
+TEAM_CHARACTERS = 63
+"""As in `TeamId`; the key of a message that cannot be read may hold anything."""
+
 
 def decode(message: Message) -> Decoded:
     """Raises pydantic's ValidationError."""
@@ -32,7 +40,7 @@ def split(messages: Iterable[Message], now_ms: int) -> tuple[list[tuple[Message,
 
 
 def parked(message: Message, reason: str, detail: str, now_ms: int) -> Parked:
-    team = (message.key or b"").split(b":", 1)[0].decode("utf-8", "replace") or None
+    team = (message.key or b"").split(b":", 1)[0].decode("utf-8", "replace")[:TEAM_CHARACTERS] or None
     return Parked.model_validate(
         {
             "team": team,
@@ -40,8 +48,8 @@ def parked(message: Message, reason: str, detail: str, now_ms: int) -> Parked:
             "partition": message.partition,
             "offset": message.offset,
             "reason": reason,
-            "detail": detail,
-            "payload": message.value.decode("utf-8", "backslashreplace"),
+            "detail": detail[:DETAIL_CHARACTERS],
+            "payload": message.value.decode("utf-8", "backslashreplace")[:PARKED_CHARACTERS],
             "parked_at_ms": now_ms,
         }
     )

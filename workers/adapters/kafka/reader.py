@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.topics import Topic
-from workers.adapters.kafka.topics import reachable, unavailable
+from workers.adapters.kafka.topics import admin, topic_name, unavailable
 from workers.ports import Message, Refused
 
 BATCH_MESSAGES = 1000
@@ -60,9 +60,8 @@ async def open_reader(
 
     Raises Unavailable when no broker answers, Refused when a topic does not exist.
     """
-    await reachable(bootstrap_servers)
+    partitions = await partitions_of(bootstrap_servers, namespace, topics)
     consumer = AIOKafkaConsumer(
-        *(namespace + topic.name for topic in topics),  # without a group: all their partitions
         bootstrap_servers=bootstrap_servers,
         isolation_level="read_committed",
         enable_auto_commit=False,
@@ -70,8 +69,7 @@ async def open_reader(
     )
     try:
         await consumer.start()
-        partitions = sorted(consumer.assignment())
-        check_topics(namespace, topics, partitions)
+        consumer.assign(partitions)
         end = await consumer.end_offsets(partitions)
         begin = await begin_offsets(consumer, partitions, since_ms)
         todo = {tp: offset for tp, offset in begin.items() if offset < end[tp]}
@@ -85,10 +83,15 @@ async def open_reader(
         await consumer.stop()
 
 
-def check_topics(namespace: str, topics: Sequence[Topic], partitions: Sequence[TopicPartition]) -> None:
-    existing = {tp.topic for tp in partitions}
-    if missing := [topic.name for topic in topics if namespace + topic.name not in existing]:
+async def partitions_of(bootstrap_servers: str, namespace: str, topics: Sequence[Topic]) -> list[TopicPartition]:
+    """Asked beforehand: a consumer waits 40 s for a topic that does not exist, and then does not say which."""
+    async with admin(bootstrap_servers) as client:
+        described = await client.describe_topics([topic_name(namespace, topic) for topic in topics])
+    found = {TopicPartition(topic["topic"], each["partition"]) for topic in described for each in topic["partitions"]}
+    existing = {tp.topic for tp in found}
+    if missing := [topic.name for topic in topics if topic_name(namespace, topic) not in existing]:
         raise Refused(f"topic {missing[0]} does not exist: start `segment-sync capture` once, or check KAFKA_NAMESPACE")
+    return sorted(found)
 
 
 async def begin_offsets(

@@ -1,0 +1,138 @@
+"""A rule edit reaches everything that is stored, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from schemas.documents import RuleSet
+from workers.runtime import reapply as module
+from workers.runtime.reapply import reapply, reapply_due, reapply_page
+
+from .crm import ACME, ANN, JOE, change, record_id, rule
+from .routed import Routed, heard, memberships, routed
+
+OSLO, BERGEN = rule("contact", "Oslo", "north"), rule("contact", "Bergen", "west")
+
+
+async def rule_set(team: Routed, of: str = "acme") -> RuleSet:
+    return (await team.store.rule_sets.load([(of, of)]))[of, of]
+
+
+async def look(team: Routed) -> list[str]:
+    """One look at what is due, and what it commands done; the records commanded."""
+    await reapply_due(team.store, team.publisher)
+    commands = team.commands()
+    await team.applier.apply(commands)
+    return [command.record_id for command in commands]
+
+
+async def people(team: Routed, of: str = "acme") -> None:
+    await team.apply(
+        change(JOE, "create", 1, of, Email="joe@acme.com", City="Oslo"),
+        change(ANN, "create", 1, of, Email="ann@acme.com", City="Bergen"),
+    )
+
+
+async def test_an_edit_is_applied_to_what_is_stored() -> None:
+    acme = await routed(OSLO)
+    await people(acme)
+    await acme.rules(BERGEN)
+    assert await look(acme) == [JOE, ANN]
+    assert acme.people() == {"ann@acme.com": ("west",)}
+    assert (await rule_set(acme)).applied_version == 0  # noted by the look that finds nothing left behind
+    assert await look(acme) == []
+    assert (await rule_set(acme)).applied_version == 2
+    assert heard(acme.publisher.published_memberships) == memberships(acme.store)
+
+
+async def test_nothing_is_due_once_it_is_applied() -> None:
+    acme = await routed(OSLO)
+    await people(acme)
+    await look(acme)
+    applied = await rule_set(acme)
+    assert (await look(acme), await rule_set(acme)) == ([], applied)
+
+
+async def test_a_command_names_its_version_and_reason() -> None:
+    acme = await routed(OSLO)
+    await people(acme)
+    await acme.rules(BERGEN)
+    await reapply_due(acme.store, acme.publisher)
+    command = acme.commands()[0]
+    assert (command.team, command.entity, command.record_id, command.reason, command.rule_set_version) == (
+        "acme",
+        "contact",
+        JOE,
+        "rules",
+        2,
+    )
+
+
+async def test_an_edit_while_an_edit_is_applied_is_applied_too() -> None:
+    acme = await routed(OSLO)
+    await people(acme)
+    await acme.rules(BERGEN)
+    await look(acme)
+    await acme.rules(OSLO, BERGEN)
+    assert await look(acme) == [JOE, ANN]
+    await look(acme)
+    applied = await rule_set(acme)
+    assert (applied.version, applied.applied_version) == (3, 3)
+    assert acme.people() == {"joe@acme.com": ("north",), "ann@acme.com": ("west",)}
+
+
+async def test_an_edit_between_a_look_and_its_note_is_not_noted_as_applied() -> None:
+    acme = await routed(OSLO)
+    before = await rule_set(acme)
+    await acme.rules(BERGEN)
+    await reapply_page(acme.store, acme.publisher, before)
+    assert (await rule_set(acme)).applied_version == 0
+
+
+async def test_more_than_a_page_takes_several_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAGE", 2)
+    acme = await routed(OSLO)
+    await acme.apply(*(change(record_id("contact", n), "create", 1, City="Oslo") for n in range(5)))
+    await acme.rules(BERGEN)
+    assert [len(await look(acme)) for _ in range(4)] == [2, 2, 1, 0]
+    assert (await rule_set(acme)).applied_version == 2
+
+
+async def test_teams_are_applied_side_by_side() -> None:
+    teams = await routed(OSLO)
+    await teams.rules(BERGEN, team="beta")
+    await people(teams)
+    await people(teams, "beta")
+    await teams.rules(BERGEN)
+    await teams.rules(OSLO, team="beta")
+    await look(teams)
+    await look(teams)
+    assert (teams.people(), teams.people("beta")) == ({"ann@acme.com": ("west",)}, {"joe@acme.com": ("north",)})
+    assert (await rule_set(teams)).applied_version == (await rule_set(teams, "beta")).applied_version == 2
+
+
+async def test_the_deleted_and_the_accounts_are_reached_too() -> None:
+    acme = await routed(OSLO)
+    await acme.apply(change(JOE, "delete", 1), change(ACME, "create", 1, Website="acme.com", City="Rome"))
+    await acme.rules(rule("account", "Rome", "firms"))
+    await look(acme)
+    await look(acme)
+    assert acme.accounts() == {"acme.com": ("firms",)}
+    assert (await rule_set(acme)).applied_version == 2
+
+
+async def test_it_looks_again_until_it_is_stopped() -> None:
+    acme, stop = await routed(OSLO), asyncio.Event()
+    await people(acme)
+    reapplying = asyncio.create_task(reapply(acme.store, acme.publisher, stop, pace_seconds=0.001))
+    for rules in (BERGEN, OSLO):
+        await acme.rules(rules)
+        async with asyncio.timeout(10):
+            while (applied := await rule_set(acme)).applied_version < applied.version:
+                await acme.settle()
+                await asyncio.sleep(0.001)
+    stop.set()
+    await asyncio.wait_for(reapplying, 10)
+    assert acme.people() == {"joe@acme.com": ("north",)}
