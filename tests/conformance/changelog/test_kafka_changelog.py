@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from typing import Any
 
 import pytest
 
 from schemas.topics import CHANGES, PARKED, POSITIONS
 from workers.adapters.kafka.changelog import open_change_log
 from workers.adapters.kafka.topics import admin, ensure_topics, topic_name
-from workers.ports import Refused, Unavailable
+from workers.ports import Fenced, Refused, Unavailable
 
 from .conftest import _committed
 from .test_changelog import change, position
@@ -33,6 +35,30 @@ async def test_when_the_broker_refuses_one_record_none_is_committed(kafka: str, 
     await successor.append([change(4)], [position(4)])
     await successor.close()
     assert len(await _committed(kafka, namespace, CHANGES["contact"])) == 1
+
+
+async def test_a_zombie_that_learns_of_its_fence_between_two_sends_is_fenced(
+    kafka: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka then refuses the second send with an error that is no KafkaError: it once ended the process."""
+    await ensure_topics(kafka, namespace, 1, (CHANGES["contact"], PARKED, POSITIONS))
+    zombie = await open_change_log(kafka, 4, namespace)
+    successor = await open_change_log(kafka, 4, namespace)
+    producer = zombie._producer
+    send = producer.send
+
+    async def send_and_learn(*args: Any, **options: Any) -> Any:
+        sent = await send(*args, **options)
+        async with asyncio.timeout(20):
+            while not producer._txn_manager.is_fatal_error():
+                await asyncio.sleep(0.01)
+        return sent
+
+    monkeypatch.setattr(producer, "send", send_and_learn)
+    with pytest.raises(Fenced):
+        await zombie.append([change(1)], [position(1)])
+    await successor.append([change(2)], [position(2)])
+    await successor.close()
 
 
 async def test_shards_do_not_see_each_other(kafka: str, namespace: str) -> None:

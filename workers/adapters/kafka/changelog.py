@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, ProducerFenced
 from pydantic import ValidationError
 
 from schemas.events import Change, Entity, Parked, Position
@@ -40,6 +40,11 @@ MAX_MESSAGE_BYTES = 1_048_576
 
 MAX_BATCH_BYTES = 262_144
 """Per partition. aiokafka's 16 KiB would send 500 changes in dozens of round trips, one after the other."""
+
+
+FAILURES = (KafkaError, IllegalOperation, TimeoutError, AssertionError)
+"""What aiokafka raises from a transaction. The second and the last are no KafkaErrors: its state machine refuses a call
+because of an error that its sender met before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ class KafkaChangeLog:
         try:
             async with asyncio.timeout(APPEND_SECONDS):
                 await _publish(self._producer, messages)
-        except (KafkaError, TimeoutError, AssertionError) as error:
+        except FAILURES as error:
             fenced = _is_fenced(self._producer, error)
             await _discard(self._producer)
             raise self._translated(error, fenced=fenced) from error
@@ -196,7 +201,7 @@ def _is_fenced(producer: AIOKafkaProducer, error: Exception) -> bool:
 
 async def _discard(producer: AIOKafkaProducer) -> None:
     """Abort what is open and stop. Best effort: what it cannot abort, the next owner of the shard does."""
-    with suppress(KafkaError, TimeoutError, AssertionError):
+    with suppress(*FAILURES):
         async with asyncio.timeout(DISCARD_SECONDS):
             if producer._txn_manager.is_in_transaction():
                 await producer.abort_transaction()
