@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
 import pytest
 
 from schemas.topics import CHANGES, PARKED, POSITIONS
+from tests.support.waiting import until
 from workers.adapters.kafka.changelog import open_change_log
 from workers.adapters.kafka.topics import admin, ensure_topics, topic_name
 from workers.ports import Fenced, Refused, Unavailable
@@ -49,9 +49,7 @@ async def test_a_zombie_that_learns_of_its_fence_between_two_sends_is_fenced(
 
     async def send_and_learn(*args: Any, **options: Any) -> Any:
         sent = await send(*args, **options)
-        async with asyncio.timeout(20):
-            while not producer._txn_manager.is_fatal_error():
-                await asyncio.sleep(0.01)
+        await until(producer._txn_manager.is_fatal_error)
         return sent
 
     monkeypatch.setattr(producer, "send", send_and_learn)

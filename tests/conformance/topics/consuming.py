@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from schemas.topics import Topic
@@ -55,9 +55,3 @@ async def consuming(
     finally:
         stop.set()
         await asyncio.wait_for(running, DEADLINE_SECONDS)
-
-
-async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not (await held if isinstance(held := condition(), Awaitable) else held):  # noqa: ASYNC110 - a broker
-            await asyncio.sleep(0.02)

@@ -9,10 +9,11 @@ import psutil
 import pytest
 
 from schemas.topics import Topic
+from tests.support.waiting import until
 from workers.ports import Message, Unavailable
 
 from .conftest import FIRST, SECOND, Broker
-from .consuming import DEADLINE_SECONDS, Handled, consuming, processor, until
+from .consuming import DEADLINE_SECONDS, Handled, consuming, processor
 
 MANY = 1500
 """More than a batch of the processor (500) and less than its buffers hold, so that some wait in them when it ends."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.support.waiting import until
+
 from .conftest import Broker
-from .consuming import Handled, consuming, until
+from .consuming import Handled, consuming
 
 
 async def test_only_committed_messages_are_handed_out(broker: Broker) -> None:

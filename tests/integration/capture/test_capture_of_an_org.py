@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from sandbox.org.writes import Actor, Write
 from schemas.documents import Connection
 from schemas.events import ENTITIES, Change
 from schemas.topics import CHANGES
+from tests.support.waiting import until
 from workers.adapters.kafka.changelog import open_change_log
 from workers.adapters.kafka.shards import KafkaShardOwnership
 from workers.adapters.kafka.topics import ensure_topics, topic_name
@@ -117,12 +118,6 @@ class Pipeline:
         return published.total() >= expected.total()
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await condition():  # noqa: ASYNC110 - nothing signals what another system has done
-            await asyncio.sleep(0.1)
-
-
 @pytest.fixture
 async def pipeline(kafka: str, namespace: str) -> AsyncIterator[Pipeline]:
     await ensure_topics(kafka, namespace, 1)
@@ -155,7 +150,7 @@ async def pipeline(kafka: str, namespace: str) -> AsyncIterator[Pipeline]:
 
 async def test_what_the_org_holds_is_imported_whole(pipeline: Pipeline) -> None:
     async with pipeline.capturing():
-        await until(pipeline.imported)
+        await until(pipeline.imported, PATIENCE_SECONDS)
 
     read = Counter(change.record_id for change in await pipeline.changes() if change.kind == "snapshot")
     assert read == Counter(record_id for name in OBJECTS.values() for record_id in pipeline.ids(name))
@@ -166,10 +161,10 @@ async def test_what_the_org_holds_is_imported_whole(pipeline: Pipeline) -> None:
 async def test_every_change_is_published_once_whatever_interrupts(pipeline: Pipeline) -> None:
     contacts, leads = pipeline.ids("Contact"), pipeline.ids("Lead")
     async with pipeline.capturing():
-        await until(pipeline.imported)
+        await until(pipeline.imported, PATIENCE_SECONDS)
         for entity, ids in (("Contact", contacts), ("Lead", leads), ("Account", pipeline.ids("Account"))):
             pipeline.commit(Write("update", entity, ids[0], {"Description": "so that there is a replay id"}))
-        await until(pipeline.caught_up)
+        await until(pipeline.caught_up, PATIENCE_SECONDS)
         for number in range(40):
             pipeline.commit(Write("update", "Contact", contacts[number % 9], {"Title": f"{number}"}))
             if number == 10:
@@ -179,10 +174,10 @@ async def test_every_change_is_published_once_whatever_interrupts(pipeline: Pipe
                 pipeline.commit(*(Write("update", "Lead", lead, {"Rating": "Hot"}) for lead in leads[:5]))
             await asyncio.sleep(0.01)
         pipeline.commit(Write("delete", "Contact", contacts[50], {}))
-        await until(pipeline.caught_up)
+        await until(pipeline.caught_up, PATIENCE_SECONDS)
     pipeline.commit(Write("update", "Contact", contacts[1], {"Title": "while nobody listens"}))
     async with pipeline.capturing():
-        await until(pipeline.caught_up)
+        await until(pipeline.caught_up, PATIENCE_SECONDS)
 
     expected, published = await pipeline.announced()
     assert published == expected
@@ -194,16 +189,16 @@ async def test_every_change_is_published_once_whatever_interrupts(pipeline: Pipe
 async def test_workers_that_come_and_go_lose_and_repeat_nothing(pipeline: Pipeline) -> None:
     contacts = pipeline.ids("Contact")
     async with pipeline.capturing():
-        await until(pipeline.imported)
+        await until(pipeline.imported, PATIENCE_SECONDS)
         pipeline.commit(Write("update", "Contact", contacts[0], {"Title": "first"}))
-        await until(pipeline.caught_up)
+        await until(pipeline.caught_up, PATIENCE_SECONDS)
         async with pipeline.capturing():
             for number in range(30):
                 pipeline.commit(Write("update", "Contact", contacts[number], {"Title": f"{number}"}))
                 await asyncio.sleep(0.1)
-            await until(pipeline.caught_up)
+            await until(pipeline.caught_up, PATIENCE_SECONDS)
         pipeline.commit(Write("update", "Contact", contacts[0], {"Title": "last"}))
-        await until(pipeline.caught_up)
+        await until(pipeline.caught_up, PATIENCE_SECONDS)
 
     expected, published = await pipeline.announced()
     assert published == expected
@@ -212,12 +207,12 @@ async def test_workers_that_come_and_go_lose_and_repeat_nothing(pipeline: Pipeli
 async def test_a_worker_that_was_fenced_by_mistake_takes_its_shard_up_again(pipeline: Pipeline) -> None:
     contacts = pipeline.ids("Contact")
     async with pipeline.capturing():
-        await until(pipeline.imported)
+        await until(pipeline.imported, PATIENCE_SECONDS)
         pipeline.commit(Write("update", "Contact", contacts[0], {"Title": "first"}))
-        await until(pipeline.caught_up)
+        await until(pipeline.caught_up, PATIENCE_SECONDS)
         thief = await open_change_log(pipeline.bootstrap, shard_of("acme"), pipeline.namespace)
         pipeline.commit(Write("update", "Contact", contacts[0], {"Title": "second"}))
-        await until(pipeline.caught_up)
+        await until(pipeline.caught_up, PATIENCE_SECONDS)
         await thief.close()
 
     expected, published = await pipeline.announced()

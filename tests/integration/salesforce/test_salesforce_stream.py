@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from schemas.events import Entity
+from tests.support.waiting import until
 from workers.ports import Refused, ReplayRefused, Unavailable
 
 from .connected_team import Connect
@@ -48,7 +48,7 @@ async def test_quiet_polls_end_nothing(connect: Connect) -> None:
     setup = await connect()
     async with setup.streaming(NEW_ONLY) as stream:
         waiting = asyncio.ensure_future(stream.take(1))
-        await _until(lambda: max(s.polls for s in setup.sandbox.cometd_sessions._sessions.values()) >= 3)
+        await until(lambda: max(s.polls for s in setup.sandbox.cometd_sessions._sessions.values()) >= 3)
         setup.create_contacts(1)
         assert len(await waiting) == 1
 
@@ -135,11 +135,5 @@ async def test_closing_the_stream_leaves_no_task_and_no_session(
     async with setup.streaming(NEW_ONLY):
         assert len(setup.sandbox.cometd_sessions) == 1
     assert len(setup.sandbox.cometd_sessions) == 0
-    await _until(lambda: not {task for task in asyncio.all_tasks() - before if "aiocometd" in repr(task)})
+    await until(lambda: not {task for task in asyncio.all_tasks() - before if "aiocometd" in repr(task)})
     assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)

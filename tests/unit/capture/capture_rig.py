@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -34,17 +34,6 @@ DEADLINE_SECONDS = 10.0
 
 def record_id(number: int, prefix: str = "003") -> str:
     return f"{prefix}{number:012d}AAA"
-
-
-async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Wait until it holds; a test that hangs fails here."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not await _holds(condition()):  # noqa: ASYNC110 - nothing signals what tests wait for
-            await asyncio.sleep(0.001)
-
-
-async def _holds(answer: bool | Awaitable[bool]) -> bool:
-    return answer if isinstance(answer, bool) else await answer
 
 
 class Ticks:

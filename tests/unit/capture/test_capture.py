@@ -7,11 +7,12 @@ import asyncio
 import pytest
 
 from schemas.events import Entity, Snapshot, Version
+from tests.support.waiting import until
 from workers.adapters.memory.shards import MemoryShardOwnership
 from workers.core.shards import shard_of
 from workers.ports import IngestState, Refused, Unavailable
 
-from .capture_rig import Rig, record_id, until
+from .capture_rig import Rig, record_id
 
 ADA, BOB, EVE = record_id(1), record_id(2), record_id(3)
 

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from schemas.events import Change, Position, Snapshot, Version
+from tests.support.waiting import until
 from workers.adapters.memory.changelog import MemoryTopics
 from workers.capture.committer import PENDING_CHANGES, Committer, Move, Submission
 from workers.ports import Unavailable
 
-from .capture_rig import record_id, until
+from .capture_rig import record_id
 
 RUNNING = Snapshot(state="running", job_id="750")
 

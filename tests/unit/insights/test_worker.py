@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
+from tests.support.waiting import until
 from workers.insights.claim import SILENCE_MS
 from workers.ports import Handler, Refused, Unavailable
 
@@ -28,12 +28,6 @@ class IdleProcessor:
         if self._error:
             raise self._error
         await stop.wait()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the org tells nobody
-            await asyncio.sleep(0.001)
 
 
 async def some_looks(rig: Rig) -> None:
