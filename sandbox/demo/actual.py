@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,12 +140,12 @@ class Changes:
     examples: list[str] = field(default_factory=list)
 
 
-async def published_changes(bootstrap_servers: str, org: OrgClient, after: int) -> Changes:
+async def published_changes(bootstrap_servers: str, topics: Sequence[str], org: OrgClient, after: int) -> Changes:
     """Every change that the org announced since ledger number `after` against what a consumer of committed messages
     reads. A change that came as a refreshed full record instead (after a gap) counts as published."""
     stream: Counter[tuple[str, int]] = Counter()
     refreshed: dict[str, int] = {}
-    async for message in read_topics(bootstrap_servers):
+    async for message in read_topics(bootstrap_servers, topics):
         version = message["version"]
         if message["kind"] == "snapshot":
             refreshed[message["record_id"]] = max(version[0], refreshed.get(message["record_id"], 0))
@@ -165,10 +165,10 @@ async def published_changes(bootstrap_servers: str, org: OrgClient, after: int) 
     return result
 
 
-async def read_topics(bootstrap_servers: str) -> AsyncIterator[dict[str, Any]]:
+async def read_topics(bootstrap_servers: str, topics: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
     """Without a group a consumer is given all partitions of its topics."""
     consumer = AIOKafkaConsumer(
-        *CHANGE_TOPICS,
+        *topics,
         bootstrap_servers=bootstrap_servers,
         isolation_level="read_committed",
         auto_offset_reset="earliest",

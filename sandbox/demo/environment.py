@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,6 +47,9 @@ class Surroundings:
     environment: dict[str, str]
     fleet: Fleet
     directory: Path
+
+    def topic(self, name: str) -> str:
+        return self.environment["KAFKA_NAMESPACE"] + name
 
 
 @asynccontextmanager
@@ -93,11 +97,17 @@ async def running_org(sizes: Sizes, log: Path, port: int = 0) -> AsyncIterator[d
 
 
 def worker_environment(endpoints: Endpoints) -> dict[str, str]:
-    """The settings of the workers, beside what the shell has."""
+    """The settings of the workers, beside what the shell has.
+
+    Topics, groups and database have names of their own: a Kafka and a MongoDB that the user named may hold real data.
+    """
+    namespace = f"sandbox.{secrets.token_hex(4)}."
     return {
         "KAFKA_BOOTSTRAP_SERVERS": endpoints.kafka_bootstrap_servers,
         "KAFKA_REPLICATION_FACTOR": "1",
+        "KAFKA_NAMESPACE": namespace,
         "MONGODB_URI": endpoints.mongodb_uri,
+        "MONGODB_DATABASE": namespace.replace(".", "_").rstrip("_"),
         "TOKEN_ENCRYPTION_KEYS": generate_key(),
         "SALESFORCE_ALLOW_LOOPBACK": "true",
         "LOG_LEVEL": "info",
@@ -128,11 +138,11 @@ async def surroundings(directory: Path, sizes: Sizes) -> AsyncIterator[Surroundi
             await asyncio.to_thread(fleet.stop)
 
 
-async def command(around: Surroundings, *arguments: str, secrets: dict[str, str] | None = None) -> Any:
+async def command(around: Surroundings, *arguments: str) -> Any:
     """One `segment-sync` command with --json, as a user's script would call it; raises with its own error text."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "workers", *arguments, "--json"),
-        env=os.environ | around.environment | (secrets or {}),
+        env=os.environ | around.environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

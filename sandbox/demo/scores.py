@@ -43,13 +43,15 @@ def draw_scores(state: Expected, rng: random.Random, share: float = 0.4) -> list
     return [*scores, Scored("person", "nobody.yet@unknown.example.com", 1.0, ENGAGED_AT_MS)]
 
 
-async def publish_scores(bootstrap_servers: str, team: str, scores: list[Scored], scored_at_ms: int) -> None:
+async def publish_scores(
+    bootstrap_servers: str, topic: str, team: str, scores: list[Scored], scored_at_ms: int
+) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", enable_idempotence=True)
     await producer.start()
     try:
         sent = [
             await producer.send(
-                TOPIC,
+                topic,
                 key=f"{team}:{each.subject}:{each.key}".encode(),
                 value=json.dumps(
                     {

@@ -17,10 +17,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from sandbox.demo.actual import actual_state, behind, differences, mirror_differences, published_changes
+from sandbox.demo.actual import CHANGE_TOPICS, actual_state, behind, differences, mirror_differences, published_changes
 from sandbox.demo.edits import make_edits, plan_edits
 from sandbox.demo.environment import Sizes, Surroundings, command, surroundings
 from sandbox.demo.expected import Expected, Rule, expected_state
+from sandbox.demo.scores import TOPIC as SCORES_TOPIC
 from sandbox.demo.scores import draw_scores, publish_scores, verified_in_org, wanted_in_org
 from sandbox.demo.watch import Watch, connect, latencies_ms, percentile
 
@@ -83,7 +84,7 @@ class Demo:
             async with story.timed("total"), self._surroundings() as around:
                 database = connect(around.environment["MONGODB_URI"])
                 try:
-                    await self._acts(around, database["segment_sync"])
+                    await self._acts(around, database[around.environment["MONGODB_DATABASE"]])
                 finally:
                     await database.close()
         return story
@@ -209,7 +210,8 @@ class Demo:
         scores = draw_scores(story.wanted, self.rng)
         wanted = wanted_in_org(scores, story.wanted)
         with self._step("Engagement scores", len(scores)) as step:
-            await publish_scores(around.endpoints.kafka_bootstrap_servers, TEAM, scores, int(time.time() * 1000))
+            servers, now_ms = around.endpoints.kafka_bootstrap_servers, int(time.time() * 1000)
+            await publish_scores(servers, around.topic(SCORES_TOPIC), TEAM, scores, now_ms)
 
             async def kept() -> list[str]:
                 found = await database.engagement.count_documents({"team": TEAM})
@@ -238,7 +240,10 @@ class Demo:
         with self._step("The org's ledger against the topics and MongoDB"):
             await self._settled(around, database, before_edits)
             self.story.wrong += await mirror_differences(database, TEAM, around.org)
-            changes = await published_changes(around.endpoints.kafka_bootstrap_servers, around.org, before_edits)
+            topics = [around.topic(name) for name in CHANGE_TOPICS]
+            changes = await published_changes(
+                around.endpoints.kafka_bootstrap_servers, topics, around.org, before_edits
+            )
             self.story.changes = {
                 "expected": changes.expected,
                 "published": changes.published,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -40,12 +40,12 @@ def message(number: int, record_id: str = "c1", kind: str = "update") -> dict[st
 async def compared(
     monkeypatch: pytest.MonkeyPatch, ledger: list[dict[str, Any]], messages: list[dict[str, Any]], after: int = 0
 ) -> Changes:
-    async def read_topics(bootstrap_servers: str) -> AsyncIterator[dict[str, Any]]:
+    async def read_topics(bootstrap_servers: str, topics: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
         for each in messages:
             yield each
 
     monkeypatch.setattr(actual, "read_topics", read_topics)
-    return await published_changes("", Ledger(*ledger), after)
+    return await published_changes("", (), Ledger(*ledger), after)
 
 
 async def test_every_commit_once(monkeypatch: pytest.MonkeyPatch) -> None:
