@@ -11,7 +11,18 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.org import bulk_ingest, bulk_query, limits, listviews, oauth, query_api, record_collections, rest
+from sandbox.org import (
+    bulk_ingest,
+    bulk_query,
+    limits,
+    listviews,
+    oauth,
+    policy_admin,
+    query_api,
+    record_collections,
+    rest,
+    soap,
+)
 from sandbox.org.admin import PREFIX, Admin, Outage
 from sandbox.org.cometd import CometD
 from sandbox.org.cometd_sessions import SessionTable
@@ -74,7 +85,7 @@ class RunningOrg:
 
 
 async def serve(config: OrgConfig) -> RunningOrg:
-    """Seed an org and serve it; OSError when the port is taken."""
+    """Seed an org and serve it; OSError when the port is taken, ValueError for a key or certificate that is none."""
     org = Org(config)
     seed(org)
     return await serve_org(org)
@@ -115,7 +126,9 @@ def _application(
         *bulk_ingest.routes(org),
         *bulk_query.routes(org),
         *oauth.routes(org, tokens),
+        *soap.routes(org, tokens),
         *CometD(org.config, cometd_sessions, tokens.check, lambda: outage.active).routes(),
+        *policy_admin.routes(tokens, cometd_sessions),
         *Admin(org, tokens, cometd_sessions, stats, outage).routes(),
     ]
     app.add_routes(_with_trailing_slash(surfaces))
