@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 AppAccess = Literal["allowed", "not approved", "blocked"]
@@ -59,6 +60,10 @@ class OrgConfig:
     soap_login_enabled: bool = True
     # SOAP login() is absent from 65.0 on.
     newest_soap_login_version: str = "64.0"
+
+    # PEM files; when given, the server speaks TLS instead of plain HTTP.
+    certificate: Path | None = None
+    private_key: Path | None = None
 
     # Entities selected for Change Data Capture. Salesforce allows five without an add-on.
     cdc_entities: tuple[str, ...] = ("Account", "Contact", "Lead")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -103,10 +104,26 @@ async def serve_org(org: Org) -> RunningOrg:
     # A poll whose client hung up must not take events with it.
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
-    await web.TCPSite(runner, org.config.host, org.config.port, reuse_address=True).start()
+    tls = _tls(org.config)
+    await web.TCPSite(runner, org.config.host, org.config.port, ssl_context=tls, reuse_address=True).start()
     host, port = runner.addresses[0][:2]
+    base_url = f"{'http' if tls is None else 'https'}://{host}:{port}"
     access_token = tokens.issue(org.admin_user_id)
-    return RunningOrg(org, f"http://{host}:{port}", tokens, cometd_sessions, stats, outage, access_token, runner)
+    return RunningOrg(org, base_url, tokens, cometd_sessions, stats, outage, access_token, runner)
+
+
+def _tls(config: OrgConfig) -> ssl.SSLContext | None:
+    """Clients that insist on https:// need a certificate; it is the caller's, so that they can trust it."""
+    if config.certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.certificate, config.private_key)
+    except OSError as error:
+        raise ValueError(
+            f"{config.certificate} and {config.private_key} are no certificate and key: {error}"
+        ) from error
+    return context
 
 
 def _application(
