@@ -64,7 +64,8 @@ class Assertion:
 
     def check_claims(self, now: float, window_seconds: float, audiences: Iterable[str], audience_error: str) -> None:
         """GrantError when it expired, when it lives too long (as with milliseconds in exp), or is not for us."""
-        if not now < self.expires_at <= now + window_seconds:
+        # Clients round exp to whole seconds, some of them up.
+        if not now < self.expires_at <= math.ceil(now + window_seconds):
             raise GrantError(*_EXPIRED)
         if not {one.rstrip("/") for one in audiences}.intersection(one.rstrip("/") for one in self.audiences):
             raise GrantError("invalid_grant", audience_error)
