@@ -21,6 +21,8 @@ from simple_salesforce import Salesforce
 from tests.clients.simple_salesforce.hosts import session_to
 
 VERSION = "62.0"
+# REST guide: the most rows that a list view's results come with.
+MAX_RESULTS = 2000
 Row = dict[str, Any]
 
 
@@ -102,7 +104,7 @@ def check_records(judge: Judge, salesforce: Salesforce) -> None:
 
 
 def check_list_views(judge: Judge, salesforce: Salesforce) -> None:
-    """Every list of every page: its own query and its results agree."""
+    """Every list of every page: its own query and its results agree, as far as results go."""
     views = []
     page = salesforce.restful("sobjects/Contact/listviews")
     views += page["listviews"]
@@ -113,10 +115,12 @@ def check_list_views(judge: Judge, salesforce: Salesforce) -> None:
     assert {"AllContacts", "MyContacts"} <= {view["developerName"] for view in views}
     for view in views:
         described = salesforce.restful(f"sobjects/Contact/listviews/{view['id']}/describe")
-        results = salesforce.restful(f"sobjects/Contact/listviews/{view['id']}/results", params={"limit": 2000})
+        results = salesforce.restful(f"sobjects/Contact/listviews/{view['id']}/results", params={"limit": MAX_RESULTS})
         shown = {ids_of(row) for row in results["records"]}
         if described["scope"] != "mru":
-            assert shown == {row["Id"] for row in salesforce.query_all(described["query"])["records"]}
+            members = {row["Id"] for row in salesforce.query_all(described["query"])["records"]}
+            assert shown <= members
+            assert len(shown) == min(len(members), MAX_RESULTS)
         assert shown <= judge.state("Contact").keys()
 
 
