@@ -27,7 +27,7 @@ LOGIN_EXPIRED = "Your login took too long. Log in again."
 WRONG_CODE = "The verification code is not right. Try again."
 
 _REQUEST_FIELDS = ("client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge",
-                   "code_challenge_method", "prompt", "login_hint")  # fmt: skip
+                   "code_challenge_method", "prompt", "login_hint", "nonce")  # fmt: skip
 _CALLBACK_STARTS = ("https://", *(f"http://{host}{end}" for host in ("localhost", "127.0.0.1") for end in ":/"))
 # S256 is 32 bytes in base64url without padding.
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -104,7 +104,7 @@ class AuthorizePages:
 
     def _granted(self, login: PendingLogin) -> web.Response:
         self.sessions.approve(login.user_id)
-        approval = self.sessions.authorize(login.user_id, _scopes(login.fields))
+        approval = self.sessions.authorize(login.user_id, _scopes(login.fields), nonce=login.fields.get("nonce"))
         redirect_uri, challenge = login.fields["redirect_uri"], login.fields.get("code_challenge")
         return _redirect(login.fields, code=self.sessions.new_code(approval, redirect_uri, challenge))
 

@@ -116,7 +116,7 @@ def _urls(org: Org, user_id: str, base_url: str, version: str = "{version}") -> 
 
 
 def discovery(base_url: str) -> dict[str, object]:
-    """`GET /.well-known/openid-configuration`. Dynamic registration is not offered, nor are id tokens."""
+    """`GET /.well-known/openid-configuration`. Dynamic registration is not offered."""
     oauth = f"{base_url}/services/oauth2"
     return {
         "issuer": base_url,

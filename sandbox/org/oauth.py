@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from sandbox.org.assertions import Assertion, public_key
 from sandbox.org.authorize import AuthorizePages
 from sandbox.org.grants import GrantError
+from sandbox.org.id_tokens import IdTokens
 from sandbox.org.identity import discovery, identity, userinfo
 from sandbox.org.introspection import introspection
 from sandbox.org.logins import PendingLogins, check_password, same
@@ -27,12 +28,15 @@ from sandbox.org.wire import json_response
 __all__ = ["GrantError", "OAuthApi", "Sessions", "routes"]
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+# An approval, and a new refresh token if there is one.
+Granted = tuple[Authorization, str | None]
+
 _JSONP_CALLBACK = re.compile(r"[A-Za-z_$][\w$.]{0,99}", re.ASCII)
 
 
 def routes(org: Org, sessions: Sessions) -> list[web.RouteDef]:
     """Handlers of `/services/oauth2/*`, the login pages and the identity URL; none of them needs a session."""
-    api = OAuthApi(org, sessions, public_key(org.config.jwt_public_key))
+    api = OAuthApi(org, sessions, public_key(org.config.jwt_public_key), IdTokens())
     base = "/services/oauth2"
     return [
         *AuthorizePages(org, sessions, PendingLogins(org.clock)).routes(),
@@ -41,6 +45,7 @@ def routes(org: Org, sessions: Sessions) -> list[web.RouteDef]:
         web.route("*", f"{base}/revoke", api.revoke),
         web.route("*", f"{base}/userinfo", api.userinfo),
         web.get("/id/{organization_id}/{user_id}", api.identity),
+        web.get("/id/keys", api.keys),
         web.get("/.well-known/openid-configuration", api.discovery),
     ]
 
@@ -50,17 +55,18 @@ class OAuthApi:
     org: Org
     sessions: Sessions
     app_key: RSAPublicKey | None
+    id_tokens: IdTokens
 
     async def token(self, request: web.Request) -> web.Response:
-        form = await form_fields(request)
+        form, host = await form_fields(request), base_url(request)
         try:
-            reply = self._grant(form, form | basic_credentials(request), base_url(request))
+            approval, refresh_token = self._grant(form, form | basic_credentials(request), host)
         except GrantError as error:
             return token_response(request, form, _error(error), 400)
-        return token_response(request, form, self._signed(reply, base_url(request)))
+        return token_response(request, form, self._reply(approval, refresh_token, host))
 
-    def _grant(self, form: Fields, client: Fields, host: str) -> dict[str, object]:
-        grants: dict[str, Callable[[Fields], dict[str, object]]] = {
+    def _grant(self, form: Fields, client: Fields, host: str) -> Granted:
+        grants: dict[str, Callable[[Fields], Granted]] = {
             "authorization_code": self._by_code,
             "refresh_token": self._by_refresh_token,
             "client_credentials": self._by_client_credentials,
@@ -85,33 +91,29 @@ class OAuthApi:
         if not same(client_id, self.org.config.client_id):
             raise GrantError("invalid_client_id", "client identifier invalid")
 
-    def _by_code(self, form: Fields) -> dict[str, object]:
+    def _by_code(self, form: Fields) -> Granted:
         code, redirect_uri = form.get("code", ""), form.get("redirect_uri", "")
         approval = self.sessions.redeem_code(code, redirect_uri, form.get("code_verifier"))
-        reply = self._access(approval)
-        if "refresh_token" in approval.scopes or "offline_access" in approval.scopes:
-            reply["refresh_token"] = self.sessions.issue_refresh(approval)
-        return reply
+        lasting = not {"refresh_token", "offline_access"}.isdisjoint(approval.scopes)
+        return approval, self.sessions.issue_refresh(approval) if lasting else None
 
-    def _by_refresh_token(self, form: Fields) -> dict[str, object]:
-        approval, replacement = self.sessions.refresh(form.get("refresh_token", ""))
-        reply = self._access(approval)
-        return reply if replacement is None else reply | {"refresh_token": replacement}
+    def _by_refresh_token(self, form: Fields) -> Granted:
+        return self.sessions.refresh(form.get("refresh_token", ""))
 
-    def _by_client_credentials(self, _form: Fields) -> dict[str, object]:
+    def _by_client_credentials(self, _form: Fields) -> Granted:
         if not self.org.config.client_credentials_enabled:
             raise GrantError("invalid_grant", "no client credentials user enabled")
-        return self._access(self.sessions.authorize(self.org.admin_user_id, ("api",)))
+        return self.sessions.authorize(self.org.admin_user_id, ("api",)), None
 
-    def _by_password(self, form: Fields) -> dict[str, object]:
+    def _by_password(self, form: Fields) -> Granted:
         config = self.org.config
         username, password = form.get("username", ""), form.get("password", "")
         checked = check_password(config, self.sessions.policy, username, password)
         if not config.password_flow_enabled or checked != "right":
             raise GrantError("invalid_grant", "authentication failure")
-        return self._access(self.sessions.authorize(self.org.admin_user_id, ()))
+        return self.sessions.authorize(self.org.admin_user_id, ()), None
 
-    def _by_assertion(self, form: Fields, host: str) -> dict[str, object]:
+    def _by_assertion(self, form: Fields, host: str) -> Granted:
         """The signature is the app's credential: no secret, and no refresh token either."""
         config, assertion = self.org.config, Assertion.parse(form.get("assertion", ""))
         self._check_client_id(assertion.issuer)
@@ -121,24 +123,29 @@ class OAuthApi:
         approved = config.jwt_users_approved or self.sessions.has_approved(self.org.admin_user_id)
         if assertion.subject.lower() != config.username.lower() or not approved:
             raise GrantError("invalid_grant", "user hasn't approved this consumer")
-        return self._access(self.sessions.authorize(self.org.admin_user_id, ("api",)))
+        return self.sessions.authorize(self.org.admin_user_id, ("api",)), None
 
-    def _access(self, approval: Authorization) -> dict[str, object]:
-        reply: dict[str, object] = {"access_token": self.sessions.issue_access(approval), "user_id": approval.user_id}
-        return reply | {"scope": " ".join(approval.scopes)} if approval.scopes else reply
+    def _reply(self, approval: Authorization, refresh_token: str | None, host: str) -> dict[str, object]:
+        access_token, scope = self.sessions.issue_access(approval), " ".join(approval.scopes)
+        identity_url = f"{host}/id/{self.org.organization_id}/{approval.user_id}"
+        optional = {"refresh_token": refresh_token, "scope": scope or None}
+        if "openid" in approval.scopes:
+            claims = {"sub": identity_url, "aud": self.org.config.client_id, "iss": host, "nonce": approval.nonce}
+            optional["id_token"] = self.id_tokens.issue(claims, access_token, self.org.clock())
+        return {
+            "access_token": access_token,
+            **{name: value for name, value in optional.items() if value is not None},
+            **self._signed(identity_url),
+            "instance_url": host,
+            "token_type": "Bearer",
+        }
 
-    def _signed(self, reply: dict[str, object], host: str) -> dict[str, object]:
-        identity_url = f"{host}/id/{self.org.organization_id}/{reply.pop('user_id')}"
+    def _signed(self, identity_url: str) -> dict[str, str]:
+        """Who the user is and when, with proof that it comes from somebody who knows the app's secret."""
         issued_at = str(int(self.org.clock() * 1000))
         key, text = self.org.config.client_secret.encode(), f"{identity_url}{issued_at}".encode()
         signature = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()
-        return reply | {
-            "signature": signature,
-            "instance_url": host,
-            "id": identity_url,
-            "token_type": "Bearer",
-            "issued_at": issued_at,
-        }
+        return {"signature": signature, "id": identity_url, "issued_at": issued_at}
 
     async def introspect(self, request: web.Request) -> web.Response:
         form = await form_fields(request)
@@ -177,6 +184,9 @@ class OAuthApi:
 
     async def discovery(self, request: web.Request) -> web.Response:
         return json_response(discovery(base_url(request)))
+
+    async def keys(self, _request: web.Request) -> web.Response:
+        return json_response(self.id_tokens.key_set())
 
     async def _session(self, request: web.Request) -> str | None:
         form = await form_fields(request)

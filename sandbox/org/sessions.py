@@ -25,6 +25,8 @@ class Authorization:
     scopes: tuple[str, ...] = ()
     # False: a session of a login without an app (SOAP).
     by_app: bool = True
+    # What the app wants to find again in the id token.
+    nonce: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,11 @@ class Sessions:
     def __post_init__(self) -> None:
         self.policy = LoginPolicy(self.org.config.app_access, self.org.config.address_access)
 
-    def authorize(self, user_id: str, scopes: Iterable[str], *, by_app: bool = True) -> Authorization:
+    def authorize(
+        self, user_id: str, scopes: Iterable[str], *, by_app: bool = True, nonce: str | None = None
+    ) -> Authorization:
         """A new approval."""
-        return Authorization(secrets.token_urlsafe(8), user_id, tuple(scopes), by_app)
+        return Authorization(secrets.token_urlsafe(8), user_id, tuple(scopes), by_app, nonce)
 
     def issue(self, user_id: str, scopes: Iterable[str] = ("api",), *, by_app: bool = True) -> str:
         """An access token of its own approval."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import time
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs
@@ -11,13 +12,13 @@ import aiohttp
 import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
 from tests.clients.certificates import new_key, self_signed
-from tests.integration.org.oauth_steps import authorized, refreshed, token, works
+from tests.integration.org.oauth_steps import authorized, code_of, exchange, refreshed, token, works
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 EXPIRED = {"error": "invalid_grant", "error_description": "expired access/refresh token"}
@@ -41,10 +42,8 @@ def app_key() -> RSAPrivateKey:
 
 
 def signed(key: RSAPrivateKey, claims: dict[str, object], algorithm: str = "RS256") -> str:
-    parts = [base64.urlsafe_b64encode(orjson.dumps(part)).rstrip(b"=") for part in ({"alg": algorithm}, claims)]
-    text = b".".join(parts)
-    signature = base64.urlsafe_b64encode(key.sign(text, PKCS1v15(), SHA256())).rstrip(b"=")
-    return (text + b"." + signature).decode()
+    text = ".".join(b64url(orjson.dumps(part)) for part in ({"alg": algorithm}, claims))
+    return f"{text}.{b64url(key.sign(text.encode(), PKCS1v15(), SHA256()))}"
 
 
 def claims_for(org: RunningOrg) -> dict[str, object]:
@@ -267,6 +266,28 @@ async def test_discovery_names_the_endpoints_that_answer(http: aiohttp.ClientSes
     assert len(endpoints) == 6
     for url in endpoints.values():
         assert (await http.get(url)).status != 404, url
+
+
+async def test_an_id_token_is_signed_with_the_published_key(http: aiohttp.ClientSession, org: RunningOrg) -> None:
+    code = await code_of(http, org, scope="openid api", nonce="n-1")
+    _, reply = await exchange(http, org, code)
+    assert "refresh_token" not in reply
+    keys = await (await http.get(f"{org.base_url}/id/keys")).json()
+    modulus, exponent = (int.from_bytes(unpadded(keys["keys"][0][name])) for name in ("n", "e"))
+    text, _, signature = reply["id_token"].rpartition(".")
+    RSAPublicNumbers(exponent, modulus).public_key().verify(unpadded(signature), text.encode(), PKCS1v15(), SHA256())
+    claims = orjson.loads(unpadded(text.partition(".")[2]))
+    assert (claims["sub"], claims["aud"], claims["nonce"]) == (reply["id"], org.org.config.client_id, "n-1")
+    assert claims["at_hash"] == b64url(hashlib.sha256(reply["access_token"].encode()).digest()[:16])
+    assert claims["exp"] - claims["iat"] == 120
+
+
+def unpadded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def b64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 async def test_the_identity_takes_a_token_in_the_query_or_in_the_body(

@@ -15,7 +15,7 @@ from sandbox.org.grants import GrantError
 
 CLAIMS: dict[str, object] = {"iss": "app", "sub": "user", "aud": "https://login.salesforce.com", "exp": 1000}
 _JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=5,
 )
