@@ -26,7 +26,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def org() -> AsyncIterator[RunningOrg]:
-    async with await serve(OrgConfig(password="pass&<word")) as running:
+    async with await serve(OrgConfig(username="r&d@org.example", password="pass&<word")) as running:
         yield running
 
 
@@ -80,6 +80,7 @@ async def test_the_reply_is_the_captured_one(http: aiohttp.ClientSession, org: R
         *("userType", "userUiSkin"),
     ]
     assert '<userDefaultCurrencyIsoCode xsi:nil="true"/>' in info
+    assert "<userName>r&amp;d@org.example</userName>" in info
     assert "<orgAttachmentFileSizeLimit>5242880</orgAttachmentFileSizeLimit>" in info
     assert "<sessionSecondsValid>14400</sessionSecondsValid>" in info
 
