@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from xml.sax.saxutils import escape
 
 from aiohttp import web
@@ -16,16 +16,28 @@ from sandbox.org.wire import json_response
 
 _URLENCODED = "application/x-www-form-urlencoded"
 
+# What aiohttp makes of a request without Content-Type.
+_NO_TYPE = "application/octet-stream"
+_MAX_FIELDS = 1000
+
 Fields = Mapping[str, str]
 
 
 async def form_fields(request: web.Request) -> dict[str, str]:
-    """Text fields of a form body; a later field of the same name wins, files are ignored."""
+    """Fields of an urlencoded body, which is the only form that OAuth knows; the last of a name wins.
+
+    Empty for a body of another type. HTTPBadRequest for an unknown charset or more fields than anybody sends.
+    """
+    if request.content_type not in {_URLENCODED, _NO_TYPE}:
+        return {}
+    body = await request.read()
     try:
-        posted = await request.post()
-    except (UnicodeDecodeError, LookupError):
-        raise web.HTTPBadRequest(text="the form is not in the charset that it claims") from None
-    return {name: value for name, value in posted.items() if isinstance(value, str)}
+        text = body.decode(request.charset or "utf-8", "replace")
+        # Some charsets have lone surrogates, which no answer could repeat.
+        text.encode()
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS))
+    except (LookupError, ValueError):
+        raise web.HTTPBadRequest(text="the body is not a form in the charset that it claims") from None
 
 
 def basic_credentials(request: web.Request) -> dict[str, str]:
