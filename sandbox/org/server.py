@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import ssl
 import time
@@ -74,7 +75,13 @@ class RunningOrg:
         for site in list(self._runner.sites):
             await site.stop()
         self.cometd_sessions.forget_all()
+        server = self._runner.server
+        transports = [one.transport for one in server.connections if one.transport] if server else []
         await self._runner.cleanup()
+        for transport in transports:
+            # Over TLS a close waits half a minute for the client to agree.
+            transport.abort()
+        await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
         return self
