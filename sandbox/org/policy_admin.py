@@ -7,7 +7,6 @@ from typing import get_args
 
 from aiohttp import web
 
-from sandbox.org.admin import PREFIX
 from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.config import AddressAccess, AppAccess
 from sandbox.org.sessions import Sessions
@@ -31,4 +30,4 @@ def routes(tokens: Sessions, cometd_sessions: SessionTable) -> list[web.RouteDef
             cometd_sessions.wake_all()
         return json_response({"app": tokens.policy.app, "address": tokens.policy.address})
 
-    return [web.post(f"{PREFIX}/login-policy", set_policy)]
+    return [web.post("/__admin__/login-policy", set_policy)]
