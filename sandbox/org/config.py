@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-AppAccess = Literal["allowed", "not approved", "blocked"]
-AddressAccess = Literal["trusted", "unknown", "restricted"]
+from sandbox.org.grants import AddressAccess, AppAccess
 
 
 @dataclass(frozen=True, slots=True)

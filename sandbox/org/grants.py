@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from sandbox.org.config import AddressAccess, AppAccess
+AppAccess = Literal["allowed", "not approved", "blocked"]
+# A trusted range, one where passwords need the security token, or one that is shut out.
+AddressAccess = Literal["trusted", "unknown", "restricted"]
 
 
 class GrantError(Exception):

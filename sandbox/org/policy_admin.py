@@ -8,7 +8,7 @@ from typing import get_args
 from aiohttp import web
 
 from sandbox.org.cometd_sessions import SessionTable
-from sandbox.org.config import AddressAccess, AppAccess
+from sandbox.org.grants import AddressAccess, AppAccess
 from sandbox.org.sessions import Sessions
 from sandbox.org.wire import json_object, json_response
 

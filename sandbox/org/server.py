@@ -13,25 +13,16 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.org import (
-    bulk_ingest,
-    bulk_query,
-    limits,
-    listviews,
-    oauth,
-    policy_admin,
-    query_api,
-    record_collections,
-    rest,
-    soap,
-)
+from sandbox.org import bulk_ingest, bulk_query, limits, listviews, oauth, query_api, record_collections, rest
 from sandbox.org.admin import PREFIX, Admin, Outage
 from sandbox.org.cometd import CometD
 from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.config import OrgConfig
 from sandbox.org.middleware import authenticated, common_headers, outages, salesforce_errors
+from sandbox.org.policy_admin import routes as policy_routes
 from sandbox.org.seeding import seed
 from sandbox.org.sessions import Sessions
+from sandbox.org.soap import routes as soap_routes
 from sandbox.org.stats import Stats
 from sandbox.org.store import Org
 
@@ -149,10 +140,10 @@ def _application(
         *listviews.routes(org),
         *bulk_ingest.routes(org),
         *bulk_query.routes(org),
+        *soap_routes(org, tokens),
+        *policy_routes(tokens, cometd_sessions),
         *oauth.routes(org, tokens),
-        *soap.routes(org, tokens),
         *CometD(org.config, cometd_sessions, tokens.check, lambda: outage.active).routes(),
-        *policy_admin.routes(tokens, cometd_sessions),
         *Admin(org, tokens, cometd_sessions, stats, outage).routes(),
     ]
     app.add_routes(_with_trailing_slash(surfaces))
