@@ -7,15 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from simple_salesforce import Salesforce, SalesforceAuthenticationFailed
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
 from tests.clients.certificates import key_pem, new_key, self_signed, write_certificate
-
-pytest.importorskip("simple_salesforce")
-
-from simple_salesforce import Salesforce, SalesforceAuthenticationFailed
-
 from tests.clients.simple_salesforce.hosts import session_to
 from tests.clients.simple_salesforce.script import CHECKS, VERSION, Judge
 
