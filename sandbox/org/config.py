@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from sandbox.org.soql.settings import SoqlSettings
+
 
 @dataclass(frozen=True, slots=True)
 class OrgConfig:
@@ -41,6 +43,8 @@ class OrgConfig:
     # The Java CometD client loops for ever on a reply above 1 MiB.
     connect_reply_max_bytes: int = 1_000_000
     connect_reply_max_events: int = 300
+
+    soql: SoqlSettings = field(default_factory=SoqlSettings)
 
     daily_api_requests: int = 15_000_000
     collections_max_rows: int = 200

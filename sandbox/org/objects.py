@@ -30,11 +30,33 @@ class FieldType:
     restricted_picklist: bool = False
     reference_to: tuple[str, ...] = ()
     relationship_name: str | None = None
+    # The other side of a reference: Contact.AccountId gives Account its "Contacts".
+    child_relationship: str | None = None
+    external_id: bool = False
+    unique: bool = False
     # Compound this field is a part of, and its name inside: MailingStreet is ("MailingAddress", "Street").
     compound: str | None = None
     component: str | None = None
     # Change events leave out fields derived from other records and bookkeeping.
     in_events: bool = True
+
+    @property
+    def aggregatable(self) -> bool:
+        return self.filterable and self.type not in {"boolean", "address"}
+
+    @property
+    def groupable(self) -> bool:
+        ungroupable = {"double", "currency", "percent", "datetime", "address"}
+        return self.filterable and self.type not in ungroupable
+
+    @property
+    def sortable(self) -> bool:
+        return self.filterable and self.type != "address"
+
+    @property
+    def id_lookup(self) -> bool:
+        """Whether a record can be addressed by this field's value."""
+        return self.external_id or self.type in {"id", "email"}
 
     @property
     def event_path(self) -> str:

@@ -81,7 +81,7 @@ class Rest:
         return json_response({"objectDescribe": global_entry(object_type, api_version(request)), "recentItems": []})
 
     async def describe(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        return json_response(full_describe(object_type, api_version(request)))
+        return json_response(full_describe(object_type, api_version(request), self._org.objects().values()))
 
     async def create(self, request: web.Request, object_type: ObjectType) -> web.Response:
         fields = await _record_body(request)
@@ -104,7 +104,7 @@ class Rest:
 
     async def read(self, request: web.Request, object_type: ObjectType) -> web.Response:
         row = self._find(object_type, request.match_info["id"])
-        if row is None or row["IsDeleted"]:
+        if row is None or row.get("IsDeleted"):
             return not_found()
         fields, unknown = _selected(object_type, request.query.get("fields"))
         if unknown:

@@ -54,7 +54,9 @@ class Transaction:
         clean, errors = check_row(object_type, write.fields, self._exists, creating=True)
         if errors:
             return _refused(write, *errors)
-        row = {**object_type.defaults, "OwnerId": self._actor.user_id}
+        row = dict(object_type.defaults)
+        if "OwnerId" in object_type.by_name:
+            row["OwnerId"] = self._actor.user_id
         row.update((name, value) for name, value in clean.items() if value is not None)
         row |= self._audit(created=True)
         record_id = self._new_id(object_type.key_prefix)
