@@ -185,8 +185,9 @@ _CHILDREN = {
     ("CampaignMember", "ContactId"): "CampaignMembers",
 }
 _CODES = {
-    "s": "string", "ta": "textarea", "pl": "picklist", "em": "email", "ph": "phone", "url": "url", "addr": "address", "dt": "datetime",
-    "dbl": "double", "cur": "currency", "pct": "percent", "int": "int", "b": "boolean", "d": "date", "id": "id",
+    "s": "string", "ta": "textarea", "pl": "picklist", "em": "email", "ph": "phone", "url": "url", "addr": "address",
+    "dbl": "double", "cur": "currency", "pct": "percent", "int": "int", "b": "boolean", "d": "date", "dt": "datetime",
+    "id": "id",
 }  # fmt: skip
 _TOKEN = re.compile(
     r"(?P<name>\w+):(?:>(?P<target>[\w,]+?)|(?P<code>[a-z]+?)(?P<size>\d+(?:,\d+)?)?)(?P<flags>[-c!~]*)"

@@ -100,6 +100,10 @@ class ObjectType:
         return tuple(one for one in self.fields if one.type == "reference")
 
     @cached_property
+    def unique_fields(self) -> tuple[FieldType, ...]:
+        return tuple(one for one in self.fields if one.unique)
+
+    @cached_property
     def event_fields(self) -> tuple[FieldType, ...]:
         """Fields that change events may carry, components in place of their compounds."""
         return tuple(one for one in self.fields if one.in_events and one.type != "address" and one.name != "Id")
@@ -142,6 +146,11 @@ class Catalogue:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_lower_name", {name.lower(): one for name, one in self.types.items()})
+
+    def replace(self, object_type: ObjectType) -> None:
+        """Put a new version of a type in place of the old one, such as one with a further field."""
+        self.types[object_type.name] = object_type
+        self._by_lower_name[object_type.name.lower()] = object_type
 
     def find(self, name: str) -> ObjectType | None:
         return self.types.get(name) or self._by_lower_name.get(name.lower())

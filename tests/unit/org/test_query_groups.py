@@ -15,6 +15,8 @@ from sandbox.org.soql.execute import Selection, run
 from sandbox.org.soql.settings import MONDAY, SoqlSettings
 from sandbox.org.store import Org
 
+SELECT_ACCOUNTS = "SELECT Id FROM Account WHERE "
+SELECT_CONTACTS = "SELECT Id FROM Contact WHERE "
 # Wednesday 2026-07-15 02:30 UTC, still Tuesday in the admin's zone, Los Angeles.
 NOW = calendar.timegm((2026, 7, 15, 2, 30, 0))
 ACCOUNTS: list[dict[str, object]] = [
@@ -34,13 +36,9 @@ PEOPLE: list[tuple[str, int | None, str]] = [
 def make_org(settings: SoqlSettings | None = None) -> Org:
     org = Org(OrgConfig(soql=settings or SoqlSettings()), clock=lambda: NOW)
     accounts = org.load("Account", ACCOUNTS)
-    org.load(
-        "Contact",
-        [
-            {"LastName": name, "CreatedDate": created} | ({} if index is None else {"AccountId": accounts[index]})
-            for name, index, created in PEOPLE
-        ],
-    )
+    for name, index, created in PEOPLE:
+        account: dict[str, object] = {} if index is None else {"AccountId": accounts[index]}
+        org.load("Contact", [{"LastName": name, "CreatedDate": created} | account])
     return org
 
 
@@ -67,8 +65,10 @@ def names(org: Org, query: str) -> list[object]:
     [
         ("SELECT COUNT(Id) FROM Account", [{"expr0": 4}]),
         (
-            "SELECT COUNT(AnnualRevenue), SUM(AnnualRevenue), AVG(AnnualRevenue) mean, MIN(Name), MAX(Name) last "
-            "FROM Account",
+            (
+                "SELECT COUNT(AnnualRevenue), SUM(AnnualRevenue), AVG(AnnualRevenue) mean, MIN(Name), MAX(Name) last\n"
+                "FROM Account"
+            ),
             [{"expr0": 2, "expr1": 400.0, "mean": 200.0, "expr2": "Acme", "last": "Dust"}],
         ),
         ("SELECT COUNT_DISTINCT(Industry) FROM Account", [{"expr0": 2}]),  # without regard to case
@@ -80,17 +80,24 @@ def names(org: Org, query: str) -> list[object]:
             [{"Industry": "Energy", "n": 1}, {"Industry": "Technology", "n": 2}, {"Industry": None, "n": 1}],
         ),
         (
-            "SELECT a.Industry i FROM Account a GROUP BY Account.Industry HAVING COUNT(Name) > 1 AND Industry LIKE 't%'",
+            (
+                "SELECT a.Industry i FROM Account a GROUP BY Account.Industry "
+                "HAVING COUNT(Name) > 1 AND Industry LIKE 't%'"
+            ),
             [{"i": "Technology"}],
         ),
         (
-            "SELECT Account.Name, COUNT(Id) FROM Contact GROUP BY Account.Name ORDER BY COUNT(Id) DESC, Account.Name"
-            " LIMIT 2",
+            (
+                "SELECT Account.Name, COUNT(Id) FROM Contact GROUP BY Account.Name ORDER BY COUNT(Id) DESC, Account.Name"
+                " LIMIT 2"
+            ),
             [{"Name": "Acme", "expr0": 2}, {"Name": None, "expr0": 1}],
         ),
         (
-            "SELECT CALENDAR_YEAR(CreatedDate), COUNT(Id) FROM Contact GROUP BY CALENDAR_YEAR(CreatedDate) "
-            "ORDER BY CALENDAR_YEAR(CreatedDate)",
+            (
+                "SELECT CALENDAR_YEAR(CreatedDate), COUNT(Id) FROM Contact GROUP BY CALENDAR_YEAR(CreatedDate) "
+                "ORDER BY CALENDAR_YEAR(CreatedDate)"
+            ),
             [{"expr0": 2025, "expr1": 1}, {"expr0": 2026, "expr1": 3}],
         ),
         ("SELECT FORMAT(MAX(AnnualRevenue)) top FROM Account", [{"top": "$300"}]),
@@ -130,7 +137,7 @@ def test_groups(org: Org, query: str, expected: list[dict[str, object]]) -> None
             "not supported with the 'NOT' operator",
         ),
         (
-            "SELECT Id FROM Account WHERE " + " AND ".join(["Id IN (SELECT AccountId FROM Contact)"] * 3),
+            SELECT_ACCOUNTS + " AND ".join(["Id IN (SELECT AccountId FROM Contact)"] * 3),
             "maximum 2 semi join sub-selects are allowed in a query",
         ),
     ],
@@ -155,7 +162,7 @@ def test_refused(org: Org, query: str, message_end: str) -> None:
     ],
 )
 def test_semi_and_anti_joins(org: Org, where: str, expected: list[str]) -> None:
-    assert names(org, f"SELECT Id FROM Account WHERE {where}") == expected
+    assert names(org, SELECT_ACCOUNTS + where) == expected
 
 
 def test_child_queries_are_ordered_and_limited_per_parent(org: Org) -> None:
@@ -181,7 +188,7 @@ def test_child_queries_are_ordered_and_limited_per_parent(org: Org) -> None:
     ],
 )
 def test_null_under_negation_is_a_switch(org: Org, where: str, matching: str, strict: str) -> None:
-    query = f"SELECT Id FROM Account WHERE {where}"
+    query = SELECT_ACCOUNTS + where
     strict_org = make_org(SoqlSettings(null_matches_negation=False))
     assert "".join(str(name)[0] for name in names(org, query)) == matching
     assert "".join(str(name)[0] for name in names(strict_org, query)) == strict
@@ -206,7 +213,7 @@ def test_null_under_negation_is_a_switch(org: Org, where: str, matching: str, st
     ],
 )
 def test_days_weeks_and_fiscal_years(settings: SoqlSettings, where: str, expected: list[str]) -> None:
-    assert names(make_org(settings), f"SELECT Id FROM Contact WHERE {where}") == expected
+    assert names(make_org(settings), SELECT_CONTACTS + where) == expected
 
 
 def test_polymorphic_owners_know_the_fields_of_users_and_queues(org: Org) -> None:
