@@ -46,6 +46,9 @@ class OrgConfig:
 
     soql: SoqlSettings = field(default_factory=SoqlSettings)
 
+    # Salesforce compresses every answer; a small one is not worth the time of a shared machine.
+    gzip_min_bytes: int = 2_048
+
     daily_api_requests: int = 15_000_000
     collections_max_rows: int = 200
 

@@ -11,10 +11,23 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.org import bulk_ingest, bulk_query, limits, listviews, oauth, query_api, record_collections, rest
+from sandbox.org import (
+    bulk_ingest,
+    bulk_query,
+    composite,
+    external_ids,
+    limits,
+    listviews,
+    oauth,
+    query_api,
+    record_collections,
+    rest,
+    tree,
+)
 from sandbox.org.admin import PREFIX, Admin, Outage
 from sandbox.org.cometd import CometD
 from sandbox.org.cometd_sessions import SessionTable
+from sandbox.org.compression import compressed
 from sandbox.org.config import OrgConfig
 from sandbox.org.middleware import authenticated, common_headers, outages, salesforce_errors
 from sandbox.org.seeding import seed
@@ -103,17 +116,25 @@ def _application(
 ) -> web.Application:
     app = web.Application(
         client_max_size=_MAX_BODY_BYTES,
-        middlewares=[outages(outage), salesforce_errors, authenticated(tokens, org.config, stats)],
+        middlewares=[
+            outages(outage),
+            compressed(org.config.gzip_min_bytes),
+            salesforce_errors,
+            authenticated(tokens, org.config, stats),
+        ],
     )
     app.on_response_prepare.append(common_headers(org.config, stats))
     surfaces = [
         *rest.routes(org),
         *record_collections.routes(org),
+        *composite.routes(org),
+        *tree.routes(org),
         *limits.routes(org, stats, cometd_sessions),
         *query_api.routes(org),
         *listviews.routes(org),
         *bulk_ingest.routes(org),
         *bulk_query.routes(org),
+        *external_ids.routes(org),
         *oauth.routes(org, tokens),
         *CometD(org.config, cometd_sessions, tokens.check, lambda: outage.active).routes(),
         *Admin(org, tokens, cometd_sessions, stats, outage).routes(),

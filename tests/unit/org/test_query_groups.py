@@ -88,8 +88,8 @@ def names(org: Org, query: str) -> list[object]:
         ),
         (
             (
-                "SELECT Account.Name, COUNT(Id) FROM Contact GROUP BY Account.Name ORDER BY COUNT(Id) DESC, Account.Name"
-                " LIMIT 2"
+                "SELECT Account.Name, COUNT(Id) FROM Contact GROUP BY Account.Name ORDER BY COUNT(Id) DESC,"
+                " Account.Name LIMIT 2"
             ),
             [{"Name": "Acme", "expr0": 2}, {"Name": None, "expr0": 1}],
         ),
