@@ -142,6 +142,8 @@ class Catalogue:
     """The object types of an org, looked up in any letter case."""
 
     types: dict[str, ObjectType]
+    #: Types as they were before `replace`, oldest first: events name their schemas for as long as they are retained.
+    former: list[ObjectType] = field(default_factory=list)
     _by_lower_name: dict[str, ObjectType] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -149,6 +151,7 @@ class Catalogue:
 
     def replace(self, object_type: ObjectType) -> None:
         """Put a new version of a type in place of the old one, such as one with a further field."""
+        self.former.append(self.types[object_type.name])
         self.types[object_type.name] = object_type
         self._by_lower_name[object_type.name.lower()] = object_type
 

@@ -13,7 +13,7 @@ from sandbox.org.ids import base62, to_18
 from sandbox.org.rest import DATA
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import Selection, run
-from sandbox.org.soql.schema import Column, Row, find_object
+from sandbox.org.soql.schema import Column, RecordSource, Row, find_object
 from sandbox.org.store import Org
 from sandbox.org.wire import USER_ID, api_error, api_version, json_response
 
@@ -104,9 +104,11 @@ _PathOfColumn = tuple[tuple[str, ...], Column]
 class RecordRenderer:
     """Rows as REST records: `attributes` first, then the columns in SELECT order, parents and children nested."""
 
-    org: Org
+    org: RecordSource
     selection: Selection
     version: str
+    # Where the addresses of the records lie.
+    below: str = "sobjects"
 
     def record(self, row: Row) -> dict[str, object]:
         if self.selection.aggregated:
@@ -135,7 +137,11 @@ class RecordRenderer:
         return record
 
     def _value(self, value: object) -> object:
-        return RecordRenderer(self.org, value, self.version).children() if isinstance(value, Selection) else value
+        return (
+            RecordRenderer(self.org, value, self.version, self.below).children()
+            if isinstance(value, Selection)
+            else value
+        )
 
     def _parent(
         self, child: str, row: Row, relationship: str, columns: list[_PathOfColumn], root: Row
@@ -158,4 +164,4 @@ class RecordRenderer:
         return {"attributes": {"type": object_name, "url": self._url(object_name, row)}}
 
     def _url(self, object_name: str, row: Row) -> str:
-        return f"/services/data/v{self.version}/sobjects/{object_name}/{row['Id']}"
+        return f"/services/data/v{self.version}/{self.below}/{object_name}/{row['Id']}"

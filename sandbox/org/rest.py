@@ -115,7 +115,7 @@ class Rest:
 
     def record(self, request: web.Request, object_type: ObjectType, row: Row) -> web.Response:
         """The record with the fields that the caller asked for, or 304 when the caller has it already."""
-        fields, unknown = _selected(object_type, request.query.get("fields"))
+        fields, unknown = selected_fields(object_type, request.query.get("fields"))
         if unknown:
             return api_error(400, "INVALID_FIELD", f"No such column '{unknown}' on sobject of type {object_type.name}")
         version = Version.of(row)
@@ -172,7 +172,10 @@ def refused_write(result: RowResult) -> web.Response:
 
 def value_of(object_type: ObjectType, field: FieldType, row: Row) -> object:
     """A field as REST shows it: addresses as objects, nulls included."""
-    return address(object_type, field.name, row) if field.type == "address" else row.get(field.name)
+    if field.type == "address":
+        return address(object_type, field.name, row)
+    # A checkbox is never null, not even in rows older than the field.
+    return bool(row.get(field.name)) if field.type == "boolean" else row.get(field.name)
 
 
 async def record_body(request: web.Request) -> Row:
@@ -182,7 +185,8 @@ async def record_body(request: web.Request) -> Row:
     return body
 
 
-def _selected(object_type: ObjectType, names: str | None) -> tuple[list[FieldType], str | None]:
+def selected_fields(object_type: ObjectType, names: str | None) -> tuple[list[FieldType], str | None]:
+    """Id and the named fields, or all; with the first name that is no field."""
     if names is None:
         return list(object_type.fields), None
     fields = [object_type.by_name["Id"]]

@@ -15,6 +15,7 @@ from sandbox.org import (
     bulk_ingest,
     bulk_query,
     composite,
+    event_schema,
     external_ids,
     limits,
     listviews,
@@ -22,6 +23,7 @@ from sandbox.org import (
     query_api,
     record_collections,
     rest,
+    tooling,
     tree,
 )
 from sandbox.org.admin import PREFIX, Admin, Outage
@@ -134,6 +136,8 @@ def _application(
         *listviews.routes(org),
         *bulk_ingest.routes(org),
         *bulk_query.routes(org),
+        *tooling.routes(org),
+        *event_schema.routes(org),
         *external_ids.routes(org),
         *oauth.routes(org, tokens),
         *CometD(org.config, cometd_sessions, tokens.check, lambda: outage.active).routes(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from sandbox.org.derived import derived
 from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.objects import Catalogue, FieldType, ObjectType, full_name
 from sandbox.org.validate import check_row
@@ -168,6 +169,7 @@ class Transaction:
         after["Id"] = record_id
         if object_type.has_person_name or object_type.name == "User":
             after["Name"] = full_name(after)
+        after |= derived(object_type.name, after)
         self._staged[record_id] = Change(operation, object_type.name, record_id, changed, after)
 
     def _exists(self, object_names: tuple[str, ...], record_id: str) -> bool:
