@@ -11,26 +11,13 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.org import (
-    bulk_ingest,
-    bulk_query,
-    composite,
-    event_schema,
-    external_ids,
-    limits,
-    listviews,
-    oauth,
-    query_api,
-    record_collections,
-    rest,
-    tooling,
-    tree,
-)
+from sandbox.org import bulk_ingest, bulk_query, limits, listviews, oauth, query_api, record_collections, rest
 from sandbox.org.admin import PREFIX, Admin, Outage
 from sandbox.org.cometd import CometD
 from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.compression import compressed
 from sandbox.org.config import OrgConfig
+from sandbox.org.data_resources import routes as data_resources
 from sandbox.org.middleware import authenticated, common_headers, outages, salesforce_errors
 from sandbox.org.seeding import seed
 from sandbox.org.sessions import Sessions
@@ -129,16 +116,12 @@ def _application(
     surfaces = [
         *rest.routes(org),
         *record_collections.routes(org),
-        *composite.routes(org),
-        *tree.routes(org),
         *limits.routes(org, stats, cometd_sessions),
         *query_api.routes(org),
         *listviews.routes(org),
         *bulk_ingest.routes(org),
         *bulk_query.routes(org),
-        *tooling.routes(org),
-        *event_schema.routes(org),
-        *external_ids.routes(org),
+        *data_resources(org),
         *oauth.routes(org, tokens),
         *CometD(org.config, cometd_sessions, tokens.check, lambda: outage.active).routes(),
         *Admin(org, tokens, cometd_sessions, stats, outage).routes(),
