@@ -8,6 +8,8 @@ from pathlib import Path
 
 from sandbox.org.grants import AddressAccess, AppAccess
 
+from sandbox.org.soql.settings import SoqlSettings
+
 
 @dataclass(frozen=True, slots=True)
 class OrgConfig:
@@ -72,6 +74,11 @@ class OrgConfig:
     # The Java CometD client loops for ever on a reply above 1 MiB.
     connect_reply_max_bytes: int = 1_000_000
     connect_reply_max_events: int = 300
+
+    soql: SoqlSettings = field(default_factory=SoqlSettings)
+
+    # Salesforce compresses every answer; a small one is not worth the time of a shared machine.
+    gzip_min_bytes: int = 2_048
 
     daily_api_requests: int = 15_000_000
     collections_max_rows: int = 200

@@ -17,7 +17,9 @@ from sandbox.org import bulk_ingest, bulk_query, limits, listviews, oauth, query
 from sandbox.org.admin import PREFIX, Admin, Outage
 from sandbox.org.cometd import CometD
 from sandbox.org.cometd_sessions import SessionTable
+from sandbox.org.compression import compressed
 from sandbox.org.config import OrgConfig
+from sandbox.org.data_resources import routes as data_resources
 from sandbox.org.middleware import authenticated, common_headers, outages, salesforce_errors
 from sandbox.org.policy_admin import routes as policy_routes
 from sandbox.org.seeding import seed
@@ -129,7 +131,12 @@ def _application(
 ) -> web.Application:
     app = web.Application(
         client_max_size=_MAX_BODY_BYTES,
-        middlewares=[outages(outage), salesforce_errors, authenticated(tokens, org.config, stats)],
+        middlewares=[
+            outages(outage),
+            compressed(org.config.gzip_min_bytes),
+            salesforce_errors,
+            authenticated(tokens, org.config, stats),
+        ],
     )
     app.on_response_prepare.append(common_headers(org.config, stats))
     surfaces = [
@@ -142,6 +149,7 @@ def _application(
         *policy_routes(tokens, cometd_sessions),
         *bulk_ingest.routes(org),
         *bulk_query.routes(org),
+        *data_resources(org),
         *oauth.routes(org, tokens),
         *CometD(org.config, cometd_sessions, tokens.check, lambda: outage.active).routes(),
         *Admin(org, tokens, cometd_sessions, stats, outage).routes(),

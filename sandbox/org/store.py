@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from sandbox.org.config import OrgConfig
@@ -17,6 +18,8 @@ from sandbox.org.ledger import Ledger, LedgerEntry
 from sandbox.org.objects import Catalogue, ObjectType, full_name
 from sandbox.org.timestamps import rest_datetime
 from sandbox.org.transaction import Table, Transaction
+from sandbox.org.unique import UniqueIndex
+from sandbox.org.unit_of_work import UnitOfWork
 from sandbox.org.writes import Actor, Change, Row, RowError, RowResult, Write
 
 __all__ = ["Actor", "Org", "Row", "RowError", "RowResult", "Write"]
@@ -40,6 +43,8 @@ class Org:
         self.ids = IdSequence(self._rng)
         self.catalogue: Catalogue = standard_catalogue()
         self._tables = {name: Table() for name in self.catalogue.types}
+        self.unique = UniqueIndex(self._tables)
+        self._unit: UnitOfWork | None = None
         self.events = EventLog(config.cdc_entities, config.retention_seconds, self._rng, clock)
         self.ledger = Ledger()
         #: Called after every commit that published events, with the channels that have new ones.
@@ -76,13 +81,32 @@ class Org:
     def commit(self, writes: Sequence[Write], actor: Actor, *, all_or_none: bool = False) -> list[RowResult]:
         """Write the rows in one transaction; refused rows are left out, or with ``all_or_none`` undo the others."""
         self._tick()
-        transaction = Transaction(self.catalogue, self._tables, self.ids.take, actor, rest_datetime(self._second))
+        transaction = Transaction(
+            self.catalogue, self._tables, self.ids.take, actor, rest_datetime(self._second), self.unique
+        )
         results = [transaction.apply(write) for write in writes]
         if all_or_none and not all(result.success for result in results):
             return [_rolled_back(result) if result.success else result for result in results]
         if transaction.changes:
             self._install(transaction.changes, actor)
         return results
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[UnitOfWork]:
+        """Commits inside the block count as one transaction, which is announced at its end or undone if it failed."""
+        unit = self._unit = UnitOfWork(self._tables)
+        try:
+            yield unit
+        except BaseException:
+            unit.fail()
+            raise
+        finally:
+            self._unit = None
+            if unit.failed:
+                unit.undo()
+                self.unique.forget()
+        if unit.changes and unit.actor is not None and not unit.failed:
+            self._install(unit.changes, unit.actor)
 
     def load(self, object_name: str, rows: Iterable[Row]) -> list[str]:
         """Put rows in without checks, events or triggers, as an org has them before anybody connects.
@@ -104,6 +128,7 @@ class Org:
         if object_type.has_person_name or object_type.name == "User":
             row["Name"] = full_name(row)
         self._tables[object_type.name].live[record_id] = row
+        self.unique.note(object_type, row)
         change = Change("create", object_type.name, record_id, row, row)
         self._record(change, commit, None, replay_id=None)
         return record_id
@@ -122,8 +147,12 @@ class Org:
         return {name: value for name, value in values.items() if name in object_type.by_name}
 
     def _install(self, changes: Sequence[Change], actor: Actor) -> None:
+        if self._unit is not None:
+            self._unit.stage(changes, actor)
         for change in changes:
             self._put(change)
+        if self._unit is not None:
+            return
         commit = self._new_commit(actor.user_id, actor.change_origin)
         replay_ids = self._publish(commit, changes)
         for change in changes:
@@ -141,6 +170,8 @@ class Org:
         gone, kept = (table.live, table.deleted) if change.operation == "delete" else (table.deleted, table.live)
         gone.pop(change.record_id, None)
         kept[change.record_id] = change.after
+        if kept is table.live:
+            self.unique.note(self.catalogue.types[change.object_name], change.after)
 
     def _publish(self, commit: Commit, changes: Sequence[Change]) -> dict[str, int]:
         replay_ids: dict[str, int] = {}

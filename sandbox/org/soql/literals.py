@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 from sandbox.org.objects import NUMBER_TYPES, TEXT_TYPES, FieldType
 from sandbox.org.soql import dates
 from sandbox.org.soql.errors import SoqlError, malformed, wrong_literal_type
+from sandbox.org.soql.settings import SUNDAY
 from sandbox.org.soql.syntax import Literal
 
 Key = str | float | bool
@@ -29,6 +30,9 @@ class Clock:
 
     now: datetime
     zone: tzinfo = UTC
+    user_zone: tzinfo = UTC
+    week_start: int = SUNDAY
+    fiscal_year_start_month: int = 1
 
     @property
     def today(self) -> date:
@@ -111,7 +115,12 @@ def _moment_range(text: str, field: FieldType, literal: Literal, clock: Clock) -
 
 def _relative_range(text: str, field: FieldType, literal: Literal, clock: Clock) -> KeyRange:
     try:
-        days = dates.resolve(literal.text, clock.today)
+        days = dates.resolve(
+            literal.text,
+            clock.today,
+            week_start=clock.week_start,
+            fiscal_year_start_month=clock.fiscal_year_start_month,
+        )
     except (ValueError, OverflowError):
         raise malformed(text, literal.offset, f"unexpected token: '{literal.text}'") from None
     if field.type == "date":
@@ -147,14 +156,20 @@ def _is_surrogate(code_point: int) -> bool:
 
 
 def like_pattern(text: str, literal: Literal) -> re.Pattern[str]:
-    """LIKE as a regular expression over lower-case text: % any run, _ one character, \\% and \\_ themselves."""
-    pieces: list[str] = []
+    """LIKE as a regular expression over lower-case text: % any run, _ one character, \\% and \\_ themselves.
+
+    What stands between two % is taken where it occurs first, once and for all, so that no pattern takes long.
+    """
+    runs = [""]
     for token in re.findall(r"\\[uU][0-9a-fA-F]{4}|\\.|[^\\]", literal.text, re.DOTALL):
         if token == "%":
-            pieces.append(".*")
+            runs.append("")
         elif token == "_":
-            pieces.append(".")
+            runs[-1] += "."
         else:
             plain = unescape(text, Literal("string", token, literal.offset))
-            pieces.append(re.escape(plain.lower()))
-    return re.compile("".join(pieces), re.DOTALL)
+            runs[-1] += re.escape(plain.lower())
+    first, *middle = runs
+    last = middle.pop() if middle else None
+    between = "".join(f"(?>.*?{run})" for run in middle if run)
+    return re.compile(first + between + ("" if last is None else f".*{last}"), re.DOTALL)

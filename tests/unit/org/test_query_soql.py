@@ -58,6 +58,10 @@ def last_names(org: Org, where: str) -> str:
         ("Title LIKE '100_ sure'", "BC"),
         (r"Title LIKE '100\_ sure'", "C"),
         (r"Title LIKE '100\% sure'", "B"),
+        ("Title LIKE '%s%r%'", "BC"),
+        ("Title LIKE 'v%s%s'", "A"),
+        ("Title LIKE '%,%,%'", ""),
+        ("Title LIKE '%'", "ABC"),
         ("(NOT Title LIKE '%sure')", "AD"),
         ("NOT Title LIKE '%sure' ", "AD"),
         ("Title IN ('VP, Sales', '100% sure')", "AB"),
@@ -207,6 +211,8 @@ class Shelf:
 
     _type = ObjectType("Shelf", "Shelf", "Shelves", "a00", (FieldType("Tags", "multipicklist", "Tags", length=255),))
     _rows: tuple[Row, ...] = ({"Tags": "Red;Blue"}, {"Tags": "blue"}, {"Tags": "Green"}, {})
+
+    config = OrgConfig()
 
     def clock(self) -> float:
         return NOW
