@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.org.grants import AddressAccess, AppAccess
-
 from sandbox.org.soql.settings import SoqlSettings
 
 
