@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Literal
+
+from sandbox.org.channels import CustomChannel
+from sandbox.org.faults import FaultSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,26 @@ class OrgConfig:
     # The Java CometD client loops for ever on a reply above 1 MiB.
     connect_reply_max_bytes: int = 1_000_000
     connect_reply_max_events: int = 300
+
+    # Change events. Where Salesforce's behaviour is not known the default is the recommended reading.
+    custom_channels: tuple[CustomChannel, ...] = ()
+    event_max_bytes: int = 1_000_000  # larger ones become gap events (CDC guide: 1 MB)
+    overflow_changes: int = 100_000  # per transaction (CDC guide)
+    long_text_as_diff: bool = False
+    merge_deletes_share_event: bool = True
+    merge_announces_children: bool = False
+    hard_delete_announces: bool = True  # of a live record; emptying the recycle bin never does
+    conversion_lead_has_modified_date: bool = True
+
+    # CometD limits and strictness; None: not enforced.
+    concurrent_cometd_clients: int | None = None
+    daily_delivered_events: int | None = None
+    delivery_limit_at: tuple[Literal["connect", "subscribe"], ...] = ("connect", "subscribe")
+    limit_advice: Literal["none", "retry", "handshake", "absent"] = "none"
+    cookies_required: bool = False
+
+    # Faults planned from the start; shares are drawn with the seed.
+    faults: tuple[FaultSpec, ...] = ()
 
     daily_api_requests: int = 15_000_000
     collections_max_rows: int = 200
