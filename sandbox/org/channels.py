@@ -60,7 +60,8 @@ class FilterSource:
     def predicate(self, entity: str, expression: str) -> Callable[[Row], bool]:
         """Compile a filter. SoqlError when it is not a condition over the object."""
         condition = _flat(expression, self._types[entity])
-        return prepare(self, " ".join(("SELECT Id FROM", entity, "WHERE", condition)), "").matches
+        query = f"SELECT Id FROM {entity} WHERE {condition}"  # noqa: S608 (SOQL, over rows in memory)
+        return prepare(self, query, "").matches
 
 
 class Member:

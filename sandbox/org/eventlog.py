@@ -102,6 +102,10 @@ class EventLog:
         first = self._index_after(events, position)
         return events[first : first + limit]
 
+    def latest(self, channel: str, limit: int) -> list[LoggedEvent]:
+        """The newest retained events, oldest first."""
+        return self._retained(channel)[-limit:]
+
     def has_after(self, channel: str, position: int) -> bool:
         events = self._channels[channel]
         return bool(events) and events[-1].replay_id > position

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from sandbox.org.bayeux import completed
 from sandbox.org.channels import FilterSource, members_by_entity
 from sandbox.org.clock import OrgClock
 from sandbox.org.config import OrgConfig
 from sandbox.org.eventlog import EventLog
 from sandbox.org.events import Commit, EventRules, change_events
-from sandbox.org.faults import FaultPlan
+from sandbox.org.faults import FaultPlan, FaultSpec, PlannedFault
 from sandbox.org.fields import standard_catalogue
 from sandbox.org.ids import IdSequence, to_18
 from sandbox.org.ledger import Ledger, LedgerEntry
@@ -49,7 +50,7 @@ class Org:
         self.ledger = Ledger()
         self.faults = FaultPlan(config.seed, self._record_fault)
         for fault in config.faults:
-            self.faults.add(fault)
+            self.plan(fault)
         self._rules = _event_rules(config)
         self.publisher = self._publisher()
         #: Called after every commit that published events, with the channels that have new ones.
@@ -120,6 +121,10 @@ class Org:
         message = f"unable to obtain exclusive access to this record or 1 records: {write.record_id}"
         error = RowError("UNABLE_TO_LOCK_ROW", message)
         return RowResult(write.record_id, success=False, created=False, errors=(error,))
+
+    def plan(self, fault: FaultSpec) -> PlannedFault:
+        """Plan a fault. ValueError when its settings make no sense."""
+        return self.faults.add(completed(fault) if fault.kind == "bayeux-error" else fault)
 
     def migrate(self) -> None:
         """Move to another instance: retained events are gone, replay ids and commit numbers start again."""
