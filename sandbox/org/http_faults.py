@@ -15,7 +15,6 @@ from sandbox.org.faults import FaultPlan, FaultSpec
 from sandbox.org.wire import TRUNCATE, api_error, invalid_session
 
 _BEFORE = ("delay", "half-open", "reset", "html-503", "unauthorized", "quota-exhausted")
-_AFTER = ("lost-reply", "truncated-reply")
 _ERROR_PAGE = (
     "<html><head><title>Service Unavailable</title></head><body><h1>Service Unavailable</h1>"
     "<p>Our service is not available at the moment.</p></body></html>"
@@ -28,18 +27,18 @@ _DEFAULT_DELAY_SECONDS = 1.0
 def http_faults(plan: FaultPlan) -> Middleware:
     @web.middleware
     async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if plan.idle or request.path.startswith(ADMIN_PREFIX):
+        if request.path.startswith(ADMIN_PREFIX):
             return await handler(request)
         occasion = {"path": request.path, "method": request.method}
         before = plan.take(*_BEFORE, **occasion)
         answer = None if before is None else await _STRIKES[before.kind](request, before)
         if answer is not None:
             return answer
-        after = plan.take(*_AFTER, **occasion)
-        if after is not None and after.kind == "truncated-reply":
-            return await _truncated(request, handler, after)
+        truncation = plan.take("truncated-reply", **occasion)
+        if truncation is not None:
+            return await _truncated(request, handler, truncation)
         response = await handler(request)
-        if after is not None:
+        if plan.take("lost-reply", **occasion) is not None:
             _reset(request)
         return response
 
