@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sandbox.org.events import ChangeEvent, event_fields
 from sandbox.org.objects import FieldType, ObjectType
+from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import prepare
 from sandbox.org.writes import Row
 
@@ -111,12 +112,18 @@ def _with_header_fields(object_type: ObjectType) -> ObjectType:
 
 
 def _flat(expression: str, object_type: ObjectType) -> str:
-    """Dotted names (``BillingAddress.City``, ``ChangeEventHeader.changeType``) as the flat ones of a row."""
+    """Dotted names (``BillingAddress.City``, ``ChangeEventHeader.changeType``) as the flat ones of a row.
+
+    SoqlError for a path to another record.
+    """
     flat = {f"{one.compound}.{one.component}".lower(): one.name for one in object_type.fields if one.compound}
     flat |= {f"changeeventheader.{name}".lower(): _HEADER_PREFIX + name for name in _HEADER_FIELDS}
 
     def rename(found: re.Match[str]) -> str:
-        return flat.get(found[0].lower(), found[0])
+        name = flat.get(found[0].lower())
+        if name is None:
+            raise SoqlError("INVALID_FIELD", f"A stream filter cannot follow {found[0]}")
+        return name
 
     pieces = _STRING_LITERAL.split(expression)
     return "".join(piece if index % 2 else _DOTTED.sub(rename, piece) for index, piece in enumerate(pieces))
