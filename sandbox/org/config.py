@@ -73,6 +73,7 @@ class OrgConfig:
     bulk_transaction_rows: int = 200
     bulk_processing_delay_seconds: float = 0
     bulk_origin_api: str = "bulkapi"
+    bulk_hard_delete_allowed: bool = False  # the "Bulk API Hard Delete" permission
 
     def __post_init__(self) -> None:
         for name, value in _derived(self.seed).items():
