@@ -94,10 +94,11 @@ def test_fields_of_the_filter_are_enriched_too() -> None:
 
 
 def test_an_enrichment_never_hides_a_change() -> None:
-    org = org_with(ChannelMember("Contact", enriched_fields=("Email",)))
-    record_id = create(org, Email="jo@acme.org")
-    update(org, record_id, Email=None)
+    org = org_with(ChannelMember("Contact", enriched_fields=("Email", "Name")))
+    record_id = create(org, Email="jo@acme.org", FirstName="Jo")
+    update(org, record_id, Email=None, FirstName="Ann")
     assert payloads(org)[-1]["Email"] is None
+    assert payloads(org)[-1]["Name"] == {"FirstName": "Ann"}
 
 
 def test_a_member_selects_its_object() -> None:

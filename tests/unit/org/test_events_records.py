@@ -236,7 +236,7 @@ def test_long_text_may_come_as_a_diff() -> None:
         ("x" * 400, "x" * 999),
         (TEXT, TEXT + TEXT),
         (TEXT, TEXT[: len(TEXT) // 3] + "y" * 1000),
-        (TEXT, TEXT.upper()),
+        (TEXT, TEXT.replace("long", "short", 18)),
         ("x" * 1500, "y" * 1500),
     ],
     ids=["short", "grown by half", "shrunk", "most lines changed", "one long line"],
