@@ -193,10 +193,12 @@ class Org:
 
     def _put(self, change: Change) -> None:
         table = self._tables[change.object_name]
-        table.live.pop(change.record_id, None)
-        table.deleted.pop(change.record_id, None)
-        if change.operation != "hard_delete":
-            kept = table.deleted if change.operation == "delete" else table.live
+        lives = change.operation not in {"delete", "hard_delete"}
+        kept, gone = (table.live, table.deleted) if lives else (table.deleted, table.live)
+        gone.pop(change.record_id, None)
+        if change.operation == "hard_delete":
+            kept.pop(change.record_id, None)
+        else:
             kept[change.record_id] = change.after
 
     def _publish(self, commit: Commit, changes: Sequence[Change]) -> dict[str, Publication]:

@@ -275,3 +275,10 @@ def test_each_changed_field_of_an_update_counts() -> None:
     # Title and LastModifiedDate for each record.
     org.commit([Write("update", "Contact", one, {"Title": str(index)}) for index, one in enumerate(ids)], actor(org))
     assert [kind for _, kind, _ in told(org, tip)] == ["UPDATE", "GAP_OVERFLOW"]
+
+
+def test_an_update_leaves_a_record_at_its_place(org: Org) -> None:
+    """Queries without ORDER BY would otherwise change their order with every edit."""
+    ids = contacts(org, "A", "B", "C")
+    write(org, "update", "Contact", ids[:1], Title="x")
+    assert [row["Id"] for row in org.rows("Contact")] == ids
