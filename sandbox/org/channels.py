@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from sandbox.org.config import OrgConfig
+from sandbox.org.custom_channels import ChannelMember, CustomChannel
 from sandbox.org.events import ChangeEvent, event_fields
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.soql.errors import SoqlError
@@ -20,32 +22,12 @@ _DOTTED = re.compile(r"\b([A-Za-z]\w*)\.(\w+)")
 _ENRICHED_CHANGES = frozenset({"UPDATE", "DELETE"})
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelMember:
-    """One object on a custom channel: a SOQL condition its changes must meet, and fields added to its events."""
-
-    entity: str
-    filter_expression: str | None = None
-    enriched_fields: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CustomChannel:
-    """``name`` ends in ``__chn``."""
-
-    name: str
-    members: tuple[ChannelMember, ...]
-
-    @property
-    def path(self) -> str:
-        return f"/data/{self.name}"
-
-
 class FilterSource:
     """The queryable world of a filter: the object's fields, and the event header's beside them."""
 
-    def __init__(self, types: Mapping[str, ObjectType], clock: Callable[[], float]) -> None:
+    def __init__(self, types: Mapping[str, ObjectType], clock: Callable[[], float], config: OrgConfig) -> None:
         self.clock = clock
+        self.config = config
         self._types = {name: _with_header_fields(one) for name, one in types.items()}
 
     def objects(self) -> Mapping[str, ObjectType]:

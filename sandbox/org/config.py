@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sandbox.org.channels import CustomChannel
+from sandbox.org.custom_channels import CustomChannel
 from sandbox.org.faults import FaultSpec
 
 

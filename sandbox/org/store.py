@@ -239,7 +239,7 @@ class Org:
     def _publisher(self) -> Publisher:
         channels = self.config.custom_channels
         self.events.add_channels(channel.path for channel in channels)
-        members = members_by_entity(channels, FilterSource(self.catalogue.types, self.clock))
+        members = members_by_entity(channels, FilterSource(self.catalogue.types, self.clock, self.config))
         return Publisher(self.events, members, self.faults, self.ledger)
 
     def _tick(self) -> None:

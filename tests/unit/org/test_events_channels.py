@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.org.channels import ChannelMember, CustomChannel
 from sandbox.org.cometd_sessions import SessionTable, SubscribeError
 from sandbox.org.config import OrgConfig
+from sandbox.org.custom_channels import ChannelMember, CustomChannel
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.store import Actor, Org, Write
 
