@@ -138,8 +138,10 @@ class BulkQuery:
 
 def _check(prepared: PreparedQuery) -> None:
     """SoqlError for what Bulk queries do not take."""
-    if prepared.query.counts_only:
+    if prepared.query.counts_only or prepared.grouping is not None:
         raise SoqlError("FEATURENOTENABLED", "Aggregate queries are not supported by Bulk queries")
+    if prepared.children:
+        raise SoqlError("FEATURENOTENABLED", "Nested queries are not supported by Bulk queries")
     if any(column.field.type == "address" for column in prepared.columns):
         raise SoqlError("FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query")
 

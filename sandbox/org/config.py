@@ -8,6 +8,7 @@ from typing import Literal
 
 from sandbox.org.custom_channels import CustomChannel
 from sandbox.org.faults import FaultSpec
+from sandbox.org.soql.settings import SoqlSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class OrgConfig:
 
     # Faults planned from the start; shares are drawn with the seed.
     faults: tuple[FaultSpec, ...] = ()
+
+    soql: SoqlSettings = field(default_factory=SoqlSettings)
+
+    # Salesforce compresses every answer; a small one is not worth the time of a shared machine.
+    gzip_min_bytes: int = 2_048
 
     daily_api_requests: int = 15_000_000
     collections_max_rows: int = 200

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sandbox.org.objects import FieldType, ObjectType
 
 _Json = dict[str, object]
@@ -15,9 +17,9 @@ _SOAP_TYPES = {
 
 _FALSE = (
     "aiPredictionField", "autoNumber", "calculated", "cascadeDelete", "caseSensitive", "dependentPicklist",
-    "deprecatedAndHidden", "displayLocationInDecimal", "encrypted", "externalId", "formulaTreatNullNumberAsZero",
-    "highScaleNumber", "htmlFormatted", "namePointing", "polymorphicForeignKey", "restrictedDelete",
-    "searchPrefilterable", "unique", "writeRequiresMasterRead",
+    "deprecatedAndHidden", "displayLocationInDecimal", "encrypted", "formulaTreatNullNumberAsZero",
+    "highScaleNumber", "htmlFormatted", "restrictedDelete",
+    "searchPrefilterable", "writeRequiresMasterRead",
 )  # fmt: skip
 _NULL = (
     "calculatedFormula", "controllerName", "defaultValueFormula", "filteredLookupInfo", "inlineHelpText", "mask",
@@ -70,11 +72,16 @@ def global_entry(object_type: ObjectType, version: str) -> _Json:
     }
 
 
-def full_describe(object_type: ObjectType, version: str) -> _Json:
-    """``GET /sobjects/X/describe``: the global entry and 17 keys more, alphabetical."""
+def full_describe(object_type: ObjectType, version: str, others: Iterable[ObjectType] = ()) -> _Json:
+    """``GET /sobjects/X/describe``: the global entry and 17 keys more; children are looked for among ``others``."""
     more: _Json = {
         "actionOverrides": [],
-        "childRelationships": [],
+        "childRelationships": [
+            _child_relationship(object_type, child, field)
+            for child in others
+            for field in child.references
+            if object_type.name in field.reference_to
+        ],
         "compactLayoutable": True,
         "defaultImplementation": None,
         "extendedBy": None,
@@ -92,6 +99,19 @@ def full_describe(object_type: ObjectType, version: str) -> _Json:
         "supportedScopes": [_scope(object_type, name) for name in object_type.scopes],
     }
     return dict(sorted((global_entry(object_type, version) | more).items()))
+
+
+def _child_relationship(parent: ObjectType, child: ObjectType, field: FieldType) -> _Json:
+    return {
+        "cascadeDelete": (parent.name, field.name) in child.cascade_from,
+        "childSObject": child.name,
+        "deprecatedAndHidden": False,
+        "field": field.name,
+        "junctionIdListNames": [],
+        "junctionReferenceTo": [],
+        "relationshipName": field.child_relationship,
+        "restrictedDelete": False,
+    }
 
 
 def _scope(object_type: ObjectType, name: str) -> _Json:
@@ -124,8 +144,9 @@ def describe_field(object_type: ObjectType, field: FieldType) -> _Json:
         "defaultValue": field.default,
         "defaultedOnCreate": field.default is not None or field.type == "id" or field.name == "OwnerId",
         "digits": 8 if field.type == "int" else 0,
+        "externalId": field.external_id,
         "extraTypeInfo": _extra_type(field),
-        "idLookup": field.type in {"id", "email"},
+        "idLookup": field.id_lookup,
         "label": field.label,
         "length": field.length,
         "name": field.name,
@@ -135,24 +156,26 @@ def describe_field(object_type: ObjectType, field: FieldType) -> _Json:
         "permissionable": _nillable(field) and field.type != "id" and (field.createable or field.type == "address"),
         "precision": field.precision,
         "queryByDistance": field.type == "address",
+        "namePointing": len(field.reference_to) > 1,
+        "polymorphicForeignKey": len(field.reference_to) > 1,
         "referenceTo": list(field.reference_to),
         "relationshipName": field.relationship_name,
         "restrictedPicklist": field.restricted_picklist,
         "scale": field.scale,
         "soapType": _SOAP_TYPES.get(field.type, "xsd:string"),
         "type": field.type,
+        "unique": field.unique,
         "updateable": field.updateable,
     }
     return dict(sorted((entry | _query_flags(field)).items()))
 
 
 def _query_flags(field: FieldType) -> _Json:
-    long_text = not field.filterable
     return {
-        "aggregatable": not long_text and field.type not in {"boolean", "address"},
+        "aggregatable": field.aggregatable,
         "filterable": field.filterable,
-        "groupable": not long_text and field.type not in {"double", "currency", "percent", "datetime", "address"},
-        "sortable": not long_text and field.type != "address",
+        "groupable": field.groupable,
+        "sortable": field.sortable,
     }
 
 

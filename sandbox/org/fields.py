@@ -1,10 +1,10 @@
 """The standard objects of a Developer Edition org, in describe order.
 
 One token per field, ``Name:type``; types are ``s`` string, ``ta`` text area, ``pl`` picklist, ``em`` e-mail,
-``ph`` phone, ``url``, ``addr`` compound address, ``dbl``/``cur`` number with precision and scale, ``int``, ``b``
-checkbox, ``d`` date, ``dt`` date-time, ``id`` and ``>Type`` reference; a number is the length. Suffixes: ``-`` neither
-createable nor updateable, ``c`` createable only, ``!`` required, ``~`` not filterable. ``@Prefix`` stands for the
-nine parts of an address, ``@System`` for the audit fields.
+``ph`` phone, ``url``, ``addr`` compound address, ``dbl``/``cur``/``pct`` number with precision and scale, ``int``,
+``b`` checkbox, ``d`` date, ``dt`` date-time, ``id`` and ``>Type`` or ``>Type,Type`` reference; a number is the length.
+Suffixes: ``-`` neither createable nor updateable, ``c`` createable only, ``!`` required, ``~`` not filterable.
+``@Prefix`` stands for the nine parts of an address, ``@System`` for the audit fields.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Engagement_Score__c:dbl18,2 Last_Engagement_Date__c:d
 _LEAD = """
 Id:id- IsDeleted:b- MasterRecordId:>Lead- LastName:s80! FirstName:s40 Salutation:pl40 Name:s121- Title:s128
 Company:s255! @ Phone:ph40 MobilePhone:ph40 Fax:ph40 Email:em80 Website:url255 PhotoUrl:url255- Description:ta32000~
-LeadSource:pl255 Status:pl255! Industry:pl255 Rating:pl255 AnnualRevenue:cur18,0 NumberOfEmployees:int OwnerId:>User
-HasOptedOutOfEmail:b DoNotCall:b IsConverted:bc ConvertedDate:d- ConvertedAccountId:>Account-
+LeadSource:pl255 Status:pl255! Industry:pl255 Rating:pl255 AnnualRevenue:cur18,0 NumberOfEmployees:int
+OwnerId:>Group,User HasOptedOutOfEmail:b DoNotCall:b IsConverted:bc ConvertedDate:d- ConvertedAccountId:>Account-
 ConvertedContactId:>Contact- ConvertedOpportunityId:>Opportunity- IsUnreadByOwner:b @System LastViewedDate:dt-
 LastReferencedDate:dt- Jigsaw:s20 JigsawContactId:s20- CleanStatus:pl40 CompanyDunsNumber:s9 EmailBouncedReason:s255
 EmailBouncedDate:dt SICCode__c:s15 ProductInterest__c:pl255 Primary__c:pl255 CurrentGenerators__c:s100
@@ -58,6 +58,33 @@ _ORGANIZATION = """
 Id:id- Name:s80 Country:s80 PrimaryContact:s80 OrganizationType:pl40- InstanceName:s5- IsSandbox:b- NamespacePrefix:s15-
 TrialExpirationDate:dt- LanguageLocaleKey:pl40 TimeZoneSidKey:pl40 DefaultLocaleSidKey:pl40 CreatedDate:dt-
 LastModifiedDate:dt- SystemModstamp:dt-
+"""
+_OPPORTUNITY = """
+Id:id- IsDeleted:b- AccountId:>Account RecordTypeId:>RecordType Name:s120! Description:ta32000~ StageName:pl255!
+Amount:cur18,2 Probability:pct3,0 ExpectedRevenue:cur18,2- TotalOpportunityQuantity:dbl18,2 CloseDate:d! Type:pl255
+NextStep:s255 LeadSource:pl255 IsClosed:b- IsWon:b- ForecastCategory:pl40- ForecastCategoryName:pl255
+CampaignId:>Campaign HasOpportunityLineItem:b- OwnerId:>User @System FiscalQuarter:int- FiscalYear:int- Fiscal:s6-
+ContactId:>Contactc LastViewedDate:dt- LastReferencedDate:dt-
+"""
+_CAMPAIGN = """
+Id:id- IsDeleted:b- Name:s80! ParentId:>Campaign Type:pl255 RecordTypeId:>RecordType Status:pl255 StartDate:d EndDate:d
+ExpectedRevenue:cur18,0 BudgetedCost:cur18,0 ActualCost:cur18,0 ExpectedResponse:pct10,2 NumberSent:dbl18,0 IsActive:b
+Description:ta32000~ NumberOfLeads:int- NumberOfConvertedLeads:int- NumberOfContacts:int- NumberOfResponses:int-
+NumberOfOpportunities:int- OwnerId:>User @System LastViewedDate:dt- LastReferencedDate:dt-
+"""
+_CAMPAIGN_MEMBER = """
+Id:id- IsDeleted:b- CampaignId:>Campaignc! LeadId:>Leadc ContactId:>Contactc Status:pl40 HasResponded:b-
+CreatedDate:dt- CreatedById:>User- LastModifiedDate:dt- LastModifiedById:>User- SystemModstamp:dt-
+FirstRespondedDate:d- Salutation:pl40- Name:s255- FirstName:s40- LastName:s80- Title:s128- LeadSource:pl255-
+LeadOrContactId:>Contact,Lead- LeadOrContactOwnerId:>Group,User-
+"""
+_GROUP = """
+Id:id- Name:s40! DeveloperName:s80 RelatedId:>User- Type:pl40! Email:em80 OwnerId:>User- DoesSendEmailToMembers:b
+DoesIncludeBosses:b CreatedDate:dt- CreatedById:>User- LastModifiedDate:dt- LastModifiedById:>User- SystemModstamp:dt-
+"""
+_RECORD_TYPE = """
+Id:id- Name:s80! DeveloperName:s80! NamespacePrefix:s15- Description:s255 BusinessProcessId:>User- SobjectType:pl40c!
+IsActive:b CreatedById:>User- CreatedDate:dt- LastModifiedById:>User- LastModifiedDate:dt- SystemModstamp:dt-
 """
 
 _SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
@@ -90,11 +117,35 @@ PICKLISTS: dict[str, tuple[str, ...]] = {
     "Level__c": ("Secondary", "Tertiary", "Primary"),
     "ProductInterest__c": ("GC1000 series", "GC5000 series", "GC3000 series"),
     "Primary__c": ("No", "Yes"),
+    "StageName": (
+        "Prospecting", "Qualification", "Needs Analysis", "Value Proposition", "Id. Decision Makers",
+        "Perception Analysis", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost",
+    ),
+    "ForecastCategoryName": ("Omitted", "Pipeline", "Best Case", "Commit", "Closed"),
     "CustomerPriority__c": ("High", "Low", "Medium"),
     "SLA__c": ("Gold", "Silver", "Platinum", "Bronze"),
     "Active__c": ("No", "Yes"),
     "UpsellOpportunity__c": ("Maybe", "No", "Yes"),
 }  # fmt: skip
+# Fields of one name with other values on another object.
+_OWN_PICKLISTS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("Opportunity", "Type"): (
+        "Existing Customer - Upgrade", "Existing Customer - Replacement", "Existing Customer - Downgrade",
+        "New Customer",
+    ),
+    ("Campaign", "Type"): (
+        "Conference", "Webinar", "Trade Show", "Public Relations", "Partners", "Referral Program", "Advertisement",
+        "Banner Ads", "Direct Mail", "Email", "Telemarketing", "Other",
+    ),
+    ("Campaign", "Status"): ("Planned", "In Progress", "Completed", "Aborted"),
+    ("CampaignMember", "Status"): ("Sent", "Responded"),
+    ("Group", "Type"): ("Regular", "Role", "RoleAndSubordinates", "Organization", "Queue"),
+    ("RecordType", "SobjectType"): ("Account", "Contact", "Lead", "Opportunity", "Campaign"),
+}  # fmt: skip
+_OWN_DEFAULTS: dict[tuple[str, str], object] = {
+    ("Campaign", "Status"): "Planned",
+    ("CampaignMember", "Status"): "Sent",
+}
 _RESTRICTED = frozenset({"GeocodeAccuracy", "CleanStatus"})
 _DEFAULTS: dict[str, object] = {"Status": "Open - Not Contacted", "CleanStatus": "Pending", "IsUnreadByOwner": True}
 
@@ -123,11 +174,24 @@ _LABELS = {
     ("Lead", "NumberOfEmployees"): "Employees",
     ("User", "Name"): "Full Name",
 }
+_CHILDREN = {
+    ("Account", "ParentId"): "ChildAccounts",
+    ("Contact", "AccountId"): "Contacts",
+    ("Opportunity", "AccountId"): "Opportunities",
+    ("Opportunity", "CampaignId"): "Opportunities",
+    ("Campaign", "ParentId"): "ChildCampaigns",
+    ("CampaignMember", "CampaignId"): "CampaignMembers",
+    ("CampaignMember", "LeadId"): "CampaignMembers",
+    ("CampaignMember", "ContactId"): "CampaignMembers",
+}
 _CODES = {
     "s": "string", "ta": "textarea", "pl": "picklist", "em": "email", "ph": "phone", "url": "url", "addr": "address",
-    "dbl": "double", "cur": "currency", "int": "int", "b": "boolean", "d": "date", "dt": "datetime", "id": "id",
+    "dbl": "double", "cur": "currency", "pct": "percent", "int": "int", "b": "boolean", "d": "date", "dt": "datetime",
+    "id": "id",
 }  # fmt: skip
-_TOKEN = re.compile(r"(?P<name>\w+):(?:>(?P<target>\w+?)|(?P<code>[a-z]+?)(?P<size>\d+(?:,\d+)?)?)(?P<flags>[-c!~]*)")
+_TOKEN = re.compile(
+    r"(?P<name>\w+):(?:>(?P<target>[\w,]+?)|(?P<code>[a-z]+?)(?P<size>\d+(?:,\d+)?)?)(?P<flags>[-c!~]*)"
+)
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 
 
@@ -137,9 +201,20 @@ def standard_catalogue() -> Catalogue:
         _object("Account", "Account", "Accounts", "001", _ACCOUNT),
         _object("Contact", "Contact", "Contacts", "003", _CONTACT, cascade_from=(("Account", "AccountId"),)),
         _object("Lead", "Lead", "Leads", "00Q", _LEAD, scopes=("everything", "mine", "scopingRule")),
+        _object(
+            "Opportunity", "Opportunity", "Opportunities", "006", _OPPORTUNITY,
+            cascade_from=(("Account", "AccountId"),),
+        ),
+        _object("Campaign", "Campaign", "Campaigns", "701", _CAMPAIGN),
+        _object(
+            "CampaignMember", "Campaign Member", "Campaign Members", "00v", _CAMPAIGN_MEMBER, scopes=("everything",),
+            cascade_from=(("Campaign", "CampaignId"), ("Lead", "LeadId"), ("Contact", "ContactId")),
+        ),
+        _object("Group", "Group", "Group", "00G", _GROUP, scopes=("everything",)),
+        _object("RecordType", "Record Type", "Record Types", "012", _RECORD_TYPE, scopes=("everything",)),
         _object("User", "User", "Users", "005", _USER, scopes=("everything",), writable=False),
         _object("Organization", "Organization", "Organizations", "00D", _ORGANIZATION, scopes=(), writable=False),
-    ]
+    ]  # fmt: skip
     return Catalogue({one.name: one for one in types})
 
 
@@ -173,7 +248,7 @@ def _field(object_name: str, token: str, compound: str | None = None) -> FieldTy
     name, target, flags = match["name"], match["target"], match["flags"]
     kind = "reference" if target else _CODES[match["code"]]
     size = [int(number) for number in (match["size"] or "0").split(",")]
-    numeric = kind in {"double", "currency"}
+    numeric = kind in {"double", "currency", "percent"}
     part_of, component = _compound(object_name, name, kind, compound)
     return FieldType(
         name=name,
@@ -187,28 +262,41 @@ def _field(object_name: str, token: str, compound: str | None = None) -> FieldTy
         updateable="-" not in flags and "c" not in flags,
         filterable="~" not in flags,
         custom=name.endswith("__c"),
-        default=_DEFAULTS.get(name, False if kind == "boolean" else None),
-        picklist=PICKLISTS.get(component or name, ()) if kind == "picklist" else (),
+        default=_default(object_name, name, kind),
+        picklist=_picklist(object_name, component or name) if kind == "picklist" else (),
         restricted_picklist=(component or name) in _RESTRICTED,
-        reference_to=(target,) if target else (),
+        reference_to=tuple(target.split(",")) if target else (),
         relationship_name=name.removesuffix("Id") if target else None,
+        child_relationship=_CHILDREN.get((object_name, name)),
         compound=part_of,
         component=component,
         in_events=name not in _NOT_IN_EVENTS and not _is_derived_name(object_name, name),
     )
 
 
+def _default(object_name: str, name: str, kind: str) -> object:
+    if (object_name, name) in _OWN_DEFAULTS:
+        return _OWN_DEFAULTS[object_name, name]
+    if name == "Status" and object_name != "Lead":
+        return None
+    return _DEFAULTS.get(name, False if kind == "boolean" else None)
+
+
+def _picklist(object_name: str, name: str) -> tuple[str, ...]:
+    return _OWN_PICKLISTS.get((object_name, name)) or PICKLISTS.get(name, ())
+
+
 def _compound(object_name: str, name: str, kind: str, address: str | None) -> tuple[str | None, str | None]:
     if address and kind != "address":
         return address, name.removeprefix(address.removesuffix("Address"))
-    if name in _NAME_PARTS and object_name != "User":
+    if name in _NAME_PARTS and object_name not in {"User", "CampaignMember"}:
         return "Name", name
     return None, None
 
 
 def _is_derived_name(object_name: str, name: str) -> bool:
     """The Name of a person is put together from its parts; events carry the parts."""
-    return name == "Name" and object_name != "Account"
+    return name == "Name" and object_name in {"Contact", "Lead", "User", "CampaignMember"}
 
 
 def _label(name: str, kind: str) -> str:

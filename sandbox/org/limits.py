@@ -38,8 +38,9 @@ def routes(org: Org, stats: Stats, sessions: SessionTable) -> list[web.RouteDef]
         return json_response(current_limits(org, stats, sessions))
 
     async def record_count(request: web.Request) -> web.Response:
-        asked = request.query.get("sObjects", "")
-        types = filter(None, (org.find_object(name.strip()) for name in asked.split(",")))
+        asked = request.query.get("sObjects")
+        names = org.objects() if asked is None else asked.split(",")
+        types = filter(None, (org.find_object(name.strip()) for name in names))
         return json_response({"sObjects": [{"count": org.count(one.name), "name": one.name} for one in types]})
 
     return [web.get(f"{DATA}/limits", limits), web.get(f"{DATA}/limits/recordCount", record_count)]

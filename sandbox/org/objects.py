@@ -30,11 +30,33 @@ class FieldType:
     restricted_picklist: bool = False
     reference_to: tuple[str, ...] = ()
     relationship_name: str | None = None
+    # The other side of a reference: Contact.AccountId gives Account its "Contacts".
+    child_relationship: str | None = None
+    external_id: bool = False
+    unique: bool = False
     # Compound this field is a part of, and its name inside: MailingStreet is ("MailingAddress", "Street").
     compound: str | None = None
     component: str | None = None
     # Change events leave out fields derived from other records and bookkeeping.
     in_events: bool = True
+
+    @property
+    def aggregatable(self) -> bool:
+        return self.filterable and self.type not in {"boolean", "address"}
+
+    @property
+    def groupable(self) -> bool:
+        ungroupable = {"double", "currency", "percent", "datetime", "address"}
+        return self.filterable and self.type not in ungroupable
+
+    @property
+    def sortable(self) -> bool:
+        return self.filterable and self.type != "address"
+
+    @property
+    def id_lookup(self) -> bool:
+        """Whether a record can be addressed by this field's value."""
+        return self.external_id or self.type in {"id", "email"}
 
     @property
     def event_path(self) -> str:
@@ -76,6 +98,10 @@ class ObjectType:
     @cached_property
     def references(self) -> tuple[FieldType, ...]:
         return tuple(one for one in self.fields if one.type == "reference")
+
+    @cached_property
+    def unique_fields(self) -> tuple[FieldType, ...]:
+        return tuple(one for one in self.fields if one.unique)
 
     @cached_property
     def event_fields(self) -> tuple[FieldType, ...]:
@@ -121,10 +147,18 @@ class Catalogue:
     """The object types of an org, looked up in any letter case."""
 
     types: dict[str, ObjectType]
+    #: Types as they were before `replace`, oldest first: events name their schemas for as long as they are retained.
+    former: list[ObjectType] = field(default_factory=list)
     _by_lower_name: dict[str, ObjectType] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_lower_name", {name.lower(): one for name, one in self.types.items()})
+
+    def replace(self, object_type: ObjectType) -> None:
+        """Put a new version of a type in place of the old one, such as one with a further field."""
+        self.former.append(self.types[object_type.name])
+        self.types[object_type.name] = object_type
+        self._by_lower_name[object_type.name.lower()] = object_type
 
     def find(self, name: str) -> ObjectType | None:
         return self.types.get(name) or self._by_lower_name.get(name.lower())

@@ -13,7 +13,7 @@ from sandbox.org.ids import base62, to_18
 from sandbox.org.rest import DATA
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import Selection, run
-from sandbox.org.soql.schema import Column, Row, find_object
+from sandbox.org.soql.schema import Column, RecordSource, Row, find_object
 from sandbox.org.store import Org
 from sandbox.org.wire import USER_ID, api_error, api_version, json_response
 
@@ -21,6 +21,7 @@ PAGE_ROWS = 2_000  # the default and largest page of a REST query
 MIN_PAGE_ROWS = 200
 # Salesforce keeps a limited number of cursors per user and drops the oldest.
 MAX_CURSORS = 50
+NO_AGGREGATE_PAGES = "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch"
 _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d{1,9})", re.IGNORECASE | re.ASCII)
 _LOCATOR = re.compile(r"(\w{15,18})-(\d{1,9})", re.ASCII)
 
@@ -59,6 +60,8 @@ class QueryApi:
             return api_error(400, error.error_code, error.message)
         if selection.query.counts_only:
             return json_response({"totalSize": len(selection.rows), "done": True, "records": []})
+        if selection.aggregated and len(selection.rows) > PAGE_ROWS:
+            return api_error(400, "EXCEEDED_ID_LIMIT", NO_AGGREGATE_PAGES)
         return self._page(request, selection, _page_rows(request))
 
     async def more(self, request: web.Request) -> web.Response:
@@ -94,43 +97,71 @@ def _page_rows(request: web.Request) -> int:
     return min(max(int(match[1]), MIN_PAGE_ROWS), PAGE_ROWS) if match else PAGE_ROWS
 
 
+_PathOfColumn = tuple[tuple[str, ...], Column]
+
+
 @dataclass(frozen=True, slots=True)
 class RecordRenderer:
-    """Rows as REST records: `attributes` first, then the columns in SELECT order, parents nested."""
+    """Rows as REST records: `attributes` first, then the columns in SELECT order, parents and children nested."""
 
-    org: Org
+    org: RecordSource
     selection: Selection
     version: str
+    # Where the addresses of the records lie.
+    below: str = "sobjects"
 
     def record(self, row: Row) -> dict[str, object]:
-        return self._object(self.selection.object_type.name, row, [(one.names, one) for one in self.selection.columns])
+        if self.selection.aggregated:
+            values = {column.text: column.read(row) for column in self.selection.columns}
+            return {"attributes": {"type": "AggregateResult"}, **values}
+        columns = [(one.names, one) for one in self.selection.columns]
+        return self._object(self.selection.object_type.name, row, columns)
+
+    def children(self) -> dict[str, object]:
+        """The answer of a child query; a page of it is not limited here."""
+        rows = self.selection.rows
+        return {"totalSize": len(rows), "done": True, "records": [self.record(row) for row in rows]}
 
     def _object(
-        self, object_name: str, row: Row, columns: Sequence[tuple[tuple[str, ...], Column]], *, root: Row | None = None
+        self, object_name: str, row: Row, columns: Sequence[_PathOfColumn], *, root: Row | None = None
     ) -> dict[str, object]:
         """`columns` pairs what is left of each path with its column, which always reads from the root row."""
         source = row if root is None else root
         record = self._attributes(object_name, row)
         for names, column in columns:
             if len(names) == 1:
-                record[names[0]] = column.read(source)
+                record[names[0]] = self._value(column.read(source))
             elif names[0] not in record:
                 below = [(path[1:], one) for path, one in columns if path[0] == names[0] and len(path) > 1]
                 record[names[0]] = self._parent(object_name, row, names[0], below, source)
         return record
 
+    def _value(self, value: object) -> object:
+        return (
+            RecordRenderer(self.org, value, self.version, self.below).children()
+            if isinstance(value, Selection)
+            else value
+        )
+
     def _parent(
-        self, child: str, row: Row, relationship: str, columns: list[tuple[tuple[str, ...], Column]], root: Row
+        self, child: str, row: Row, relationship: str, columns: list[_PathOfColumn], root: Row
     ) -> dict[str, object] | None:
         child_type = find_object(self.org, child)
         assert child_type is not None
         reference = next(one for one in child_type.references if one.relationship_name == relationship)
-        parent_id = row.get(reference.name)
-        parent_row = self.org.get(reference.reference_to[0], str(parent_id)) if parent_id else None
-        if parent_row is None:
-            return None
-        return self._object(reference.reference_to[0], parent_row, columns, root=root)
+        parent_id = str(row.get(reference.name) or "")
+        for target in reference.reference_to:
+            parent_row = self.org.get(target, parent_id) if target in self.org.objects() else None
+            if parent_row is not None:
+                parent = self._object(target, parent_row, columns, root=root)
+                # Parents of polymorphic references are of type Name, wherever their address points.
+                if len(reference.reference_to) > 1:
+                    parent["attributes"] = {"type": "Name", "url": self._url(target, parent_row)}
+                return parent
+        return None
 
     def _attributes(self, object_name: str, row: Row) -> dict[str, object]:
-        url = f"/services/data/v{self.version}/sobjects/{object_name}/{row['Id']}"
-        return {"attributes": {"type": object_name, "url": url}}
+        return {"attributes": {"type": object_name, "url": self._url(object_name, row)}}
+
+    def _url(self, object_name: str, row: Row) -> str:
+        return f"/services/data/v{self.version}/{self.below}/{object_name}/{row['Id']}"

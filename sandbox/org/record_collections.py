@@ -1,4 +1,4 @@
-"""sObject Collections: up to 200 records created, updated or deleted in one transaction."""
+"""sObject Collections: up to 200 records created, updated, upserted or deleted in one transaction, or read."""
 
 from __future__ import annotations
 
@@ -6,10 +6,27 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from sandbox.org.rest import DATA
+from sandbox.org.external_ids import find_records
+from sandbox.org.ids import MalformedIdError, to_18
+from sandbox.org.objects import FieldType, ObjectType
+from sandbox.org.rest import DATA, record_url, selected_fields, value_of
 from sandbox.org.store import Org
-from sandbox.org.wire import MalformedBodyError, actor_of, json_object, json_response, routing_error
-from sandbox.org.writes import Operation, RowResult, Write
+from sandbox.org.wire import (
+    MalformedBodyError,
+    actor_of,
+    api_error,
+    json_object,
+    json_response,
+    not_found,
+    routing_error,
+)
+from sandbox.org.writes import Operation, Row, RowError, RowResult, Write
+
+# salesforce-shapes 4.2, recorded.
+_NO_ATTRIBUTES = RowError(
+    "JSON_PARSER_ERROR",
+    "Nested object for polymorphic foreign key must have an attributes field before any other fields.",
+)
 
 
 def routes(org: Org) -> list[web.RouteDef]:
@@ -19,6 +36,9 @@ def routes(org: Org) -> list[web.RouteDef]:
         web.post(path, handlers.create),
         web.patch(path, handlers.update),
         web.delete(path, handlers.delete),
+        web.patch(f"{path}/{{object}}/{{field}}", handlers.upsert),
+        web.get(f"{path}/{{object}}", handlers.retrieve),
+        web.post(f"{path}/{{object}}", handlers.retrieve),
     ]
 
 
@@ -34,6 +54,53 @@ class RecordCollections:
     async def update(self, request: web.Request) -> web.Response:
         return await self._write_body("update", request)
 
+    async def upsert(self, request: web.Request) -> web.Response:
+        """Each row is created, or updates the one record that has its value in the field of the path."""
+        object_type = self._org.find_object(request.match_info["object"])
+        field = object_type.find(request.match_info["field"]) if object_type else None
+        if object_type is None:
+            return not_found()
+        if field is None or not field.id_lookup:
+            message = f"Provided external ID field does not exist or is not accessible: {request.match_info['field']}"
+            return api_error(404, "NOT_FOUND", message)
+        body, records = await _records(request)
+        planned = [_upsert(self._org, object_type, field, record) for record in records]
+        writes = [one for one in planned if isinstance(one, Write)]
+        refusal = self._refused_size(len(records))
+        if refusal is not None:
+            return refusal
+        all_or_none = body.get("allOrNone") is True and len(writes) == len(planned)
+        done = iter(self._org.commit(writes, actor_of(request), all_or_none=all_or_none))
+        results = [next(done) if isinstance(one, Write) else one for one in planned]
+        bodies = zip(results, _result_bodies(results), strict=True)
+        return json_response([entry | {"created": result.created} for result, entry in bodies])
+
+    async def retrieve(self, request: web.Request) -> web.Response:
+        """Records by id with the named fields, in the order of the ids; null for one that is not there."""
+        object_type = self._org.find_object(request.match_info["object"])
+        if object_type is None:
+            return not_found()
+        given = await json_object(request) if request.method == "POST" else {}
+        ids = _names(given.get("ids", request.query.get("ids", "")))
+        names = _names(given.get("fields", request.query.get("fields", "")))
+        fields, unknown = selected_fields(object_type, ",".join(names))
+        if unknown:
+            return api_error(400, "INVALID_FIELD", f"No such column '{unknown}' on sobject of type {object_type.name}")
+        refusal = self._refused_size(len(ids))
+        return refusal or json_response([self._retrieved(request, object_type, fields, one) for one in ids])
+
+    def _retrieved(
+        self, request: web.Request, object_type: ObjectType, fields: list[FieldType], record_id: str
+    ) -> Row | None:
+        try:
+            row = self._org.get(object_type.name, to_18(record_id))
+        except MalformedIdError:
+            row = None
+        if row is None:
+            return None
+        attributes = {"type": object_type.name, "url": record_url(request, object_type, str(row["Id"]))}
+        return {"attributes": attributes, **{field.name: value_of(object_type, field, row) for field in fields}}
+
     async def delete(self, request: web.Request) -> web.Response:
         ids = [one for one in request.query.get("ids", "").split(",") if one]
         writes = [Write("delete", self._object_of(record_id), record_id, {}) for record_id in ids]
@@ -41,25 +108,65 @@ class RecordCollections:
         return self._commit(writes, request, all_or_none=all_or_none)
 
     async def _write_body(self, operation: Operation, request: web.Request) -> web.Response:
-        body = await json_object(request)
-        records = body.get("records")
-        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-            raise MalformedBodyError("records must be a list of objects")
+        body, records = await _records(request)
         writes = [_write(operation, record) for record in records]
         return self._commit(writes, request, all_or_none=body.get("allOrNone") is True)
 
     def _commit(self, writes: list[Write], request: web.Request, *, all_or_none: bool) -> web.Response:
-        limit = self._org.config.collections_max_rows
-        if len(writes) > limit:
-            message = f"record limit reached. cannot submit more than {limit} records into this call"
-            return routing_error(400, "EXCEEDED_ID_LIMIT", message)
+        refusal = self._refused_size(len(writes))
+        if refusal is not None:
+            return refusal
         results = self._org.commit(writes, actor_of(request), all_or_none=all_or_none)
         return json_response(list(_result_bodies(results)))
+
+    def _refused_size(self, count: int) -> web.Response | None:
+        limit = self._org.config.collections_max_rows
+        if count <= limit:
+            return None
+        message = f"record limit reached. cannot submit more than {limit} records into this call"
+        return routing_error(400, "EXCEEDED_ID_LIMIT", message)
 
     def _object_of(self, record_id: str) -> str:
         """The object type by key prefix; the id itself when no type has it, which the org then refuses."""
         prefix = record_id[:3]
         return next((one.name for one in self._org.objects().values() if one.key_prefix == prefix), record_id)
+
+
+async def _records(request: web.Request) -> tuple[Row, list[Row]]:
+    body = await json_object(request)
+    records = body.get("records")
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise MalformedBodyError("records must be a list of objects")
+    return body, records
+
+
+def _names(given: object) -> list[str]:
+    parts = given if isinstance(given, list) else str(given).split(",")
+    return [str(part).strip() for part in parts if str(part).strip()]
+
+
+def _upsert(org: Org, object_type: ObjectType, field: FieldType, record: Row) -> Write | RowResult:
+    """The write that a row asks for, or why there is none."""
+    if not isinstance(record.get("attributes"), dict):
+        return RowResult(None, success=False, created=False, errors=(_NO_ATTRIBUTES,))
+    fields = {name: value for name, value in record.items() if name != "attributes"}
+    key = next((fields.pop(name) for name in list(fields) if name.lower() == field.name.lower()), None)
+    if field.type == "id":
+        operation: Operation = "update" if key else "create"
+        return Write(operation, object_type.name, str(key) if key else None, fields)
+    if key in {None, ""}:
+        error = RowError("MISSING_ARGUMENT", f"{field.name} not specified")
+        return RowResult(None, success=False, created=False, errors=(error,))
+    matches = find_records(org, object_type, field, str(key))
+    if len(matches) > 1:
+        found = ", ".join(str(row["Id"]) for row in matches)
+        error = RowError(
+            "DUPLICATE_EXTERNAL_ID", f"{field.name}: more than one record found for external id field: [{found}]"
+        )
+        return RowResult(None, success=False, created=False, errors=(error,))
+    if matches:
+        return Write("update", object_type.name, str(matches[0]["Id"]), fields)
+    return Write("create", object_type.name, None, fields | {field.name: key})
 
 
 def _write(operation: Operation, record: dict[str, object]) -> Write:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from email.utils import format_datetime
 
 from aiohttp import web
 
+from sandbox.org.conditional import Version, refused_condition
 from sandbox.org.describe import full_describe, global_entry
 from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.objects import FieldType, ObjectType, address
 from sandbox.org.store import Org
-from sandbox.org.timestamps import parse_datetime
 from sandbox.org.wire import (
+    USER_ID,
     actor_of,
     api_error,
     api_version,
@@ -27,8 +27,15 @@ VERSION = "{version:v[0-9]+\\.[0-9]+}"
 DATA = f"/services/data/{VERSION}"
 
 _SEASONS = ("Spring", "Summer", "Winter")
-# Of the root's 45 names, those that this org answers.
-_ROOT_NAMES = ("queryAll", "composite", "query", "jobs", "limits", "sobjects")
+# REST API guide, "Resources by Version", v66.0, in its order; this org answers a few of them.
+_ROOT_NAMES = (
+    "tooling", "metadata", "eclair", "folders", "prechatForms", "contact-tracing", "jsonxform", "chatter", "payments",
+    "tabs", "appMenu", "quickActions", "queryAll", "commerce", "wave", "iot", "analytics", "search",
+    "smartdatadiscovery", "identity", "composite", "parameterizedSearch", "fingerprint", "theme", "nouns", "domino",
+    "event", "serviceTemplates", "recent", "connect", "licensing", "limits", "process", "dedupe", "async-queries",
+    "query", "jobs", "localizedvalue", "mobile", "emailConnect", "consent", "tokenizer", "compactLayouts", "async",
+    "sobjects", "actions", "support",
+)  # fmt: skip
 
 _ObjectHandler = Callable[[web.Request, ObjectType], Awaitable[web.Response]]
 
@@ -71,7 +78,10 @@ class Rest:
         return json_response([_version(number) for number in range(int(oldest), int(newest) + 1)])
 
     async def root(self, request: web.Request) -> web.Response:
-        return json_response({name: f"/services/data/v{api_version(request)}/{name}" for name in _ROOT_NAMES})
+        resources = {name: f"/services/data/v{api_version(request)}/{name}" for name in _ROOT_NAMES}
+        # The one address with a host; in production it is that of login.salesforce.com.
+        resources["identity"] = f"{request.url.origin()}/id/{self._org.organization_id}/{request[USER_ID]}"
+        return json_response(resources)
 
     async def describe_global(self, request: web.Request) -> web.Response:
         entries = [global_entry(one, api_version(request)) for one in self._org.objects().values()]
@@ -81,19 +91,14 @@ class Rest:
         return json_response({"objectDescribe": global_entry(object_type, api_version(request)), "recentItems": []})
 
     async def describe(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        return json_response(full_describe(object_type, api_version(request)))
+        return json_response(full_describe(object_type, api_version(request), self._org.objects().values()))
 
     async def create(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        fields = await _record_body(request)
-        result = self._write("create", object_type, None, fields, request)
-        if not result.success:
-            return row_errors(400, result.errors)
-        location = record_url(request, object_type, str(result.record_id))
-        body: Row = {"id": result.record_id, "success": True, "errors": []}
-        return json_response(body, 201, {"Location": location})
+        fields = await record_body(request)
+        return created(request, object_type, self._write("create", object_type, None, fields, request))
 
     async def update(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        fields = await _record_body(request)
+        fields = await record_body(request)
         if any(name.lower() == "id" for name in fields):
             message = "The Id field should not be specified in the sobject data."
             return api_error(400, "INVALID_FIELD", message, ["Id"])
@@ -104,16 +109,23 @@ class Rest:
 
     async def read(self, request: web.Request, object_type: ObjectType) -> web.Response:
         row = self._find(object_type, request.match_info["id"])
-        if row is None or row["IsDeleted"]:
+        if row is None or row.get("IsDeleted"):
             return not_found()
-        fields, unknown = _selected(object_type, request.query.get("fields"))
+        return self.record(request, object_type, row)
+
+    def record(self, request: web.Request, object_type: ObjectType, row: Row) -> web.Response:
+        """The record with the fields that the caller asked for, or 304 when the caller has it already."""
+        fields, unknown = selected_fields(object_type, request.query.get("fields"))
         if unknown:
             return api_error(400, "INVALID_FIELD", f"No such column '{unknown}' on sobject of type {object_type.name}")
+        version = Version.of(row)
+        refusal = refused_condition(request, version)
+        if refusal is not None:
+            return refusal
         attributes = {"type": object_type.name, "url": record_url(request, object_type, str(row["Id"]))}
         body: Row = {"attributes": attributes}
         body |= {field.name: value_of(object_type, field, row) for field in fields}
-        modified = parse_datetime(str(row["LastModifiedDate"]))
-        return json_response(body, headers={"Last-Modified": format_datetime(modified, usegmt=True)})
+        return json_response(body, headers=version.headers)
 
     def _find(self, object_type: ObjectType, record_id: str) -> Row | None:
         try:
@@ -124,13 +136,14 @@ class Rest:
     def _write_existing(
         self, operation: Operation, object_type: ObjectType, fields: Row, request: web.Request
     ) -> web.Response:
-        if self._find(object_type, request.match_info["id"]) is None:
+        row = self._find(object_type, request.match_info["id"])
+        if row is None:
             return not_found()
+        refusal = refused_condition(request, Version.of(row))
+        if refusal is not None:
+            return refusal
         result = self._write(operation, object_type, request.match_info["id"], fields, request)
-        if result.success:
-            return web.Response(status=204)
-        deleted = result.errors[0].status_code == "ENTITY_IS_DELETED"
-        return row_errors(404 if deleted else 400, result.errors)
+        return web.Response(status=204) if result.success else refused_write(result)
 
     def _write(
         self, operation: Operation, object_type: ObjectType, record_id: str | None, fields: Row, request: web.Request
@@ -143,18 +156,37 @@ def record_url(request: web.Request, object_type: ObjectType, record_id: str) ->
     return f"/services/data/v{api_version(request)}/sobjects/{object_type.name}/{record_id}"
 
 
+def created(request: web.Request, object_type: ObjectType, result: RowResult, more: Row | None = None) -> web.Response:
+    """201 with the place of the new record, and `more` at the end of the body; or why there is none."""
+    if not result.success:
+        return row_errors(400, result.errors)
+    location = record_url(request, object_type, str(result.record_id))
+    body: Row = {"id": result.record_id, "success": True, "errors": []}
+    return json_response(body | (more or {}), 201, {"Location": location})
+
+
+def refused_write(result: RowResult) -> web.Response:
+    deleted = result.errors[0].status_code == "ENTITY_IS_DELETED"
+    return row_errors(404 if deleted else 400, result.errors)
+
+
 def value_of(object_type: ObjectType, field: FieldType, row: Row) -> object:
     """A field as REST shows it: addresses as objects, nulls included."""
-    return address(object_type, field.name, row) if field.type == "address" else row.get(field.name)
+    if field.type == "address":
+        return address(object_type, field.name, row)
+    # A checkbox is never null, not even in rows older than the field.
+    return bool(row.get(field.name)) if field.type == "boolean" else row.get(field.name)
 
 
-async def _record_body(request: web.Request) -> Row:
+async def record_body(request: web.Request) -> Row:
+    """The fields that the body gives."""
     body = await json_object(request)
     body.pop("attributes", None)
     return body
 
 
-def _selected(object_type: ObjectType, names: str | None) -> tuple[list[FieldType], str | None]:
+def selected_fields(object_type: ObjectType, names: str | None) -> tuple[list[FieldType], str | None]:
+    """Id and the named fields, or all; with the first name that is no field."""
     if names is None:
         return list(object_type.fields), None
     fields = [object_type.by_name["Id"]]

@@ -19,7 +19,9 @@ from sandbox.org.admin_page import AdminPage
 from sandbox.org.admin_records import AdminRecords
 from sandbox.org.cometd import CometD
 from sandbox.org.cometd_sessions import SessionTable
+from sandbox.org.compression import compressed
 from sandbox.org.config import OrgConfig
+from sandbox.org.data_resources import routes as data_resources
 from sandbox.org.http_faults import http_faults
 from sandbox.org.middleware import authenticated, common_headers, outages, salesforce_errors
 from sandbox.org.seeding import seed
@@ -110,6 +112,7 @@ def _application(
         client_max_size=_MAX_BODY_BYTES,
         middlewares=[
             outages(outage),
+            compressed(org.config.gzip_min_bytes),
             http_faults(org.faults),
             salesforce_errors,
             authenticated(tokens, org.config, stats),
@@ -124,6 +127,7 @@ def _application(
         *listviews.routes(org),
         *bulk_ingest.routes(org),
         *bulk_query.routes(org),
+        *data_resources(org),
         *oauth.routes(org, tokens),
         *CometD(org.config, cometd_sessions, org.faults, tokens.check, lambda: outage.active).routes(),
         *Admin(org, tokens, cometd_sessions, stats, outage).routes(),

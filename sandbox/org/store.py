@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from sandbox.org.bayeux import completed
@@ -23,6 +24,8 @@ from sandbox.org.opportunity import with_opportunity
 from sandbox.org.publication import Publication, Publisher
 from sandbox.org.timestamps import rest_datetime
 from sandbox.org.transaction import Table, Transaction
+from sandbox.org.unique import UniqueIndex
+from sandbox.org.unit_of_work import UnitOfWork
 from sandbox.org.writes import Actor, Change, Row, RowError, RowResult, Write
 
 __all__ = ["Actor", "Org", "Row", "RowError", "RowResult", "Write"]
@@ -46,6 +49,8 @@ class Org:
         self.ids = IdSequence(self._rng)
         self.catalogue: Catalogue = with_opportunity(standard_catalogue())
         self._tables = {name: Table() for name in self.catalogue.types}
+        self.unique = UniqueIndex(self._tables)
+        self._unit: UnitOfWork | None = None
         self.events = EventLog(config.cdc_entities, config.retention_seconds, self._rng, self.clock)
         self.ledger = Ledger()
         self.faults = FaultPlan(config.seed, self._record_fault)
@@ -103,6 +108,7 @@ class Org:
             self.ids.take,
             actor,
             rest_datetime(self._second),
+            unique=self.unique,
             hard_deletes_announced=self.config.hard_delete_announces,
         )
 
@@ -139,6 +145,23 @@ class Org:
         self._announce()
         return released
 
+    @contextmanager
+    def unit_of_work(self) -> Iterator[UnitOfWork]:
+        """Commits inside the block count as one transaction, which is announced at its end or undone if it failed."""
+        unit = self._unit = UnitOfWork(self._tables)
+        try:
+            yield unit
+        except BaseException:
+            unit.fail()
+            raise
+        finally:
+            self._unit = None
+            if unit.failed:
+                unit.undo()
+                self.unique.forget()
+        if unit.changes and unit.actor is not None and not unit.failed:
+            self._install(unit.changes, unit.actor)
+
     def load(self, object_name: str, rows: Iterable[Row]) -> list[str]:
         """Put rows in without checks, events or triggers, as an org has them before anybody connects.
 
@@ -159,6 +182,7 @@ class Org:
         if object_type.has_person_name or object_type.name == "User":
             row["Name"] = full_name(row)
         self._tables[object_type.name].live[record_id] = row
+        self.unique.note(object_type, row)
         change = Change("create", object_type.name, record_id, row, row)
         self._record(change, commit, None, told=None)
         return record_id
@@ -177,8 +201,12 @@ class Org:
         return {name: value for name, value in values.items() if name in object_type.by_name}
 
     def _install(self, changes: Sequence[Change], actor: Actor) -> None:
+        if self._unit is not None:
+            self._unit.stage(changes, actor)
         for change in changes:
             self._put(change)
+        if self._unit is not None:
+            return
         commit = self._new_commit(actor.user_id, actor.change_origin)
         published = self._publish(commit, changes)
         for change in changes:
@@ -200,6 +228,8 @@ class Org:
             kept.pop(change.record_id, None)
         else:
             kept[change.record_id] = change.after
+        if lives:
+            self.unique.note(self.catalogue.types[change.object_name], change.after)
 
     def _publish(self, commit: Commit, changes: Sequence[Change]) -> dict[str, Publication]:
         """What was published, by record id; an overflow, which names no record, by object."""

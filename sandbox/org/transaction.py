@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
+from sandbox.org.derived import derived
 from sandbox.org.ids import MalformedIdError, to_18
-from sandbox.org.objects import Catalogue, ObjectType, full_name
+from sandbox.org.objects import Catalogue, FieldType, ObjectType, full_name
 from sandbox.org.validate import check_row
 from sandbox.org.writes import Actor, Change, Operation, Row, RowError, RowResult, Write
+
+if TYPE_CHECKING:
+    from sandbox.org.unique import UniqueIndex
 
 
 class Table:
@@ -30,6 +35,7 @@ class Transaction:
         new_id: Callable[[str], str],
         actor: Actor,
         now: str,
+        unique: UniqueIndex,
         *,
         hard_deletes_announced: bool = True,
     ) -> None:
@@ -39,6 +45,7 @@ class Transaction:
         self.actor = actor
         self.now = now
         self._hard_deletes_announced = hard_deletes_announced
+        self._unique = unique
         self._staged: dict[str, Change] = {}
 
     @property
@@ -96,9 +103,12 @@ class Transaction:
 
     def _create(self, object_type: ObjectType, write: Write) -> RowResult:
         clean, errors = check_row(object_type, write.fields, self._exists, creating=True)
+        errors += self._duplicates(object_type, clean, None)
         if errors:
             return _refused(write, *errors)
-        row = {**object_type.defaults, "OwnerId": self.actor.user_id}
+        row = dict(object_type.defaults)
+        if "OwnerId" in object_type.by_name:
+            row["OwnerId"] = self.actor.user_id
         row.update((name, value) for name, value in clean.items() if value is not None)
         row |= self._audit(created=True)
         record_id = self._new_id(object_type.key_prefix)
@@ -134,6 +144,7 @@ class Transaction:
 
     def _update(self, object_type: ObjectType, record_id: str, row: Row, write: Write) -> RowResult:
         clean, errors = check_row(object_type, write.fields, self._exists, creating=False)
+        errors += self._duplicates(object_type, clean, record_id)
         if errors:
             return _refused(write, *errors)
         changed = {name: value for name, value in clean.items() if row.get(name) != value} | self._stamp(row)
@@ -146,6 +157,25 @@ class Transaction:
         if row.get("LastModifiedById") == self.actor.user_id:
             del stamp["LastModifiedById"]
         return stamp
+
+    def _duplicates(self, object_type: ObjectType, clean: Row, own_id: str | None) -> list[RowError]:
+        """Values of unique fields that another record has, one of this transaction included."""
+        errors = []
+        for field in object_type.unique_fields:
+            value = clean.get(field.name)
+            holder = None if value is None else self._holder(object_type, field, value, own_id)
+            if holder is not None:
+                message = f"duplicate value found: {field.name} duplicates value on record with id: {holder[:15]}"
+                errors.append(RowError("DUPLICATE_VALUE", message))
+        return errors
+
+    def _holder(self, object_type: ObjectType, field: FieldType, value: object, own_id: str | None) -> str | None:
+        for record_id, change in self._staged.items():
+            same = str(change.after.get(field.name)).lower() == str(value).lower()
+            if same and change.object_name == object_type.name and change.operation not in {"delete", "hard_delete"}:
+                return record_id
+        holder = self._unique.holder(object_type, field, value)
+        return None if holder == own_id or holder in self._staged else holder
 
     def _delete(self, object_type: ObjectType, record_id: str, row: Row) -> None:
         self._stage("delete", object_type, record_id, row | self._audit(created=False) | {"IsDeleted": True}, {})
@@ -207,6 +237,7 @@ class Transaction:
         after["Id"] = record_id
         if object_type.has_person_name or object_type.name == "User":
             after["Name"] = full_name(after)
+        after |= derived(object_type.name, after)
         self._staged[record_id] = Change(operation, object_type.name, record_id, changed, after, before, announced)
 
     def _exists(self, object_names: tuple[str, ...], record_id: str) -> bool:

@@ -58,3 +58,12 @@ def wrong_literal_type(text: str, offset: int, field: str, expected: str, *, quo
     advice = "should be enclosed in quotes" if quoted else "should not be enclosed in quotes"
     detail = f"value of filter criterion for field '{field}' must be of type {expected} and {advice}"
     return SoqlError("INVALID_FIELD", at_position(text, offset, detail))
+
+
+def unknown_child_relationship(text: str, offset: int, relationship: str) -> SoqlError:
+    detail = (
+        f"Didn't understand relationship '{relationship}' in FROM part of query call. If you are attempting to use a "
+        "custom relationship, be sure to append the '__r' after the custom relationship name. "
+        "Please reference your WSDL or the describe call for the appropriate names."
+    )
+    return SoqlError("INVALID_TYPE", at_position(text, offset, detail))

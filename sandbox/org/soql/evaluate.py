@@ -1,26 +1,43 @@
 """Conditions to closures over rows.
 
-Logic is two-valued: null never matches =, <, > or LIKE, and so matches !=, NOT IN, NOT (...) and EXCLUDES. The
-documentation is silent on this; this is the recommended reading.
+A negation is pushed down to the comparisons below it. Null never matches =, <, > or LIKE; whether it matches their
+negations (!=, NOT IN, NOT (...), EXCLUDES) is a setting.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from sandbox.org.objects import TEXT_TYPES, FieldType
 from sandbox.org.soql.errors import SoqlError, at_position, malformed
 from sandbox.org.soql.literals import Clock, Key, KeyRange, key_of, key_range, like_pattern, unescape
-from sandbox.org.soql.schema import Binder, Column, Row
-from sandbox.org.soql.syntax import Comparison, Condition, Group, Negation
+from sandbox.org.soql.schema import Column, Row
+from sandbox.org.soql.syntax import Comparison, Condition, Expression, Group, Join, Negation
 
 Predicate = Callable[[Row], bool]
 KeyTest = Callable[[Key | None], bool]
+_NEGATIVE = {"!=": "=", "not in": "in", "excludes": "includes"}
 
 
-def compile_condition(condition: Condition | None, binder: Binder, clock: Clock) -> Predicate:
-    """A predicate over rows of the query's object.
+class Scope(Protocol):
+    """What conditions are compiled against: rows of an object, or groups of them."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def null_matches_negation(self) -> bool: ...
+    def operand(self, expression: Expression) -> Column: ...
+    def join_test(self, join: Join) -> KeyTest:
+        """Whether a key is among those of the sub-select."""
+        ...
+
+
+def compile_condition(condition: Condition | None, scope: Scope, *, negated: bool = False) -> Predicate:
+    """A predicate over the rows of the scope.
 
     Raises:
         SoqlError: INVALID_FIELD, INVALID_QUERY_FILTER_OPERATOR or MALFORMED_QUERY.
@@ -28,83 +45,91 @@ def compile_condition(condition: Condition | None, binder: Binder, clock: Clock)
     if condition is None:
         return lambda row: True
     if isinstance(condition, Negation):
-        inner = compile_condition(condition.condition, binder, clock)
-        return lambda row: not inner(row)
+        return compile_condition(condition.condition, scope, negated=not negated)
     if isinstance(condition, Group):
-        return _group(condition, [compile_condition(one, binder, clock) for one in condition.conditions])
-    return _Leaf(condition, binder.column(condition.path), binder.query.text, clock).predicate()
+        parts = [compile_condition(one, scope, negated=negated) for one in condition.conditions]
+        return _every(parts) if (condition.conjunction == "and") is not negated else _any(parts)
+    column = scope.operand(condition.operand)
+    _check_filterable(column.field, condition.operand.offset, scope.text)
+    if isinstance(condition, Join):
+        test, flip = scope.join_test(condition), condition.anti is not negated
+    else:
+        test = _Leaf(condition, column.field, scope.text, scope.clock).test()
+        flip = (condition.operator in _NEGATIVE) is not negated
+    key, read = key_of(column.field), column.read
+    final = _negation(test, null_matches=scope.null_matches_negation) if flip else test
+    return lambda row: final(key(read(row)))
 
 
-def _group(group: Group, predicates: list[Predicate]) -> Predicate:
-    if group.conjunction == "and":
-        return lambda row: all(predicate(row) for predicate in predicates)
+def _every(predicates: list[Predicate]) -> Predicate:
+    return lambda row: all(predicate(row) for predicate in predicates)
+
+
+def _any(predicates: list[Predicate]) -> Predicate:
     return lambda row: any(predicate(row) for predicate in predicates)
+
+
+def _negation(test: KeyTest, *, null_matches: bool) -> KeyTest:
+    if null_matches:
+        return lambda key: not test(key)
+    return lambda key: key is not None and not test(key)
+
+
+def _check_filterable(field: FieldType, offset: int, text: str) -> None:
+    if not field.filterable or field.type == "address":
+        detail = f"field '{field.name}' can not be filtered in a query call"
+        raise SoqlError("INVALID_FIELD", at_position(text, offset, detail))
 
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
     comparison: Comparison
-    column: Column
+    field: FieldType
     text: str
     clock: Clock
 
-    def predicate(self) -> Predicate:
-        self._check_field()
-        key, read, test = key_of(self.column.field), self.column.read, self._test()
-        return lambda row: test(key(read(row)))
-
-    def _check_field(self) -> None:
-        field, offset = self.column.field, self.comparison.path.offset
-        if self.comparison.function not in {None, "tolabel"}:
-            raise malformed(self.text, offset, f"Unknown function: {self.comparison.function}")
-        if not field.filterable or field.type == "address":
-            detail = f"field '{field.name}' can not be filtered in a query call"
-            raise SoqlError("INVALID_FIELD", at_position(self.text, offset, detail))
-
-    def _test(self) -> KeyTest:
-        operator = self.comparison.operator
+    def test(self) -> KeyTest:
+        """The test of the operator, of its positive form when it is a negative one."""
+        operator = _NEGATIVE.get(self.comparison.operator, self.comparison.operator)
         if operator == "like":
             return self._like()
-        if operator in {"includes", "excludes"}:
-            return self._selection(wanted=operator == "includes")
-        ranges = [key_range(self.text, self.column.field, value, self.clock) for value in self.comparison.values]
-        if operator in {"in", "not in"}:
-            return _membership(ranges, wanted=operator == "in")
-        return _COMPARISONS[operator](ranges[0])
+        if operator == "includes":
+            return self._selection()
+        ranges = [key_range(self.text, self.field, value, self.clock) for value in self.comparison.values]
+        return _membership(ranges) if operator == "in" else _COMPARISONS[operator](ranges[0])
 
     def _like(self) -> KeyTest:
-        self._require(self.column.field.type in TEXT_TYPES, "like", self.column.field)
+        self._require(self.field.type in TEXT_TYPES)
         literal = self.comparison.values[0]
         if literal.kind != "string":
             raise malformed(self.text, literal.offset, f"unexpected token: '{literal.text}'")
         matches = like_pattern(self.text, literal).fullmatch
         return lambda key: key is not None and matches(str(key)) is not None
 
-    def _selection(self, *, wanted: bool) -> KeyTest:
+    def _selection(self) -> KeyTest:
         """INCLUDES ('A;B','C'): both A and B, or C."""
-        self._require(self.column.field.type == "multipicklist", self.comparison.operator, self.column.field)
+        self._require(self.field.type == "multipicklist")
         texts = [unescape(self.text, literal).lower() for literal in self.comparison.values]
         choices = [frozenset(text.split(";")) for text in texts]
 
         def test(key: Key | None) -> bool:
             selected = frozenset(str(key).split(";")) if key is not None else frozenset()
-            return any(choice <= selected for choice in choices) is wanted
+            return any(choice <= selected for choice in choices)
 
         return test
 
-    @staticmethod
-    def _require(allowed: bool, operator: str, field: FieldType) -> None:
+    def _require(self, allowed: bool) -> None:
         if not allowed:
-            message = f"invalid operator {operator} on {field.type} field '{field.name}'"
+            message = f"invalid operator {self.comparison.operator} on {self.field.type} field '{self.field.name}'"
             raise SoqlError("INVALID_QUERY_FILTER_OPERATOR", message)
 
 
-def _membership(ranges: list[KeyRange | None], *, wanted: bool) -> KeyTest:
+def _membership(ranges: list[KeyRange | None]) -> KeyTest:
     if any(one is not None and one.high is not None for one in ranges):
         tests = [_equals(one) for one in ranges]
-        return lambda key: any(test(key) for test in tests) is wanted
+        return lambda key: any(test(key) for test in tests)
     keys = frozenset(None if one is None else one.low for one in ranges)
-    return lambda key: (key in keys) is wanted
+    return lambda key: key in keys
 
 
 def _equals(range_: KeyRange | None) -> KeyTest:
@@ -114,11 +139,6 @@ def _equals(range_: KeyRange | None) -> KeyTest:
     if high is None:
         return lambda key: key == low
     return lambda key: key is not None and low <= key < high  # type: ignore[operator]  # keys of one field share a type
-
-
-def _not_equals(range_: KeyRange | None) -> KeyTest:
-    equals = _equals(range_)
-    return lambda key: not equals(key)
 
 
 def _ordered(compare: Callable[[Key, KeyRange], bool]) -> Callable[[KeyRange | None], KeyTest]:
@@ -149,7 +169,6 @@ def _not_after(key: Key, range_: KeyRange) -> bool:
 
 _COMPARISONS: dict[str, Callable[[KeyRange | None], KeyTest]] = {
     "=": _equals,
-    "!=": _not_equals,
     "<": _ordered(_before),
     ">=": _ordered(_not_before),
     ">": _ordered(_after),

@@ -1,45 +1,39 @@
-"""Runs a query over the org's rows: scope, WHERE, ORDER BY, OFFSET, LIMIT."""
+"""Runs a query over the org's rows: scope, WHERE, GROUP BY, ORDER BY, OFFSET, LIMIT."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 from sandbox.org.objects import NUMBER_TYPES, ObjectType
+from sandbox.org.soql.aggregate import GroupScope, is_aggregate
+from sandbox.org.soql.children import CHILD_TYPE, ChildRelationship, child_relationship, child_rows
 from sandbox.org.soql.errors import SoqlError, at_position, malformed
-from sandbox.org.soql.evaluate import Predicate, compile_condition
-from sandbox.org.soql.literals import Clock, key_of
+from sandbox.org.soql.evaluate import KeyTest, Predicate, Scope, compile_condition
+from sandbox.org.soql.joins import check_joins, inner_column
+from sandbox.org.soql.literals import Clock, Key, key_of
 from sandbox.org.soql.parser import parse
-from sandbox.org.soql.schema import Binder, Column, Row
-from sandbox.org.soql.syntax import Path, Query, SelectItem, SortKey
+from sandbox.org.soql.schema import Binder, Column, RecordSource, Row
+from sandbox.org.soql.select_list import aggregate_columns, record_columns
+from sandbox.org.soql.syntax import ChildQuery, Expression, Join, Query, SortKey
 
-# SOQL and SOSL Reference: FIELDS(ALL) and FIELDS(CUSTOM) need LIMIT 200 or less.
-FIELDS_LIMIT = 200
-
-
-class QueryableOrg(Protocol):
-    """What a query needs of the org."""
-
-    @property
-    def clock(self) -> Callable[[], float]: ...
-    def objects(self) -> Mapping[str, ObjectType]: ...
-    def get(self, object_name: str, record_id: str, *, deleted: bool = False) -> Row | None: ...
-    def rows(self, object_name: str, *, deleted: bool = False) -> Iterable[Row]: ...
+Rank = Callable[[Row], tuple[bool, float | str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A query's answer: the matching rows and how to read each selected column from them."""
+    """A query's answer: the matching rows and how to read each selected column from them.
+
+    With `aggregated` the rows are groups, not records. A column of type `CHILD_TYPE` reads a Selection, or None.
+    """
 
     query: Query
     object_type: ObjectType
     columns: tuple[Column, ...]
     rows: list[Row]
-
-
-Rank = Callable[[Row], tuple[bool, float | str]]
+    aggregated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,46 +45,173 @@ class PreparedQuery:
     columns: tuple[Column, ...]
     matches: Predicate
     # Last key first, each with whether it sorts downwards.
-    ranks: tuple[tuple[Rank, bool], ...]
+    ranks: tuple[tuple[Rank, bool], ...] = ()
+    grouping: GroupScope | None = None
+    having: Predicate = field(default=lambda group: True)
+    # By the name of the relationship, which is also the column's.
+    children: Mapping[str, ChildPlan] = field(default_factory=dict)
 
-    def run(self, org: QueryableOrg, *, deleted: bool = False) -> Selection:
+    def run(self, org: RecordSource, *, deleted: bool = False) -> Selection:
         """The rows now; with `deleted` also those in the recycle bin (queryAll)."""
-        rows = [row for row in org.rows(self.object_type.name, deleted=deleted) if self.matches(row)]
+        rows = self.filtered(org, deleted=deleted)
+        if self.grouping is not None:
+            rows = self.grouping.groups(rows, self.having)
+        return self.selection(self.arranged(rows), self.bound_columns(org, deleted=deleted))
+
+    def filtered(self, org: RecordSource, *, deleted: bool) -> list[Row]:
+        return [row for row in org.rows(self.object_type.name, deleted=deleted) if self.matches(row)]
+
+    def arranged(self, rows: list[Row]) -> list[Row]:
+        """Sorted, then cut by OFFSET and LIMIT."""
         for rank, descending in self.ranks:
             rows.sort(key=rank, reverse=descending)
         start, limit = self.query.offset, self.query.limit
-        end = None if limit is None else start + limit
-        return Selection(self.query, self.object_type, self.columns, rows[start:end])
+        return rows[start : None if limit is None else start + limit]
+
+    def bound_columns(self, org: RecordSource, *, deleted: bool) -> tuple[Column, ...]:
+        """The columns, those of child queries over the children that exist now."""
+        return tuple(
+            replace(column, read=self.children[column.text].reader(org, deleted=deleted))
+            if column.field.type == CHILD_TYPE
+            else column
+            for column in self.columns
+        )
+
+    def selection(self, rows: list[Row], columns: tuple[Column, ...]) -> Selection:
+        return Selection(self.query, self.object_type, columns, rows, aggregated=self.grouping is not None)
 
 
-def prepare(org: QueryableOrg, text: str, user_id: str) -> PreparedQuery:
+@dataclass(frozen=True, slots=True)
+class ChildPlan:
+    """A child query: its children are found once per run, for all parents together."""
+
+    prepared: PreparedQuery
+    relationship: ChildRelationship
+
+    def reader(self, org: RecordSource, *, deleted: bool) -> Callable[[Row], Selection | None]:
+        by_parent = child_rows(self.prepared.filtered(org, deleted=deleted), self.relationship)
+        columns = self.prepared.bound_columns(org, deleted=deleted)
+
+        def read(row: Row) -> Selection | None:
+            rows = self.prepared.arranged(by_parent.get(str(row["Id"]), []))
+            return self.prepared.selection(rows, columns) if rows else None
+
+        return read
+
+
+def prepare(org: RecordSource, text: str, user_id: str) -> PreparedQuery:
     """Parse a query and resolve its names, as `user_id`; "now" is this moment.
 
     Raises:
         SoqlError: with Salesforce's error code and message.
     """
-    query = parse(text)
-    binder = Binder.of(org, query)
-    ranks = tuple((_rank(key, binder), key.descending) for key in reversed(query.order))
-    return PreparedQuery(query, binder.object_type, _columns(binder), _predicate(binder, org, user_id), ranks)
+    return _prepare(Binder.of(org, parse(text), user_id, _clock(org, user_id)))
 
 
-def run(org: QueryableOrg, text: str, user_id: str, *, deleted: bool = False) -> Selection:
+def run(org: RecordSource, text: str, user_id: str, *, deleted: bool = False) -> Selection:
     """Prepare and run a query. Raises SoqlError."""
     return prepare(org, text, user_id).run(org, deleted=deleted)
 
 
-def _predicate(binder: Binder, org: QueryableOrg, user_id: str) -> Predicate:
-    clock = Clock(datetime.fromtimestamp(org.clock(), UTC))
-    where = compile_condition(binder.query.where, binder, clock)
-    scope = _scope(binder, user_id)
+def _clock(org: RecordSource, user_id: str) -> Clock:
+    settings, user_zone = org.config.soql, _zone_of(org, user_id)
+    zone = user_zone if settings.day_zone == "user" else ZoneInfo(settings.day_zone)
+    now = datetime.fromtimestamp(org.clock(), UTC)
+    return Clock(now, zone, user_zone, settings.week_start, settings.fiscal_year_start_month)
+
+
+def _zone_of(org: RecordSource, user_id: str) -> tzinfo:
+    user = org.get("User", user_id) if "User" in org.objects() else None
+    return ZoneInfo(str(user["TimeZoneSidKey"])) if user and user.get("TimeZoneSidKey") else UTC
+
+
+def _prepare(binder: Binder) -> PreparedQuery:
+    query = binder.query
+    matches = _predicate(binder)
+    if is_aggregate(query):
+        return _prepare_groups(binder, matches)
+    if query.having is not None:
+        raise malformed(query.text, query.object_offset, "HAVING needs GROUP BY or an aggregate function")
+    children = _child_plans(binder)
+    columns = () if query.counts_only else record_columns(binder, list(children))
+    ranks = _ranks(query, binder.operand)
+    return PreparedQuery(query, binder.object_type, columns, matches, ranks, children=children)
+
+
+def _prepare_groups(binder: Binder, matches: Predicate) -> PreparedQuery:
+    query = binder.query
+    if query.limit is not None and not query.group:
+        message = "Non-grouped query that uses overall aggregate functions cannot also use LIMIT"
+        raise malformed(query.text, query.object_offset, message)
+    scope = GroupScope.of(binder)
+    columns = aggregate_columns(query, scope)
+    having = compile_condition(query.having, scope)
+    ranks = _ranks(query, scope.operand)
+    return PreparedQuery(query, binder.object_type, columns, matches, ranks, scope, having)
+
+
+def _child_plans(binder: Binder) -> dict[str, ChildPlan]:
+    plans: dict[str, ChildPlan] = {}
+    for item in binder.query.select:
+        if isinstance(item, ChildQuery):
+            relationship = child_relationship(binder, item.query)
+            child = replace(item.query, object_name=relationship.object_name)
+            if is_aggregate(child) or child.counts_only:
+                raise malformed(child.text, child.object_offset, "Aggregates are not supported in child queries")
+            child_binder = Binder.of(binder.source, child, binder.user_id, binder.clock)
+            plans[relationship.name] = ChildPlan(_prepare(child_binder), relationship)
+    return plans
+
+
+@dataclass(frozen=True, slots=True)
+class _RowScope:
+    """Conditions over the rows of one object."""
+
+    binder: Binder
+
+    @property
+    def text(self) -> str:
+        return self.binder.query.text
+
+    @property
+    def clock(self) -> Clock:
+        return self.binder.clock
+
+    @property
+    def null_matches_negation(self) -> bool:
+        return self.binder.null_matches_negation
+
+    def operand(self, expression: Expression) -> Column:
+        return self.binder.operand(expression)
+
+    def join_test(self, join: Join) -> KeyTest:
+        """The sub-select runs when the first row is tested."""
+        source = self.binder.source
+        inner = _prepare(Binder.of(source, join.query, self.binder.user_id, self.clock))
+        column = inner_column(self.binder, join, inner.columns)
+        key = key_of(column.field)
+        found: list[frozenset[Key | None]] = []
+
+        def test(value: Key | None) -> bool:
+            if not found:
+                found.append(frozenset(key(column.read(row)) for row in inner.run(source).rows) - {None})
+            return value in found[0]
+
+        return test
+
+
+def _predicate(binder: Binder) -> Predicate:
+    check_joins(binder.query)
+    row_scope: Scope = _RowScope(binder)
+    where = compile_condition(binder.query.where, row_scope)
+    scope = _scope(binder)
     if scope is None:
         return where
     return lambda row: scope(row) and where(row)
 
 
-def _scope(binder: Binder, user_id: str) -> Predicate | None:
-    scope = binder.query.scope
+def _scope(binder: Binder) -> Predicate | None:
+    scope, user_id = binder.query.scope, binder.user_id
     if scope == "everything":
         return None
     if scope == "mine" and binder.object_type.find("OwnerId"):
@@ -101,41 +222,15 @@ def _scope(binder: Binder, user_id: str) -> Predicate | None:
     raise SoqlError("MALFORMED_QUERY", message)
 
 
-def _columns(binder: Binder) -> tuple[Column, ...]:
-    query = binder.query
-    if query.counts_only:
-        return ()
-    return tuple(column for item in query.select for column in _expand(binder, item))
+def _ranks(query: Query, operand: Callable[[Expression], Column]) -> tuple[tuple[Rank, bool], ...]:
+    return tuple((_rank(key, operand(key.operand), query.text), key.descending) for key in reversed(query.order))
 
 
-def _expand(binder: Binder, item: SelectItem) -> list[Column]:
-    text, path = binder.query.text, item.path
-    if item.function == "fields" and path is not None:
-        return _all_fields(binder, path)
-    if item.function not in {None, "tolabel", "format"} or path is None:
-        offset = path.offset if path else 0
-        raise malformed(text, offset, f"unsupported function in the field list: {item.function}")
-    return [binder.column(path)]
-
-
-def _all_fields(binder: Binder, path: Path) -> list[Column]:
-    which = path.text.lower()
-    limit = binder.query.limit
-    if which not in {"all", "standard", "custom"}:
-        raise malformed(binder.query.text, path.offset, f"unexpected token: '{path.text}'")
-    if which != "standard" and (limit is None or limit > FIELDS_LIMIT):
-        raise malformed(binder.query.text, path.offset, "The SOQL FIELDS function must have a LIMIT of at most 200")
-    wanted = {"all": (True, False), "standard": (False,), "custom": (True,)}[which]
-    fields = (field for field in binder.object_type.fields if field.custom in wanted)
-    return [binder.column(Path((field.name,), path.offset)) for field in fields]
-
-
-def _rank(sort_key: SortKey, binder: Binder) -> Rank:
+def _rank(sort_key: SortKey, column: Column, text: str) -> Rank:
     """The order by one key. Nulls come first unless the query says otherwise, in both directions."""
-    column = binder.column(sort_key.path)
-    if column.field.type == "address" or not column.field.filterable:
+    if not column.field.sortable:
         detail = f"field '{column.field.name}' can not be sorted in a query call"
-        raise SoqlError("INVALID_FIELD", at_position(binder.query.text, sort_key.path.offset, detail))
+        raise SoqlError("INVALID_FIELD", at_position(text, sort_key.operand.offset, detail))
     key, read = key_of(column.field), column.read
     nothing: float | str = 0.0 if column.field.type in NUMBER_TYPES | {"boolean"} else ""
     null_is_greatest = sort_key.nulls_last is not sort_key.descending

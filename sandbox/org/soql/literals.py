@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 from sandbox.org.objects import NUMBER_TYPES, TEXT_TYPES, FieldType
 from sandbox.org.soql import dates
 from sandbox.org.soql.errors import SoqlError, malformed, wrong_literal_type
+from sandbox.org.soql.settings import SUNDAY
 from sandbox.org.soql.syntax import Literal
 
 Key = str | float | bool
@@ -29,6 +30,9 @@ class Clock:
 
     now: datetime
     zone: tzinfo = UTC
+    user_zone: tzinfo = UTC
+    week_start: int = SUNDAY
+    fiscal_year_start_month: int = 1
 
     @property
     def today(self) -> date:
@@ -111,7 +115,12 @@ def _moment_range(text: str, field: FieldType, literal: Literal, clock: Clock) -
 
 def _relative_range(text: str, field: FieldType, literal: Literal, clock: Clock) -> KeyRange:
     try:
-        days = dates.resolve(literal.text, clock.today)
+        days = dates.resolve(
+            literal.text,
+            clock.today,
+            week_start=clock.week_start,
+            fiscal_year_start_month=clock.fiscal_year_start_month,
+        )
     except (ValueError, OverflowError):
         raise malformed(text, literal.offset, f"unexpected token: '{literal.text}'") from None
     if field.type == "date":

@@ -11,9 +11,13 @@ from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedEOF, 
 
 from sandbox.org.soql.errors import SoqlError, malformed
 from sandbox.org.soql.syntax import (
+    Call,
+    ChildQuery,
     Comparison,
     Condition,
+    Expression,
     Group,
+    Join,
     Literal,
     LiteralKind,
     Negation,
@@ -40,12 +44,11 @@ def parse(text: str) -> Query:
     if len(text) > MAX_QUERY_CHARACTERS:
         raise SoqlError("MALFORMED_QUERY", f"SOQL statements cannot be longer than {MAX_QUERY_CHARACTERS} characters.")
     try:
-        clauses = _TreeToSyntax().transform(_grammar().parse(text))
+        query = _TreeToSyntax(text).transform(_grammar().parse(text))
     except UnexpectedInput as error:
         raise _malformed(text, error) from None
     except RecursionError:
         raise SoqlError("QUERY_TOO_COMPLICATED", TOO_COMPLICATED) from None
-    query = _assemble(text, clauses)
     if query.offset > MAX_OFFSET:
         raise SoqlError("NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {MAX_OFFSET}")
     return query
@@ -69,7 +72,7 @@ def _malformed(text: str, error: UnexpectedInput) -> SoqlError:
 
 
 def _assemble(text: str, clauses: list[Any]) -> Query:
-    select = tuple(clause for clause in clauses if isinstance(clause, SelectItem))
+    select = tuple(clause for clause in clauses if isinstance(clause, SelectItem | ChildQuery))
     named: dict[str, Any] = dict(clause for clause in clauses if isinstance(clause, tuple))
     name, alias = named.pop("object")
     named.pop("for", None)
@@ -78,22 +81,34 @@ def _assemble(text: str, clauses: list[Any]) -> Query:
     )
 
 
-class _TreeToSyntax(Transformer[Token, list[Any]]):
-    """One method per rule of the grammar; `start` returns select items and (clause, value) pairs."""
+class _TreeToSyntax(Transformer[Token, Query]):
+    """One method per rule of the grammar; a query's children are select items and (clause, value) pairs."""
 
-    def start(self, children: list[Any]) -> list[Any]:
-        return children
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
 
-    def plain_item(self, children: list[Token]) -> SelectItem:
-        return SelectItem(_path(children[0]))
+    def start(self, children: list[Query]) -> Query:
+        return children[0]
 
-    def aliased_item(self, children: list[Token]) -> SelectItem:
-        return SelectItem(_path(children[0]), alias=str(children[1]))
+    def query(self, children: list[Any]) -> Query:
+        return _assemble(self._text, children)
 
-    def function_item(self, children: list[Token | None]) -> SelectItem:
-        name, *rest = [child for child in children if child is not None]
-        path = _path(rest[0]) if rest else None
-        return SelectItem(path, function=name.lower(), alias=str(rest[1]) if len(rest) > 1 else None)
+    def plain_item(self, children: list[Expression]) -> SelectItem:
+        return SelectItem(children[0])
+
+    def aliased_item(self, children: list[Any]) -> SelectItem:
+        return SelectItem(children[0], alias=str(children[1]))
+
+    def child_query(self, children: list[Query]) -> ChildQuery:
+        return ChildQuery(children[0])
+
+    def path(self, children: list[Token]) -> Path:
+        return Path(tuple(children[0].split(".")), children[0].start_pos or 0)
+
+    def call(self, children: list[Any]) -> Call:
+        name, *argument = children
+        return Call(name.lower(), argument[0] if argument else None, name.start_pos or 0)
 
     def object_name(self, children: list[Token]) -> tuple[str, Any]:
         return "object", (children[0], str(children[1]) if len(children) > 1 else None)
@@ -115,28 +130,34 @@ class _TreeToSyntax(Transformer[Token, list[Any]]):
 
     def comparison(self, children: list[Any]) -> Comparison:
         operand, operator, value = children
-        return _comparison(operand, cast("Operator", "!=" if operator == "<>" else str(operator)), [value])
+        return Comparison(operand, cast("Operator", "!=" if operator == "<>" else str(operator)), (value,))
 
     def like(self, children: list[Any]) -> Comparison:
-        return _comparison(children[0], "like", children[1:])
+        return Comparison(children[0], "like", tuple(children[1:]))
 
     def in_set(self, children: list[Any]) -> Comparison:
-        return _comparison(children[0], "in", children[1:])
+        return Comparison(children[0], "in", tuple(children[1:]))
 
     def not_in_set(self, children: list[Any]) -> Comparison:
-        return _comparison(children[0], "not in", children[1:])
+        return Comparison(children[0], "not in", tuple(children[1:]))
 
     def includes(self, children: list[Any]) -> Comparison:
-        return _comparison(children[0], "includes", children[1:])
+        return Comparison(children[0], "includes", tuple(children[1:]))
 
     def excludes(self, children: list[Any]) -> Comparison:
-        return _comparison(children[0], "excludes", children[1:])
+        return Comparison(children[0], "excludes", tuple(children[1:]))
 
-    def plain_operand(self, children: list[Token]) -> tuple[str | None, Path]:
-        return None, _path(children[0])
+    def semi_join(self, children: list[Any]) -> Join:
+        return Join(children[0], children[1], anti=False)
 
-    def function_operand(self, children: list[Token]) -> tuple[str | None, Path]:
-        return children[0].lower(), _path(children[1])
+    def anti_join(self, children: list[Any]) -> Join:
+        return Join(children[0], children[1], anti=True)
+
+    def group(self, children: list[Expression]) -> tuple[str, Any]:
+        return "group", tuple(children)
+
+    def having(self, children: list[Condition]) -> tuple[str, Any]:
+        return "having", children[0]
 
     def literal(self, children: list[Token]) -> Literal:
         return _literal(children[0])
@@ -144,11 +165,10 @@ class _TreeToSyntax(Transformer[Token, list[Any]]):
     def order(self, children: list[SortKey]) -> tuple[str, Any]:
         return "order", tuple(children)
 
-    def sort_key(self, children: list[Token | None]) -> SortKey:
-        path, direction, nulls = children
-        assert path is not None
+    def sort_key(self, children: list[Any]) -> SortKey:
+        operand, direction, nulls = children
         descending = direction is not None and direction.lower() == "desc"
-        return SortKey(_path(path), descending, nulls is not None and nulls.lower() == "last")
+        return SortKey(operand, descending, nulls is not None and nulls.lower() == "last")
 
     def limit(self, children: list[Token]) -> tuple[str, Any]:
         return "limit", int(children[0])
@@ -158,15 +178,6 @@ class _TreeToSyntax(Transformer[Token, list[Any]]):
 
     def for_clause(self, children: list[Token]) -> tuple[str, Any]:
         return "for", children
-
-
-def _path(token: Token) -> Path:
-    return Path(tuple(token.split(".")), token.start_pos or 0)
-
-
-def _comparison(operand: tuple[str | None, Path], operator: Operator, values: list[Literal]) -> Comparison:
-    function, path = operand
-    return Comparison(path, operator, tuple(values), function)
 
 
 def _literal(token: Token) -> Literal:

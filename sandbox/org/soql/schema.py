@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox.org.objects import FieldType, ObjectType, address, full_name
 from sandbox.org.soql.errors import malformed, unknown_column, unknown_relationship, unsupported_type
-from sandbox.org.soql.syntax import Path, Query
+from sandbox.org.soql.functions import row_function
+from sandbox.org.soql.literals import Clock
+from sandbox.org.soql.settings import SoqlSettings
+from sandbox.org.soql.syntax import Call, Expression, Path, Query
 
 Row = dict[str, object]
 
@@ -16,11 +19,21 @@ Row = dict[str, object]
 MAX_PARENT_LEVELS = 5
 
 
+class QuerySettings(Protocol):
+    @property
+    def soql(self) -> SoqlSettings: ...
+
+
 class RecordSource(Protocol):
     """What a query reads from; the org's store is one."""
 
+    @property
+    def clock(self) -> Callable[[], float]: ...
+    @property
+    def config(self) -> QuerySettings: ...
     def objects(self) -> Mapping[str, ObjectType]: ...
     def get(self, object_name: str, record_id: str, *, deleted: bool = False) -> Row | None: ...
+    def rows(self, object_name: str, *, deleted: bool = False) -> Iterable[Row]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +56,39 @@ class Binder:
     source: RecordSource
     query: Query
     object_type: ObjectType
+    user_id: str
+    clock: Clock
 
     @classmethod
-    def of(cls, source: RecordSource, query: Query) -> Binder:
+    def of(cls, source: RecordSource, query: Query, user_id: str, clock: Clock) -> Binder:
         """Raises SoqlError INVALID_TYPE for an object that does not exist."""
         object_type = find_object(source, query.object_name)
         if object_type is None:
             raise unsupported_type(query.text, query.object_offset, query.object_name)
-        return cls(source, query, object_type)
+        return cls(source, query, object_type, user_id, clock)
+
+    @property
+    def null_matches_negation(self) -> bool:
+        return self.source.config.soql.null_matches_negation
+
+    def operand(self, expression: Expression) -> Column:
+        """The column of a path or of a function of one row.
+
+        Raises:
+            SoqlError: INVALID_FIELD for an unknown name, MALFORMED_QUERY for a function that does not fit.
+        """
+        if isinstance(expression, Path):
+            return self.column(expression)
+        return self.function(expression, None if expression.argument is None else self.operand(expression.argument))
+
+    def function(self, call: Call, argument: Column | None) -> Column:
+        """The column of a function of one row, over its bound argument."""
+        found = None
+        if argument is not None:
+            found = row_function(call.function, argument.field, argument.read, self.clock)
+        if found is None or argument is None:
+            raise malformed(self.query.text, call.offset, f"Unknown function: {call.text}")
+        return Column(argument.names, *found)
 
     def column(self, path: Path) -> Column:
         """Raises SoqlError INVALID_FIELD for a relationship or field that does not exist."""
@@ -72,12 +110,17 @@ class Binder:
         if not rest:
             return self._field(object_type, name, offset)
         reference = _relationship(object_type, name)
-        parent_type = find_object(self.source, reference.reference_to[0]) if reference else None
-        if reference is None or parent_type is None:
+        if reference is None:
             raise unknown_relationship(self.query.text, offset, name)
-        parent = self._resolve(parent_type, tuple(rest), offset)
-        read = _through(self.source, reference.name, parent_type.name, parent)
-        return Column((str(reference.relationship_name), *parent.names), parent.field, read)
+        parents = [one for one in (find_object(self.source, target) for target in reference.reference_to) if one]
+        # A polymorphic reference knows the fields that any of its targets has.
+        known = [one for one in parents if len(rest) > 1 or one.find(rest[0])] or parents[:1]
+        if not known:
+            raise unknown_relationship(self.query.text, offset, name)
+        columns = {one.name: self._resolve(one, tuple(rest), offset) for one in known}
+        first = next(iter(columns.values()))
+        read = _through(self.source, reference.name, columns)
+        return Column((str(reference.relationship_name), *first.names), first.field, read)
 
     def _field(self, object_type: ObjectType, name: str, offset: int) -> Column:
         found = object_type.find(name)
@@ -100,13 +143,19 @@ def _relationship(object_type: ObjectType, name: str) -> FieldType | None:
     return next((one for one in candidates if str(one.relationship_name).lower() == lowered), None)
 
 
-def _through(source: RecordSource, reference: str, parent_object: str, parent: Column) -> Callable[[Row], object]:
+def _through(source: RecordSource, reference: str, parents: Mapping[str, Column]) -> Callable[[Row], object]:
     """Reads a field of the parent; a missing parent gives null (which conditions take for false on a checkbox)."""
+    targets = tuple((name, column.read) for name, column in parents.items())
 
     def read(row: Row) -> object:
         parent_id = row.get(reference)
-        parent_row = source.get(parent_object, str(parent_id)) if parent_id else None
-        return None if parent_row is None else parent.read(parent_row)
+        if not parent_id:
+            return None
+        for name, read_parent in targets:
+            parent_row = source.get(name, str(parent_id))
+            if parent_row is not None:
+                return read_parent(parent_row)
+        return None
 
     return read
 

@@ -31,18 +31,48 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """`COUNT(Id)`, `toLabel(Status)`, `FORMAT(MIN(Amount))`; only `COUNT()` has no argument."""
+
+    function: str  # lower case
+    argument: Path | Call | None
+    offset: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.function}({self.argument.text if self.argument else ''})"
+
+
+Expression = Path | Call
+
+
+@dataclass(frozen=True, slots=True)
 class SelectItem:
-    path: Path | None  # None only for COUNT()
-    function: str | None = None  # lower case: "tolabel", "format", "count", "fields"
+    expression: Expression
     alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
+class ChildQuery:
+    """`(SELECT Id FROM Contacts)` in a field list; its FROM names a child relationship."""
+
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    path: Path
+    operand: Expression
     operator: Operator
     values: tuple[Literal, ...]
-    function: str | None = None  # lower case; "tolabel" compares the label instead of the API value
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """`AccountId IN (SELECT Id FROM Account ...)`; an anti-join is `NOT IN`."""
+
+    operand: Expression
+    query: Query
+    anti: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +86,12 @@ class Negation:
     condition: Condition
 
 
-Condition = Comparison | Group | Negation
+Condition = Comparison | Join | Group | Negation
 
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    path: Path
+    operand: Expression
     descending: bool = False
     nulls_last: bool = False
 
@@ -69,12 +99,14 @@ class SortKey:
 @dataclass(frozen=True, slots=True)
 class Query:
     text: str
-    select: tuple[SelectItem, ...]
+    select: tuple[SelectItem | ChildQuery, ...]
     object_name: str
     object_offset: int
     alias: str | None = None
     scope: str = "everything"
     where: Condition | None = None
+    group: tuple[Expression, ...] = ()
+    having: Condition | None = None
     order: tuple[SortKey, ...] = ()
     limit: int | None = None
     offset: int = 0
@@ -82,4 +114,7 @@ class Query:
     @property
     def counts_only(self) -> bool:
         """`SELECT COUNT() FROM ...`: the answer is totalSize, without records."""
-        return len(self.select) == 1 and self.select[0].function == "count" and self.select[0].path is None
+        if len(self.select) != 1 or not isinstance(self.select[0], SelectItem):
+            return False
+        expression = self.select[0].expression
+        return isinstance(expression, Call) and expression.function == "count" and expression.argument is None

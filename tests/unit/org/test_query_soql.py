@@ -208,6 +208,8 @@ class Shelf:
     _type = ObjectType("Shelf", "Shelf", "Shelves", "a00", (FieldType("Tags", "multipicklist", "Tags", length=255),))
     _rows: tuple[Row, ...] = ({"Tags": "Red;Blue"}, {"Tags": "blue"}, {"Tags": "Green"}, {})
 
+    config = OrgConfig()
+
     def clock(self) -> float:
         return NOW
 

@@ -1,0 +1,146 @@
+"""The Tooling API as far as integrations use it: which objects have change events, and custom fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from aiohttp import web
+
+from sandbox.org.custom_fields import CustomField, InvalidFieldError
+from sandbox.org.event_schema import event_name
+from sandbox.org.ids import base62, to_18
+from sandbox.org.objects import FieldType, ObjectType
+from sandbox.org.query_api import RecordRenderer
+from sandbox.org.rest import DATA
+from sandbox.org.soql.errors import CUSTOM_ENTITY_HINT, SoqlError
+from sandbox.org.soql.execute import run
+from sandbox.org.soql.schema import Row
+from sandbox.org.store import Org
+from sandbox.org.wire import USER_ID, api_error, api_version, json_object, json_response
+
+_CHANNEL = "ChangeEvents"
+
+
+def routes(org: Org) -> list[web.RouteDef]:
+    api = Tooling(org)
+    return [
+        web.get(f"{DATA}/tooling/query", api.query),
+        web.post(f"{DATA}/tooling/sobjects/CustomField", api.create_field),
+    ]
+
+
+class Tooling:
+    """The handlers, over one org."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+
+    async def query(self, request: web.Request) -> web.Response:
+        source = ToolingRecords(self._org)
+        try:
+            selection = run(source, request.query.get("q", ""), request[USER_ID])
+        except SoqlError as error:
+            # The hint about custom objects is missing here.
+            return api_error(400, error.error_code, error.message.removesuffix(f" {CUSTOM_ENTITY_HINT}"))
+        render = RecordRenderer(source, selection, api_version(request), below="tooling/sobjects")
+        body = {
+            "size": len(selection.rows),
+            "totalSize": len(selection.rows),
+            "done": True,
+            "queryLocator": None,
+            "entityTypeName": selection.object_type.name,
+            "records": [] if selection.query.counts_only else [render.record(row) for row in selection.rows],
+        }
+        return json_response(body)
+
+    async def create_field(self, request: web.Request) -> web.Response:
+        """The field is visible at once; in Salesforce it needs a permission first."""
+        body = {name.lower(): value for name, value in (await json_object(request)).items()}
+        try:
+            custom = CustomField.of(self._org.catalogue, body.get("fullname"), body.get("metadata"))
+        except InvalidFieldError as error:
+            return api_error(400, error.code, str(error), [])
+        self._org.catalogue.replace(custom.extended())
+        field_id = self._org.ids.take("00N")
+        return json_response({"id": field_id, "success": True, "errors": [], "warnings": [], "infos": []}, 201)
+
+
+class ToolingRecords:
+    """The org's metadata as records that can be queried."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self.clock: Callable[[], float] = org.clock
+        self.config = org.config
+
+    def objects(self) -> Mapping[str, ObjectType]:
+        return _TYPES
+
+    def get(self, object_name: str, record_id: str, *, deleted: bool = False) -> Row | None:
+        return next((row for row in self.rows(object_name, deleted=deleted) if row["Id"] == record_id), None)
+
+    def rows(self, object_name: str, *, deleted: bool = False) -> Iterable[Row]:
+        return {
+            "PlatformEventChannelMember": self._members,
+            "PlatformEventChannel": self._channels,
+            "CustomField": self._custom_fields,
+            "EntityDefinition": self._entities,
+        }[object_name]()
+
+    def _members(self) -> list[Row]:
+        types = self._org.objects()
+        entities = [event_name(types[name]) for name in self._org.config.cdc_entities if name in types]
+        return [
+            {
+                "Id": _id("0v8", number),
+                "DeveloperName": f"{_CHANNEL}_{entity.replace('__', '_')}",
+                "MasterLabel": entity,
+                "EventChannel": _CHANNEL,
+                "SelectedEntity": entity,
+            }
+            for number, entity in enumerate(entities)
+        ]
+
+    def _channels(self) -> list[Row]:
+        return [{"Id": _id("0YL", 0), "FullName": _CHANNEL, "DeveloperName": _CHANNEL, "MasterLabel": _CHANNEL}]
+
+    def _custom_fields(self) -> list[Row]:
+        fields = [(one.name, field) for one in self._org.objects().values() for field in one.fields if field.custom]
+        return [
+            {"Id": _id("00N", number), "DeveloperName": field.name.removesuffix("__c"), "TableEnumOrId": object_name}
+            for number, (object_name, field) in enumerate(fields)
+        ]
+
+    def _entities(self) -> list[Row]:
+        return [
+            {
+                "Id": to_18(f"{one.key_prefix}{'0' * 12}"),
+                "QualifiedApiName": one.name,
+                "DurableId": one.name,
+                "Label": one.label,
+                "PluralLabel": one.label_plural,
+                "KeyPrefix": one.key_prefix,
+            }
+            for one in self._org.objects().values()
+        ]
+
+
+def _id(prefix: str, number: int) -> str:
+    return to_18(prefix + base62(number + 1, 12))
+
+
+def _type(name: str, *texts: str) -> ObjectType:
+    fields = [FieldType("Id", "id", "Record ID", length=18)]
+    fields += [FieldType(text, "string", text, length=255) for text in texts]
+    return ObjectType(name, name, name, "", tuple(fields), scopes=("everything",), writable=False)
+
+
+_TYPES = {
+    one.name: one
+    for one in (
+        _type("PlatformEventChannelMember", "DeveloperName", "MasterLabel", "EventChannel", "SelectedEntity"),
+        _type("PlatformEventChannel", "FullName", "DeveloperName", "MasterLabel"),
+        _type("CustomField", "DeveloperName", "TableEnumOrId"),
+        _type("EntityDefinition", "QualifiedApiName", "DurableId", "Label", "PluralLabel", "KeyPrefix"),
+    )
+}
