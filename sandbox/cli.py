@@ -30,15 +30,25 @@ def sandbox(
     accounts: Accounts = 300,
     seed: Seed = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line when it is ready.")] = False,
+    certificate: Annotated[Path | None, typer.Option(help="PEM certificate: serve https:// with it.")] = None,
+    private_key: Annotated[Path | None, typer.Option(help="PEM key of the certificate, if it is not in it.")] = None,
 ) -> None:
     """Serve a simulated Salesforce org on the loopback interface, until SIGTERM or Ctrl-C.
 
-    OAuth, REST, SOQL, list views, Bulk API 2.0 and change events over CometD; nothing leaves this machine.
+    OAuth, SOAP login, REST, SOQL, list views, Bulk API 2.0 and change events over CometD; nothing leaves this machine.
     """
     from sandbox.commands import serve_org
     from sandbox.org.config import OrgConfig
 
-    config = OrgConfig(port=port, contacts=contacts, leads=leads, accounts=accounts, seed=seed)
+    config = OrgConfig(
+        port=port,
+        contacts=contacts,
+        leads=leads,
+        accounts=accounts,
+        seed=seed,
+        certificate=certificate,
+        private_key=private_key,
+    )
     asyncio.run(serve_org(config, as_json))
 
 

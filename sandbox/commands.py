@@ -31,6 +31,8 @@ async def serve_org(config: OrgConfig, as_json: bool) -> None:
         org = await serve(config)
     except OSError as error:
         fail(f"port {config.port} is in use: choose another with --port, or 0 for any free one", error)
+    except ValueError as error:
+        fail(str(error), error)
     async with org:
         if as_json:
             print(json.dumps(org.credentials), flush=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from sandbox.org.custom_channels import CustomChannel
 from sandbox.org.faults import FaultSpec
+from sandbox.org.grants import AddressAccess, AppAccess
 from sandbox.org.soql.settings import SoqlSettings
 
 
@@ -35,7 +37,35 @@ class OrgConfig:
     client_secret: str = field(default="", repr=False)
     access_token_lifetime_seconds: float | None = None
     rotate_refresh_tokens: bool = False
+    # A rotated token that comes back was stolen or replayed: end everything that came from its approval.
+    reuse_revokes_family: bool = True
+    refresh_token_idle_lifetime_seconds: float | None = None
+    approvals_per_user: int = 5
     password_flow_enabled: bool = False
+    client_credentials_enabled: bool = True
+    pkce_required: bool = False
+    # Asked for after the password when it is not empty.
+    verification_code: str = field(default="", repr=False)
+    # Off: the administrator has approved the app for its users, as installed apps are.
+    consent_page: bool = False
+    # PEM of the certificate or public key registered with the app for the JWT bearer flow.
+    jwt_public_key: str = ""
+    jwt_window_seconds: float = 180
+    jwt_audiences: tuple[str, ...] = ("https://login.salesforce.com", "https://test.salesforce.com")
+    # "audience is invalid" was seen too.
+    jwt_audience_error: str = "Audience validation failed"
+    # Off: the user must have gone through the web server flow first.
+    jwt_users_approved: bool = True
+    app_access: AppAccess = "allowed"
+    # Where clients come from: a trusted range, one where the security token is needed, or one that is shut out.
+    address_access: AddressAccess = "trusted"
+    soap_login_enabled: bool = True
+    # SOAP login() is absent from 65.0 on.
+    newest_soap_login_version: str = "64.0"
+
+    # PEM files; when given, the server speaks TLS instead of plain HTTP.
+    certificate: Path | None = None
+    private_key: Path | None = None
 
     # Entities selected for Change Data Capture. Salesforce allows five without an add-on.
     cdc_entities: tuple[str, ...] = ("Account", "Contact", "Lead")

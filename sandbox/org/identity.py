@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from sandbox.org.scopes import SCOPE_LABELS
 from sandbox.org.store import Org, Row
 
+# What `userinfo` answers.
+_CLAIMS = (
+    *("sub", "user_id", "organization_id", "preferred_username", "nickname", "name", "email", "email_verified"),
+    *("given_name", "family_name", "zoneinfo", "photos", "profile", "picture", "address", "urls", "active"),
+    *("user_type", "language", "locale", "utcOffset", "updated_at"),
+)
 _UTC_OFFSET_MS = -28_800_000  # America/Los_Angeles, as recorded
 
 
@@ -105,4 +112,25 @@ def _urls(org: Org, user_id: str, base_url: str, version: str = "{version}") -> 
         "feed_items": f"{data}/chatter/feed-items",
         "feed_elements": f"{data}/chatter/feed-elements",
         "custom_domain": base_url,
+    }
+
+
+def discovery(base_url: str) -> dict[str, object]:
+    """`GET /.well-known/openid-configuration`. Dynamic registration is not offered."""
+    oauth = f"{base_url}/services/oauth2"
+    return {
+        "issuer": base_url,
+        "authorization_endpoint": f"{oauth}/authorize",
+        "token_endpoint": f"{oauth}/token",
+        "revocation_endpoint": f"{oauth}/revoke",
+        "userinfo_endpoint": f"{oauth}/userinfo",
+        "jwks_uri": f"{base_url}/id/keys",
+        "introspection_endpoint": f"{oauth}/introspect",
+        "scopes_supported": list(SCOPE_LABELS),
+        "response_types_supported": ["code"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "display_values_supported": ["page", "popup", "touch"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "private_key_jwt"],
+        "claims_supported": list(_CLAIMS),
     }

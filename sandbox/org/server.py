@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,8 +26,10 @@ from sandbox.org.config import OrgConfig
 from sandbox.org.data_resources import routes as data_resources
 from sandbox.org.http_faults import http_faults
 from sandbox.org.middleware import authenticated, common_headers, outages, salesforce_errors
+from sandbox.org.policy_admin import routes as policy_routes
 from sandbox.org.seeding import seed
 from sandbox.org.sessions import Sessions
+from sandbox.org.soap import routes as soap_routes
 from sandbox.org.stats import Stats
 from sandbox.org.store import Org
 
@@ -69,7 +73,13 @@ class RunningOrg:
         for site in list(self._runner.sites):
             await site.stop()
         self.cometd_sessions.forget_all()
+        server = self._runner.server
+        transports = [one.transport for one in server.connections if one.transport] if server else []
         await self._runner.cleanup()
+        for transport in transports:
+            # Over TLS a close waits half a minute for the client to agree.
+            transport.abort()
+        await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,7 +91,7 @@ class RunningOrg:
 
 
 async def serve(config: OrgConfig) -> RunningOrg:
-    """Seed an org and serve it; OSError when the port is taken."""
+    """Seed an org and serve it; OSError when the port is taken, ValueError for a key or certificate that is none."""
     org = Org(config)
     seed(org)
     return await serve_org(org)
@@ -99,10 +109,26 @@ async def serve_org(org: Org) -> RunningOrg:
     # A poll whose client hung up must not take events with it.
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
-    await web.TCPSite(runner, org.config.host, org.config.port, reuse_address=True).start()
+    tls = _tls(org.config)
+    await web.TCPSite(runner, org.config.host, org.config.port, ssl_context=tls, reuse_address=True).start()
     host, port = runner.addresses[0][:2]
+    base_url = f"{'http' if tls is None else 'https'}://{host}:{port}"
     access_token = tokens.issue(org.admin_user_id)
-    return RunningOrg(org, f"http://{host}:{port}", tokens, cometd_sessions, stats, outage, access_token, runner)
+    return RunningOrg(org, base_url, tokens, cometd_sessions, stats, outage, access_token, runner)
+
+
+def _tls(config: OrgConfig) -> ssl.SSLContext | None:
+    """Clients that insist on https:// need a certificate; it is the caller's, so that they can trust it."""
+    if config.certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.certificate, config.private_key)
+    except OSError as error:
+        raise ValueError(
+            f"{config.certificate} and {config.private_key} are no certificate and key: {error}"
+        ) from error
+    return context
 
 
 def _application(
@@ -125,6 +151,8 @@ def _application(
         *limits.routes(org, stats, cometd_sessions),
         *query_api.routes(org),
         *listviews.routes(org),
+        *soap_routes(org, tokens),
+        *policy_routes(tokens, cometd_sessions),
         *bulk_ingest.routes(org),
         *bulk_query.routes(org),
         *data_resources(org),

@@ -8,19 +8,12 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from sandbox.org.grants import GrantError, LoginPolicy
 from sandbox.org.store import Org
 
 # OAuth Authorization Flows: an authorization code expires after 15 minutes.
 CODE_LIFETIME_SECONDS = 15 * 60
-
-
-class GrantError(Exception):
-    """A token request that is refused; `error` and `description` go on the wire."""
-
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(f"{error}: {description}")
-        self.error = error
-        self.description = description
+_EXPIRED = ("invalid_grant", "expired access/refresh token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +23,10 @@ class Authorization:
     family: str
     user_id: str
     scopes: tuple[str, ...] = ()
+    # False: a session of a login without an app (SOAP).
+    by_app: bool = True
+    # What the app wants to find again in the id token.
+    nonce: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +42,15 @@ class PendingCode:
 @dataclass(frozen=True, slots=True)
 class AccessToken:
     authorization: Authorization
+    issued_at: float
     expires_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
     authorization: Authorization
+    issued_at: float
+    used_at: float
     rotated: bool = False
 
 
@@ -59,29 +59,48 @@ class Sessions:
     """Issues, checks and revokes tokens. Tokens are random: nothing about them can be guessed from the seed."""
 
     org: Org
+    policy: LoginPolicy = field(init=False)
     _codes: dict[str, PendingCode] = field(default_factory=dict, repr=False)
     _access: dict[str, AccessToken] = field(default_factory=dict, repr=False)
     _refresh: dict[str, RefreshToken] = field(default_factory=dict, repr=False)
+    _approved_users: set[str] = field(default_factory=set, repr=False)
 
-    def authorize(self, user_id: str, scopes: Iterable[str]) -> Authorization:
+    def __post_init__(self) -> None:
+        self.policy = LoginPolicy(self.org.config.app_access, self.org.config.address_access)
+
+    def authorize(
+        self, user_id: str, scopes: Iterable[str], *, by_app: bool = True, nonce: str | None = None
+    ) -> Authorization:
         """A new approval."""
-        return Authorization(secrets.token_urlsafe(8), user_id, tuple(scopes))
+        return Authorization(secrets.token_urlsafe(8), user_id, tuple(scopes), by_app, nonce)
 
-    def issue(self, user_id: str, scopes: Iterable[str] = ("api",)) -> str:
+    def issue(self, user_id: str, scopes: Iterable[str] = ("api",), *, by_app: bool = True) -> str:
         """An access token of its own approval."""
-        return self.issue_access(self.authorize(user_id, scopes))
+        return self.issue_access(self.authorize(user_id, scopes, by_app=by_app))
 
     def issue_access(self, authorization: Authorization) -> str:
         """`00D<15-character organization id>!<random>`, as Salesforce's look."""
         token = f"{self.org.organization_id[:15]}!AQ{secrets.token_urlsafe(60)}"
-        lifetime = self.org.config.access_token_lifetime_seconds
-        self._access[token] = AccessToken(authorization, None if lifetime is None else self.org.clock() + lifetime)
+        now, lifetime = self.org.clock(), self.org.config.access_token_lifetime_seconds
+        self._access[token] = AccessToken(authorization, now, None if lifetime is None else now + lifetime)
         return token
 
     def issue_refresh(self, authorization: Authorization) -> str:
-        token = f"5Aep861{secrets.token_urlsafe(60)}"
-        self._refresh[token] = RefreshToken(authorization)
+        """A refresh token; the user's oldest approvals beyond the allowed number end without a word."""
+        token, now = f"5Aep861{secrets.token_urlsafe(60)}", self.org.clock()
+        self._refresh[token] = RefreshToken(authorization, now, now)
+        of_user = (one.authorization for one in self._refresh.values())
+        families = list(dict.fromkeys(one.family for one in of_user if one.user_id == authorization.user_id))
+        for family in families[: -self.org.config.approvals_per_user]:
+            self._revoke_family(family)
         return token
+
+    def approve(self, user_id: str) -> None:
+        """The user allowed the app on the consent page."""
+        self._approved_users.add(user_id)
+
+    def has_approved(self, user_id: str) -> bool:
+        return user_id in self._approved_users
 
     def check(self, authorization_header: str | None) -> str | None:
         """The user id behind `Bearer <token>` or `OAuth <token>`; None when there is no live session."""
@@ -89,13 +108,25 @@ class Sessions:
         return self.check_token(token.strip()) if scheme.lower() in {"bearer", "oauth"} else None
 
     def check_token(self, token: str) -> str | None:
+        session = self.find_access(token)
+        return None if session is None else session.authorization.user_id
+
+    def find_access(self, token: str) -> AccessToken | None:
+        """A live access token."""
         session = self._access.get(token)
-        if session is None:
-            return None
-        if session.expires_at is not None and session.expires_at <= self.org.clock():
-            del self._access[token]
-            return None
-        return session.authorization.user_id
+        if session is None or session.expires_at is None or session.expires_at > self.org.clock():
+            return session
+        del self._access[token]
+        return None
+
+    def find_refresh(self, token: str) -> RefreshToken | None:
+        """A refresh token that can be used."""
+        found = self._refresh.get(token)
+        return None if found is None or found.rotated or self._idle_too_long(found) else found
+
+    def _idle_too_long(self, token: RefreshToken) -> bool:
+        lifetime = self.org.config.refresh_token_idle_lifetime_seconds
+        return lifetime is not None and token.used_at + lifetime <= self.org.clock()
 
     def new_code(self, authorization: Authorization, redirect_uri: str, code_challenge: str | None) -> str:
         code = f"aPrx{secrets.token_urlsafe(40)}"
@@ -117,17 +148,17 @@ class Sessions:
     def refresh(self, token: str) -> tuple[Authorization, str | None]:
         """The approval behind a refresh token, and the token that replaces it when rotation is on.
 
-        A rotated token that comes back was stolen or replayed: its whole family is revoked.
+        GrantError when it cannot be used; one that was rotated away may take its whole family along.
         """
-        found = self._refresh.get(token)
+        config, found = self.org.config, self.find_refresh(token)
         if found is None:
-            raise GrantError("invalid_grant", "expired access/refresh token")
-        if found.rotated:
-            self._revoke_family(found.authorization.family)
-            raise GrantError("invalid_grant", "expired access/refresh token")
-        if not self.org.config.rotate_refresh_tokens:
+            reused = self._refresh.get(token)
+            if reused is not None and reused.rotated and config.reuse_revokes_family:
+                self._revoke_family(reused.authorization.family)
+            raise GrantError(*_EXPIRED)
+        self._refresh[token] = replace(found, rotated=config.rotate_refresh_tokens, used_at=self.org.clock())
+        if not config.rotate_refresh_tokens:
             return found.authorization, None
-        self._refresh[token] = replace(found, rotated=True)
         return found.authorization, self.issue_refresh(found.authorization)
 
     def revoke(self, token: str) -> bool:
@@ -150,6 +181,12 @@ class Sessions:
         """End every session and every approval."""
         for tokens in (self._access, self._refresh, self._codes):
             tokens.clear()
+
+    def revoke_app(self) -> None:
+        """End what the app holds, as blocking it does; logins without an app go on."""
+        self._access = {key: one for key, one in self._access.items() if not one.authorization.by_app}
+        self._refresh.clear()
+        self._codes.clear()
 
     def _revoke_family(self, family: str) -> None:
         self._access = {key: one for key, one in self._access.items() if one.authorization.family != family}

@@ -1,0 +1,1 @@
+"""Salesforce clients that others wrote, used unmodified against the simulated org."""

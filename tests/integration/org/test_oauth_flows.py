@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import re
 from collections.abc import AsyncIterator
-from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -15,11 +13,7 @@ import pytest
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
-
-CALLBACK = "http://localhost:9/callback"
-# RFC 7636, appendix B.
-VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+from tests.integration.org.oauth_steps import CALLBACK, authorization, code_of, exchange, submit, token, works
 
 
 @pytest.fixture
@@ -32,64 +26,6 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 async def org() -> AsyncIterator[RunningOrg]:
     async with await serve(OrgConfig()) as running:
         yield running
-
-
-def authorization(org: RunningOrg, **changes: str) -> dict[str, str]:
-    wanted = {
-        "response_type": "code",
-        "client_id": org.org.config.client_id,
-        "redirect_uri": CALLBACK,
-        "scope": "api refresh_token",
-        "state": 'x"&y',
-        "code_challenge": CHALLENGE,
-        "code_challenge_method": "S256",
-    }
-    return wanted | changes
-
-
-async def submit(http: aiohttp.ClientSession, page: str, base_url: str, **typed: str) -> aiohttp.ClientResponse:
-    """Send the form of a login page with its hidden fields, without following the redirect."""
-    action = re.search(r'<form method="post" action="([^"]+)"', page)
-    assert action is not None
-    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page)
-    fields = {name: unescape(value) for name, value in hidden} | typed
-    return await http.post(base_url + action[1], data=fields, allow_redirects=False)
-
-
-async def code_of(http: aiohttp.ClientSession, org: RunningOrg, **changes: str) -> str:
-    page = await http.get(f"{org.base_url}/services/oauth2/authorize", params=authorization(org, **changes))
-    config = org.org.config
-    reply = await submit(http, await page.text(), org.base_url, username=config.username, pw=config.password)
-    assert reply.status == 302, await reply.text()
-    answer = parse_qs(urlsplit(reply.headers["Location"]).query)
-    assert answer["state"] == ['x"&y']
-    return answer["code"][0]
-
-
-async def token(http: aiohttp.ClientSession, org: RunningOrg, **fields: str) -> tuple[int, dict[str, str]]:
-    config = org.org.config
-    form = {"client_id": config.client_id, "client_secret": config.client_secret} | fields
-    reply = await http.post(f"{org.base_url}/services/oauth2/token", data=form)
-    return reply.status, await reply.json()
-
-
-async def exchange(
-    http: aiohttp.ClientSession, org: RunningOrg, good_code: str, **changes: str
-) -> tuple[int, dict[str, str]]:
-    fields = {
-        "grant_type": "authorization_code",
-        "code": good_code,
-        "redirect_uri": CALLBACK,
-        "code_verifier": VERIFIER,
-    }
-    return await token(http, org, **(fields | changes))
-
-
-async def works(http: aiohttp.ClientSession, org: RunningOrg, access_token: str) -> bool:
-    headers = {"Authorization": f"Bearer {access_token}"}
-    reply = await http.get(f"{org.base_url}/services/data/v62.0/limits", headers=headers)
-    assert reply.status in {200, 401}
-    return reply.status == 200
 
 
 async def test_web_server_flow(http: aiohttp.ClientSession, org: RunningOrg) -> None:

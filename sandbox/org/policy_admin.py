@@ -1,0 +1,33 @@
+"""The test side of logins: block the app, or shut an address out, while clients are connected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args
+
+from aiohttp import web
+
+from sandbox.org.cometd_sessions import SessionTable
+from sandbox.org.grants import AddressAccess, AppAccess
+from sandbox.org.sessions import Sessions
+from sandbox.org.wire import json_object, json_response
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {"app": get_args(AppAccess), "address": get_args(AddressAccess)}
+
+
+def routes(tokens: Sessions, cometd_sessions: SessionTable) -> list[web.RouteDef]:
+    """`POST /__admin__/login-policy` with `{"app": "blocked", "address": "trusted"}`, or one of the two."""
+
+    async def set_policy(request: web.Request) -> web.Response:
+        body = await json_object(request)
+        for name, value in body.items():
+            if value not in _CHOICES.get(name, ()):
+                return json_response({"error": f"{name} must be one of {dict(_CHOICES)}"}, 400)
+        for name, value in body.items():
+            setattr(tokens.policy, name, value)
+        if body.get("app") == "blocked":
+            tokens.revoke_app()
+            cometd_sessions.wake_all()
+        return json_response({"app": tokens.policy.app, "address": tokens.policy.address})
+
+    return [web.post("/__admin__/login-policy", set_policy)]
