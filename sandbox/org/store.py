@@ -20,7 +20,6 @@ from sandbox.org.fields import standard_catalogue
 from sandbox.org.ids import IdSequence, to_18
 from sandbox.org.ledger import Ledger, LedgerEntry
 from sandbox.org.objects import Catalogue, ObjectType, full_name
-from sandbox.org.opportunity import with_opportunity
 from sandbox.org.publication import Publication, Publisher
 from sandbox.org.timestamps import rest_datetime
 from sandbox.org.transaction import Table, Transaction
@@ -47,7 +46,7 @@ class Org:
         self.clock = OrgClock(clock)
         self._rng = random.Random(config.seed)
         self.ids = IdSequence(self._rng)
-        self.catalogue: Catalogue = with_opportunity(standard_catalogue())
+        self.catalogue: Catalogue = standard_catalogue()
         self._tables = {name: Table() for name in self.catalogue.types}
         self.unique = UniqueIndex(self._tables)
         self._unit: UnitOfWork | None = None
