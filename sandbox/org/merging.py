@@ -12,7 +12,7 @@ from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.objects import ObjectType
 from sandbox.org.store import Org
 from sandbox.org.transaction import Transaction
-from sandbox.org.writes import Actor, Row, RowError, RowResult, Write
+from sandbox.org.writes import Actor, Row, RowResult, Write
 
 MERGEABLE = frozenset({"Account", "Contact", "Lead"})
 # Apex guide: up to three records in one call, the winner among them.
@@ -67,6 +67,3 @@ def _with_parent(
 ) -> list[tuple[ObjectType, str, str]]:
     children = transaction.children(object_type.name, parent_id)
     return [(child_type, field_name, child_id) for child_type, field_name, child_id, _row in children]
-
-
-__all__ = ["MAX_LOSERS", "MERGEABLE", "MergeError", "RowError", "merge"]
