@@ -16,6 +16,8 @@ from sandbox.org.wire import MalformedBodyError, api_error, json_object, json_re
 
 # REST API guide: 25 parts per request.
 MAX_PARTS = 25
+# Records in bodies nest a few levels; deeper ones would only exhaust the stack.
+MAX_DEPTH = 50
 _Json = dict[str, object]
 _REFERENCE = re.compile(r"@\{([^{}]+)\}")
 _STEP = re.compile(r"([A-Za-z_]\w*)|\[(\d+)\]")
@@ -181,12 +183,14 @@ async def _batch_result(request: web.Request, given: _Json) -> _Json:
     return {"statusCode": one.status, "result": one.body}
 
 
-def _resolved(value: object, by_reference: Mapping[str, object]) -> object:
+def _resolved(value: object, by_reference: Mapping[str, object], depth: int = 0) -> object:
     """`value` with every `@{ref.path}` in its texts replaced."""
+    if depth > MAX_DEPTH:
+        raise MalformedBodyError("a body is nested too deeply")
     if isinstance(value, dict):
-        return {key: _resolved(one, by_reference) for key, one in value.items()}
+        return {key: _resolved(one, by_reference, depth + 1) for key, one in value.items()}
     if isinstance(value, list):
-        return [_resolved(one, by_reference) for one in value]
+        return [_resolved(one, by_reference, depth + 1) for one in value]
     if not isinstance(value, str):
         return value
     whole = _REFERENCE.fullmatch(value)

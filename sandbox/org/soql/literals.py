@@ -156,14 +156,20 @@ def _is_surrogate(code_point: int) -> bool:
 
 
 def like_pattern(text: str, literal: Literal) -> re.Pattern[str]:
-    """LIKE as a regular expression over lower-case text: % any run, _ one character, \\% and \\_ themselves."""
-    pieces: list[str] = []
+    """LIKE as a regular expression over lower-case text: % any run, _ one character, \\% and \\_ themselves.
+
+    What stands between two % is taken where it occurs first, once and for all, so that no pattern takes long.
+    """
+    runs = [""]
     for token in re.findall(r"\\[uU][0-9a-fA-F]{4}|\\.|[^\\]", literal.text, re.DOTALL):
         if token == "%":
-            pieces.append(".*")
+            runs.append("")
         elif token == "_":
-            pieces.append(".")
+            runs[-1] += "."
         else:
             plain = unescape(text, Literal("string", token, literal.offset))
-            pieces.append(re.escape(plain.lower()))
-    return re.compile("".join(pieces), re.DOTALL)
+            runs[-1] += re.escape(plain.lower())
+    first, *middle = runs
+    last = middle.pop() if middle else None
+    between = "".join(f"(?>.*?{run})" for run in middle if run)
+    return re.compile(first + between + ("" if last is None else f".*{last}"), re.DOTALL)

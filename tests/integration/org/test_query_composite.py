@@ -164,3 +164,11 @@ async def test_tree(http: aiohttp.ClientSession, org: RunningOrg) -> None:
 )
 async def test_malformed_composites(http: aiohttp.ClientSession, body: object) -> None:
     assert (await post(http, "/composite", body, 400))[0]["errorCode"] in {"JSON_PARSER_ERROR", "LIMIT_EXCEEDED"}
+
+
+async def test_a_body_nested_too_deeply(http: aiohttp.ClientSession) -> None:
+    deep: object = "x"
+    for _ in range(600):
+        deep = [deep]
+    body = {"compositeRequest": [part("POST", "/sobjects/Account", "deep", {"Name": deep})]}
+    assert (await post(http, "/composite", body, 400))[0]["errorCode"] == "JSON_PARSER_ERROR"
