@@ -165,6 +165,16 @@ def check_bulk_ingest(judge: Judge, salesforce: Salesforce) -> None:
     assert {name: operations.count(name) for name in operations} == {"create": 20, "update": 20, "delete": 20}
 
 
+def check_parallel_bulk_ingest(judge: Judge, salesforce: Salesforce) -> None:
+    """Four jobs at a time, in the other dialect of CSV."""
+    rows = [{"LastName": f'Semi;colon "{n}"', "Company": f"Parallel {n}"} for n in range(40)]
+    start, dialect = judge.ledger_length(), {"line_ending": "CRLF", "column_delimiter": "SEMICOLON"}
+    jobs = salesforce.bulk2.Lead.insert(records=rows, batch_size=10, concurrency=4, wait=0, **dialect)
+    assert [(job["numberRecordsProcessed"], job["numberRecordsFailed"]) for job in jobs] == [(10, 0)] * 4
+    created = [one["after"] for one in judge.ledger_after(start)]
+    assert {row["Company"]: row["LastName"] for row in created} == {row["Company"]: row["LastName"] for row in rows}
+
+
 def check_a_session_that_ends(judge: Judge, salesforce: Salesforce) -> None:
     """The client logs in again by itself when its session is gone."""
     before = salesforce.session_id
@@ -184,6 +194,7 @@ CHECKS: tuple[Callable[[Judge, Salesforce], None], ...] = (
     check_list_views,
     check_bulk_query,
     check_bulk_ingest,
+    check_parallel_bulk_ingest,
     check_a_session_that_ends,
 )
 
