@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import orjson
 from aiohttp import web
 
+from sandbox.org.admin_forms import PREFIX, answer, arguments
 from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.sessions import Sessions
 from sandbox.org.stats import Stats
 from sandbox.org.store import Org
-from sandbox.org.wire import json_object, json_response
+from sandbox.org.wire import json_response
 from sandbox.org.writes import Actor, Write
 
-PREFIX = "/__admin__"
 _LEDGER_PAGE_ENTRIES = 10_000
 
 
@@ -73,7 +73,7 @@ class Admin:
             limit = int(request.query.get("limit", str(_LEDGER_PAGE_ENTRIES)))
         except ValueError:
             return _bad_request("after and limit must be whole numbers")
-        lines = b"".join(orjson.dumps(entry.as_json()) + b"\n" for entry in self.org.ledger.after(after, limit))
+        lines = b"".join(orjson.dumps(entry.as_json()) + b"\n" for entry in self.org.ledger.lines(after, limit))
         return web.Response(body=lines, content_type="application/x-ndjson")
 
     async def state(self, request: web.Request) -> web.Response:
@@ -91,6 +91,7 @@ class Admin:
                     name: {"live": org.count(name), "deleted": org.count(name, deleted=True)} for name in org.objects()
                 },
                 "ledger": len(ledger),
+                "faults": dict(ledger.faults),
                 "events": dict(ledger.events_by_entity),
                 "changes": {name: sum(ledger.changes_by_record(name).values()) for name in ledger.events_by_entity},
                 "tip": org.events.tip,
@@ -116,42 +117,48 @@ class Admin:
 
     async def undelete(self, request: web.Request) -> web.Response:
         """``{"object": "Contact", "ids": [...]}`` back from the recycle bin, which REST cannot do."""
-        body = await json_object(request)
+        body = await arguments(request)
         ids, object_name = body.get("ids"), str(body.get("object"))
+        if isinstance(ids, str):
+            ids = ids.replace(",", " ").split()
         if not isinstance(ids, list):
             return _bad_request("ids must be a list")
         writes = [Write("undelete", object_name, str(record_id), {}) for record_id in ids]
         results = self.org.commit(writes, Actor(self.org.admin_user_id, "soap"))
-        return json_response({"undeleted": sum(result.success for result in results)})
+        return answer(request, {"undeleted": sum(result.success for result in results)})
 
-    async def forget_sessions(self, _request: web.Request) -> web.Response:
-        return json_response({"forgotten": self.cometd_sessions.forget_all()})
+    async def forget_sessions(self, request: web.Request) -> web.Response:
+        forgotten = self.cometd_sessions.forget_all()
+        self.org.faults.note("forget-sessions", {"forgotten": forgotten})
+        return answer(request, {"forgotten": forgotten})
 
     async def revoke_tokens(self, request: web.Request) -> web.Response:
         """Access tokens; with ``{"refresh": true}`` refresh tokens too. Open polls learn it at once."""
-        refresh = request.can_read_body and (await json_object(request)).get("refresh") is True
+        refresh = (await arguments(request)).get("refresh") is True
         revoked = self.tokens.revoke_access_tokens()
         if refresh:
             self.tokens.revoke_all()
         self.cometd_sessions.wake_all()
-        return json_response({"revoked": revoked})
+        self.org.faults.note("revoke-tokens", {"revoked": revoked, "refresh": refresh})
+        return answer(request, {"revoked": revoked})
 
     async def set_retention(self, request: web.Request) -> web.Response:
-        seconds = (await json_object(request)).get("seconds")
+        seconds = (await arguments(request)).get("seconds")
         if not isinstance(seconds, int | float) or seconds < 0:
             return _bad_request("seconds must be a number that is not negative")
         self.org.events.retention_seconds = seconds
-        return json_response({"seconds": seconds})
+        return answer(request, {"seconds": seconds})
 
     async def set_outage(self, request: web.Request) -> web.Response:
         """``{"seconds": 5, "status": 503}``; without seconds until the next call, with 0 it ends."""
-        body = await json_object(request)
+        body = await arguments(request)
         seconds, status = body.get("seconds", math.inf), body.get("status", 503)
         if not isinstance(seconds, int | float) or not isinstance(status, int):
             return _bad_request("seconds and status must be numbers")
         self.outage.start(seconds, status)
         self.cometd_sessions.wake_all()
-        return json_response({"active": self.outage.active, "status": status})
+        self.org.faults.note("outage", {"seconds": str(seconds), "status": status})
+        return answer(request, {"active": self.outage.active, "status": status})
 
 
 def _bad_request(message: str, status: int = 400) -> web.Response:

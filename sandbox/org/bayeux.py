@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from sandbox.org.bayeux_errors import BAYEUX_ERRORS, HANDSHAKE, BayeuxError
+from sandbox.org.faults import FaultSpec
+
 Message = dict[str, object]
 
 AUTHENTICATION_INVALID = "401::Authentication invalid"
@@ -12,6 +17,9 @@ NOT_PERMITTED = "403::User not allowed to subscribe CDC without required permiss
 RESTRICTED_CHANNEL = "403::Restricted channel"
 NO_CHANNEL = "400::Channel name not specified"
 NO_LEADING_SLASH = "400::Channel subscriptions must start with a leading '/'"
+NO_HANDSHAKE = "403::Client has not completed handshake"
+DAILY_LIMIT = "403::Organization total events daily limit exceeded"
+CONCURRENT_LIMIT = "403::Organization concurrent user limit exceeded"
 WRONG_USER = "400::Authenticated user id does not match the session's user id"
 
 _NONE = {"interval": 0, "reconnect": "none"}
@@ -52,10 +60,10 @@ def handshake_reply(message: Message, client_id: str) -> Message:
     }
 
 
-def handshake_denied(message: Message, reason: str) -> Message:
+def handshake_denied(message: Message, reason: str, advice: str = "none") -> Message:
     return {
         "ext": {"sfdc": {"failureReason": reason}, "replay": True, "payload.format": True},
-        "advice": {"reconnect": "none"},
+        **({} if advice == "absent" else {"advice": {"reconnect": advice}}),
         "channel": "/meta/handshake",
         **_id(message),
         "error": HANDSHAKE_DENIED,
@@ -81,6 +89,62 @@ def refused(message: Message, error: str) -> Message:
     """A refused subscription or publication: no advice."""
     kept = {key: message[key] for key in ("clientId", "channel", "id", "subscription") if key in message}
     return kept | {"error": error, "successful": False}
+
+
+def limit_exceeded(message: Message, error: str, advice: str) -> Message:
+    """An allocation is used up; which advice comes along is not documented."""
+    advised: Message = {} if advice == "absent" else {"advice": {"interval": 0, "reconnect": advice}}
+    return advised | refused(message, error)
+
+
+def cookie_missing(message: Message, client_id: str, cookie: str) -> Message:
+    return refused(message, f"400::Client {client_id} has established a session, but no {cookie} cookie present")
+
+
+def server_disconnect(client_id: str) -> Message:
+    """From API 64.0 the server may end a session itself, and the client must reconnect (How the Client Connects)."""
+    return {"clientId": client_id, "channel": "/meta/disconnect", "advice": _HANDSHAKE, "successful": True}
+
+
+def completed(spec: FaultSpec) -> FaultSpec:
+    """A planned error strikes where Salesforce sends it, unless it says otherwise. ValueError when there is none."""
+    channels = error_of(spec).channels
+    if "channel" in spec.where or not channels:
+        return spec
+    return replace(spec, where={**spec.where, "channel": channels[0]})
+
+
+def error_of(spec: FaultSpec) -> BayeuxError:
+    """The error that a planned fault names, or spells out; ValueError when it does neither."""
+    settings = spec.settings
+    if "name" not in settings and "error" not in settings:
+        raise ValueError("a Bayeux error has a name or an error")
+    name = str(settings.get("name", ""))
+    if "error" in settings:
+        reason, text = settings.get("failure_reason"), str(settings["error"]).replace("{", "{{").replace("}", "}}")
+        return BayeuxError((), text, None if reason is None else str(reason))
+    if name not in BAYEUX_ERRORS:
+        raise ValueError(f"no such Bayeux error: {name}; there are {', '.join(BAYEUX_ERRORS)}")
+    return BAYEUX_ERRORS[name]
+
+
+def planted(message: Message, spec: FaultSpec) -> Message:
+    """The reply with a planted error."""
+    error = error_of(spec)
+    advice = str(spec.settings.get("advice", error.advice or "absent"))
+    reply: Message = {}
+    if error.failure_reason:
+        flags = {"replay": True, "payload.format": True} if message.get("channel") == HANDSHAKE else {}
+        reply["ext"] = {"sfdc": {"failureReason": error.failure_reason}, **flags}
+    if error.names_client and "clientId" in message:
+        reply["clientId"] = message["clientId"]
+    if advice != "absent":
+        reply["advice"] = {"interval": 0, "reconnect": advice}
+    reply |= {"channel": message.get("channel"), **_id(message)}
+    if "subscription" in message:
+        reply["subscription"] = message["subscription"]
+    text = error.error.format(subscription=message.get("subscription"))
+    return reply | {"error": text, "successful": False}
 
 
 def unknown_client(message: Message) -> Message:

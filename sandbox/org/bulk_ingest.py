@@ -31,7 +31,7 @@ from sandbox.org.writes import Actor, RowResult, Write
 
 # Bulk API 2.0 guide, "Limits": batches per rolling 24 hours; rows beyond them are in no result file.
 DAILY_BATCHES = 15_000
-_OPERATIONS = frozenset({"insert", "update", "upsert", "delete"})
+_OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
 _HARD_DELETE = "hardDelete operation requires special user profile permission, please contact your system administrator"
 _RESULT_FILES = {"successfulresults": "successful", "failedresults": "failed", "unprocessedrecords": "unprocessed"}
 _FIRST_COLUMNS = {"successful": ("sf__Id", "sf__Created"), "failed": ("sf__Id", "sf__Error"), "unprocessed": ()}
@@ -147,7 +147,7 @@ class BulkIngest:
 
     def _check_operation(self, body: dict[str, object]) -> web.Response | None:
         operation = str(body.get("operation"))
-        if operation == "hardDelete":
+        if operation == "hardDelete" and not self._org.config.bulk_hard_delete_allowed:
             return routing_error(400, "FEATURENOTENABLED", _HARD_DELETE)
         if operation not in _OPERATIONS:
             return routing_error(400, "INVALIDOPERATION", f"InvalidOperation : Unsupported operation: {operation}")

@@ -106,7 +106,7 @@ class Writer:
             return self._upsert(record_id, fields)
         if not record_id:
             return _refused("", RowError(_NO_ID.status_code, _NO_ID.message.format(self.operation)))
-        operation: Operation = "update" if self.operation == "update" else "delete"
+        operation = _OPERATIONS[self.operation]
         return Write(operation, name, record_id, fields if operation == "update" else {})
 
     def _upsert(self, record_id: str, fields: dict[str, object]) -> Write | RowResult:
@@ -132,6 +132,9 @@ class Writer:
         """Later rows of the batch find what earlier ones created."""
         if result.created and result.record_id and self.operation == "upsert" and self.external_id != "Id":
             self._remember(str(write.fields[self.external_id]), result.record_id)
+
+
+_OPERATIONS: dict[str, Operation] = {"update": "update", "delete": "delete", "hardDelete": "hard_delete"}
 
 
 def _refused(record_id: str, error: RowError) -> RowResult:

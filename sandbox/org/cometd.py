@@ -14,6 +14,7 @@ from sandbox.org import bayeux
 from sandbox.org.bayeux import Message
 from sandbox.org.cometd_sessions import Session, SessionTable, SubscribeError
 from sandbox.org.config import OrgConfig
+from sandbox.org.faults import FaultPlan
 
 # Salesforce: larger requests get "413 Maximum Request Size Exceeded".
 _MAX_REQUEST_BYTES = 32_768
@@ -22,15 +23,27 @@ _OLDEST_VERSION = 37.0
 #: The user id behind an Authorization header, or None.
 TokenCheck = Callable[[str | None], str | None]
 
+#: The HTTP status that a planted error asks for.
+_STATUS = web.RequestKey("bayeux_status", int)
+# How the Client Connects: the server ends sessions by itself from this version on.
+_SERVER_DISCONNECT_VERSION = 64.0
+_SESSION_COOKIE = "BAYEUX_BROWSER"
+
 
 class CometD:
     """The handlers of ``/cometd/<version>``."""
 
     def __init__(
-        self, config: OrgConfig, sessions: SessionTable, check_token: TokenCheck, is_down: Callable[[], bool]
+        self,
+        config: OrgConfig,
+        sessions: SessionTable,
+        faults: FaultPlan,
+        check_token: TokenCheck,
+        is_down: Callable[[], bool],
     ) -> None:
         self._config = config
         self._sessions = sessions
+        self._faults = faults
         self._check_token = check_token
         self._is_down = is_down
 
@@ -62,18 +75,34 @@ class CometD:
         replies = [orjson.dumps(self._answer(message, request, user_id)) for message in others]
         for message in connects:
             replies += await self._connect(message, request, user_id, may_wait=len(messages) == 1)
-        return _with_cookies(_respond(replies), request)
+        return _with_cookies(_respond(replies, request.get(_STATUS, 200)), request)
 
     def _answer(self, message: Message, request: web.Request, user_id: str | None) -> Message:
         if message.get("channel") == "/meta/handshake":
-            return self._handshake(message, request, user_id)
-        session, problem = self._session(message, user_id)
+            return self._planted(message, request) or self._handshake(message, request, user_id)
+        session, problem = self._admitted(message, request, user_id)
         if session is None:
             return problem
         return self._command(message, session)
 
+    def _planted(self, message: Message, request: web.Request, session: Session | None = None) -> Message:
+        """The error that a fault has for this message; empty when there is none."""
+        if self._faults.idle:
+            return {}
+        channel = str(message.get("channel"))
+        fault = self._faults.take("bayeux-error", channel=channel, subscription=str(message.get("subscription", "")))
+        if fault is None:
+            return {}
+        status = fault.settings.get("status")
+        if isinstance(status, int):
+            request[_STATUS] = status
+        if session is not None and bayeux.error_of(fault).ends_session:
+            self._sessions.close(session)
+        return bayeux.planted(message, fault)
+
     def _handshake(self, message: Message, request: web.Request, user_id: str | None) -> Message:
-        if not _version_supported(request.match_info["version"], self._config.newest_api_version):
+        version = request.match_info["version"]
+        if not _version_supported(version, self._config.newest_api_version):
             newest = self._config.newest_api_version
             return bayeux.refused(
                 message,
@@ -83,17 +112,30 @@ class CometD:
         if user_id is None:
             has_token = "Authorization" in request.headers
             return bayeux.handshake_denied(message, bayeux.AUTHENTICATION_INVALID if has_token else bayeux.NO_TOKEN)
-        return bayeux.handshake_reply(message, self._sessions.open(user_id).client_id)
+        if self._sessions.full:
+            return bayeux.handshake_denied(message, bayeux.CONCURRENT_LIMIT, self._config.limit_advice)
+        return bayeux.handshake_reply(message, self._sessions.open(user_id, float(version)).client_id)
 
-    def _session(self, message: Message, user_id: str | None) -> tuple[Session | None, Message]:
+    def _admitted(self, message: Message, request: web.Request, user_id: str | None) -> tuple[Session | None, Message]:
+        """The session of a message, or why the org does not listen to it."""
+        session = self._sessions.find(message.get("clientId"))
+        if planted := self._planted(message, request, session):
+            return None, planted
         if user_id is None:
             return None, bayeux.authentication_invalid(message)
-        session = self._sessions.find(message.get("clientId"))
         if session is None:
-            return None, bayeux.unknown_client(message)
+            return None, _without_session(message)
         if session.user_id != user_id:
             return None, bayeux.refused(message, bayeux.WRONG_USER)
+        if self._config.cookies_required and _SESSION_COOKIE not in request.cookies:
+            return None, bayeux.cookie_missing(message, session.client_id, _SESSION_COOKIE)
+        if self._over_limit(message):
+            return None, bayeux.limit_exceeded(message, bayeux.DAILY_LIMIT, self._config.limit_advice)
         return session, {}
+
+    def _over_limit(self, message: Message) -> bool:
+        kind = str(message.get("channel")).removeprefix("/meta/")
+        return kind in self._config.delivery_limit_at and self._sessions.exhausted
 
     def _command(self, message: Message, session: Session) -> Message:
         match message.get("channel"):
@@ -102,6 +144,7 @@ class CometD:
             case "/meta/unsubscribe":
                 for channel in _channels(message):
                     session.positions.pop(channel, None)
+                    session.withheld.pop(channel, None)
             case "/meta/disconnect":
                 self._sessions.close(session)
             case _:
@@ -122,7 +165,7 @@ class CometD:
     async def _connect(
         self, message: Message, request: web.Request, user_id: str | None, *, may_wait: bool
     ) -> list[bytes]:
-        session, problem = self._session(message, user_id)
+        session, problem = self._admitted(message, request, user_id)
         if session is None:
             return [orjson.dumps(problem)]
         session.polls += 1
@@ -132,25 +175,45 @@ class CometD:
             session.connected = True
             return self._connected(message, session, self._first_advice())
         if may_wait:
-            problem = await self._wait(message, request, session, self._timeout_seconds(message))
-            if problem:
-                return [orjson.dumps(problem)]
+            problems = await self._wait(message, request, session, self._timeout_seconds(message))
+            if problems:
+                return [orjson.dumps(problem) for problem in problems]
         return self._connected(message, session, None)
 
-    async def _wait(self, message: Message, request: web.Request, session: Session, timeout_seconds: float) -> Message:
+    async def _wait(
+        self, message: Message, request: web.Request, session: Session, timeout_seconds: float
+    ) -> list[Message]:
         """Until there is something to send, the poll's end, or a reason why the client may not have it: that reply."""
         poll = session.polls
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         while session.polls == poll:
             if self._is_down():
                 raise web.HTTPServiceUnavailable
-            if self._sessions.find(session.client_id) is not session:
-                return bayeux.unknown_client(message)
-            if self._check_token(request.headers.get("Authorization")) is None:
-                return bayeux.authentication_invalid(message)
+            if problems := self._interrupted(message, request, session):
+                return problems
             if self._sessions.has_news(session) or not await self._woken(session, deadline):
                 break
-        return {}
+        return []
+
+    def _interrupted(self, message: Message, request: web.Request, session: Session) -> list[Message]:
+        """What ends an open poll before there are events."""
+        if self._sessions.find(session.client_id) is not session:
+            return [bayeux.unknown_client(message)]
+        if self._check_token(request.headers.get("Authorization")) is None:
+            return [bayeux.authentication_invalid(message)]
+        if self._over_limit(message):
+            return [bayeux.limit_exceeded(message, bayeux.DAILY_LIMIT, self._config.limit_advice)]
+        if planted := self._planted(message, request, session):
+            return [planted]
+        return self._ended_by_server(message, session)
+
+    def _ended_by_server(self, message: Message, session: Session) -> list[Message]:
+        if self._faults.idle or self._faults.take("server-disconnect", client=session.client_id) is None:
+            return []
+        self._sessions.close(session)
+        unknown = bayeux.unknown_client(message)
+        told = session.api_version >= _SERVER_DISCONNECT_VERSION
+        return [bayeux.server_disconnect(session.client_id), unknown] if told else [unknown]
 
     async def _woken(self, session: Session, deadline: float) -> bool:
         waiting = self._sessions.wait(session)
@@ -192,6 +255,12 @@ def _channels(message: Message) -> list[str]:
     return [str(one) for one in named] if isinstance(named, list) else [named] if isinstance(named, str) else []
 
 
+def _without_session(message: Message) -> Message:
+    if "clientId" not in message and message.get("channel") == "/meta/subscribe":
+        return bayeux.refused(message, bayeux.NO_HANDSHAKE)
+    return bayeux.unknown_client(message)
+
+
 def _replay_map(message: Message) -> dict[str, object] | None:
     ext = message.get("ext")
     replay = ext.get("replay") if isinstance(ext, dict) else None
@@ -211,8 +280,8 @@ def _respond(messages: list[bytes], status: int = 200) -> web.Response:
 
 
 def _with_cookies(response: web.Response, request: web.Request) -> web.Response:
-    """Set when the client brings none; sessions are found by client id, so cookies are not required."""
-    if "BAYEUX_BROWSER" not in request.cookies:
-        response.set_cookie("BAYEUX_BROWSER", secrets.token_hex(12), path="/", httponly=True)
+    """Set when the client brings none; sessions are found by client id, so cookies need not be required."""
+    if _SESSION_COOKIE not in request.cookies:
+        response.set_cookie(_SESSION_COOKIE, secrets.token_hex(12), path="/", httponly=True)
         response.set_cookie("sfdc-stream", f"!{secrets.token_urlsafe(48)}", path="/", samesite="None")
     return response

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from sandbox.org import bayeux
@@ -26,7 +26,10 @@ class Session:
     client_id: str
     user_id: str
     seen_at: float
+    api_version: float = 0.0
     positions: dict[str, int] = field(default_factory=dict)
+    # Objects whose events the user may not see, per channel, as it was when the channel was subscribed to.
+    withheld: dict[str, frozenset[str]] = field(default_factory=dict)
     connected: bool = False
     polls: int = 0
     waiting: asyncio.Future[None] | None = None
@@ -57,17 +60,24 @@ class SessionTable:
         self._unselected = {entity_channel(name) for name in catalogue.types} - {
             entity_channel(name) for name in config.cdc_entities
         }
+        #: Objects on which the user lacks View All: changes act on the next subscription only.
+        self.forbidden: set[str] = set()
+        #: While set, clients stay connected and get no events, as after a publish burst (Salesforce article 005321562).
+        self.stalled = False
         #: Events handed to clients, per channel; every subscriber counts.
         self.delivered: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def open(self, user_id: str) -> Session:
+    def __iter__(self) -> Iterator[Session]:
+        return iter([*self._sessions.values()])
+
+    def open(self, user_id: str, api_version: float = 0.0) -> Session:
         """A new session; expired ones are dropped on the way."""
         self._sweep()
         client_id = "".join(self._rng.choices(_CLIENT_ID_LETTERS, k=26))
-        session = self._sessions[client_id] = Session(client_id, user_id, self._clock())
+        session = self._sessions[client_id] = Session(client_id, user_id, self._clock(), api_version)
         return session
 
     def _sweep(self) -> None:
@@ -77,6 +87,18 @@ class SessionTable:
         self._swept_at = self._clock()
         for session in [one for one in self._sessions.values() if self._expired(one)]:
             self.close(session)
+
+    @property
+    def full(self) -> bool:
+        """No further client may connect."""
+        limit = self._config.concurrent_cometd_clients
+        return limit is not None and sum(not self._expired(one) for one in self._sessions.values()) >= limit
+
+    @property
+    def exhausted(self) -> bool:
+        """The events that may be delivered in a day are."""
+        limit = self._config.daily_delivered_events
+        return limit is not None and self.delivered.total() >= limit
 
     def find(self, client_id: object) -> Session | None:
         """The live session of that client id."""
@@ -111,13 +133,16 @@ class SessionTable:
 
     def subscribe(self, session: Session, channel: str, replay: dict[str, object] | None) -> None:
         """Start reading a channel; SubscribeError with Salesforce's words when it is refused."""
-        if channel in self._unselected:
+        if channel in self._unselected or channel in map(entity_channel, self.forbidden):
             raise SubscribeError(bayeux.NOT_PERMITTED)
         if not channel.startswith("/"):
             raise SubscribeError(bayeux.NO_LEADING_SLASH)
+        if channel.startswith(("/meta/", "/service/")):
+            raise SubscribeError(bayeux.RESTRICTED_CHANNEL)
         if not self._events.has_channel(channel):
             raise SubscribeError(bayeux.channel_unknown(channel))
         session.positions[channel] = self._start(channel, replay)
+        session.withheld[channel] = frozenset(self.forbidden)
         session.wake()
 
     def _start(self, channel: str, replay: dict[str, object] | None) -> int:
@@ -130,16 +155,32 @@ class SessionTable:
         return position
 
     def has_news(self, session: Session) -> bool:
+        if self.stalled:
+            return False
+        for channel, entities in session.withheld.items():
+            if entities:
+                self._pass_over(session, channel, entities)
         return any(self._events.has_after(channel, position) for channel, position in session.positions.items())
+
+    def _pass_over(self, session: Session, channel: str, entities: frozenset[str]) -> None:
+        """Events that the user may not see neither end a poll nor are delivered."""
+        position = session.positions.get(channel)
+        while position is not None and (event := next(iter(self._events.after(channel, position, 1)), None)):
+            if event.entity not in entities:
+                break
+            session.positions[channel] = position = event.replay_id
 
     def take(self, session: Session) -> list[bytes]:
         """The next messages of all its subscriptions in replay order, no more than one reply holds."""
+        if self.stalled:
+            return []
         limit = self._config.connect_reply_max_events
         ready: list[tuple[int, str, LoggedEvent]] = sorted(
             (event.replay_id, channel, event)
             for channel, position in session.positions.items()
             if self._events.has_after(channel, position)
             for event in self._events.after(channel, position, limit)
+            if event.entity not in session.withheld.get(channel, ())
         )
         messages: list[bytes] = []
         size_bytes = 0

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+from sandbox.org.custom_channels import CustomChannel
+from sandbox.org.faults import FaultSpec
 from sandbox.org.grants import AddressAccess, AppAccess
 from sandbox.org.soql.settings import SoqlSettings
 
@@ -74,6 +77,26 @@ class OrgConfig:
     connect_reply_max_bytes: int = 1_000_000
     connect_reply_max_events: int = 300
 
+    # Change events. Where Salesforce's behaviour is not known the default is the recommended reading.
+    custom_channels: tuple[CustomChannel, ...] = ()
+    event_max_bytes: int = 1_000_000  # larger ones become gap events (CDC guide: 1 MB)
+    overflow_changes: int = 100_000  # per transaction (CDC guide)
+    long_text_as_diff: bool = False
+    merge_deletes_share_event: bool = True
+    merge_announces_children: bool = False
+    hard_delete_announces: bool = True  # of a live record; emptying the recycle bin never does
+    conversion_lead_has_modified_date: bool = True
+
+    # CometD limits and strictness; None: not enforced.
+    concurrent_cometd_clients: int | None = None
+    daily_delivered_events: int | None = None
+    delivery_limit_at: tuple[Literal["connect", "subscribe"], ...] = ("connect", "subscribe")
+    limit_advice: Literal["none", "retry", "handshake", "absent"] = "none"
+    cookies_required: bool = False
+
+    # Faults planned from the start; shares are drawn with the seed.
+    faults: tuple[FaultSpec, ...] = ()
+
     soql: SoqlSettings = field(default_factory=SoqlSettings)
 
     # Salesforce compresses every answer; a small one is not worth the time of a shared machine.
@@ -86,6 +109,7 @@ class OrgConfig:
     bulk_transaction_rows: int = 200
     bulk_processing_delay_seconds: float = 0
     bulk_origin_api: str = "bulkapi"
+    bulk_hard_delete_allowed: bool = False  # the "Bulk API Hard Delete" permission
 
     def __post_init__(self) -> None:
         for name, value in _derived(self.seed).items():

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sandbox.org.events import ChangeEvent
 
 ALL_CHANGES = "/data/ChangeEvents"
 REPLAY_NEW = -1
 REPLAY_ALL = -2
+# After an org migration the ids start again, far below those that clients hold.
+_HIGHEST_FIRST_ID_AFTER_MIGRATION = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class LoggedEvent:
 
     replay_id: int
     published_at_seconds: float
+    entity: str
     data: bytes
 
 
@@ -39,6 +42,7 @@ class EventLog:
         self._clock = clock
         self._tip = rng.randint(100_000, 2_000_000)
         self._published = False
+        self._entities = frozenset(entities)
         self._channels: dict[str, list[LoggedEvent]] = {entity_channel(entity): [] for entity in entities}
         self._channels[ALL_CHANGES] = []
 
@@ -50,17 +54,32 @@ class EventLog:
     def has_channel(self, channel: str) -> bool:
         return channel in self._channels
 
-    def channels_of(self, entity: str) -> tuple[str, ...]:
-        return (entity_channel(entity), ALL_CHANGES)
+    def add_channels(self, channels: Iterable[str]) -> None:
+        """Custom channels, which carry what ``publish`` is told."""
+        self._channels |= {channel: [] for channel in channels}
 
-    def publish(self, event: ChangeEvent) -> int:
-        """Append an event to its channels and return its replay id."""
+    def channels_of(self, entity: str) -> tuple[str, ...]:
+        """The standard channels of an object; none when it is not selected."""
+        return (entity_channel(entity), ALL_CHANGES) if entity in self._entities else ()
+
+    def publish(self, event: ChangeEvent, custom: Mapping[str, Mapping[str, object]] | None = None) -> int:
+        """Append an event to its channels, and to custom ones with the fields they add; return its replay id."""
         self._tip += self._rng.randint(1, 4)
-        logged = LoggedEvent(self._tip, self._clock(), event.data(self._tip))
+        logged = LoggedEvent(self._tip, self._clock(), event.entity, event.data(self._tip))
         for channel in self.channels_of(event.entity):
             self._channels[channel].append(logged)
+        for channel, extra in (custom or {}).items():
+            enriched = replace(logged, data=event.data(self._tip, extra)) if extra else logged
+            self._channels[channel].append(enriched)
         self._published = True
         return self._tip
+
+    def restart(self) -> None:
+        """The org moves to another instance: retained events are gone and replay ids start again."""
+        for events in self._channels.values():
+            events.clear()
+        self._tip = self._rng.randint(1, _HIGHEST_FIRST_ID_AFTER_MIGRATION)
+        self._published = False
 
     def start(self, channel: str, replay_from: int) -> int | None:
         """The position (last id already seen) at which a subscription starts; None when the id is not valid."""
@@ -82,6 +101,10 @@ class EventLog:
         events = self._retained(channel)
         first = self._index_after(events, position)
         return events[first : first + limit]
+
+    def latest(self, channel: str, limit: int) -> list[LoggedEvent]:
+        """The newest retained events, oldest first."""
+        return self._retained(channel)[-limit:]
 
     def has_after(self, channel: str, position: int) -> bool:
         events = self._channels[channel]

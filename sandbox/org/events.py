@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
 
 from sandbox.org.objects import Catalogue, FieldType, ObjectType
+from sandbox.org.textdiff import diff_of
 from sandbox.org.timestamps import event_datetime
 from sandbox.org.writes import Change, Operation, Row
 
@@ -19,7 +20,11 @@ _CHANGE_TYPES: dict[Operation, str] = {
     "update": "UPDATE",
     "delete": "DELETE",
     "undelete": "UNDELETE",
+    "hard_delete": "DELETE",
 }
+OVERFLOW = "GAP_OVERFLOW"
+#: CDC guide, overflow events: the record id that stands for "any".
+NO_RECORD = "000000000000000AAA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,61 +41,130 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class EventRules:
+    """What an org announces, and when a gap or an overflow stands for a change."""
+
+    entities: Sequence[str]
+    max_bytes: int = 1_000_000
+    overflow_changes: int = 100_000
+    long_text_as_diff: bool = False
+    merge_deletes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeEvent:
     """One event before it has a replay id."""
 
     entity: str
+    # The records that the event tells about; an overflow tells about none.
     record_ids: tuple[str, ...]
     schema_id: str
-    payload: dict[str, object]
+    payload: Mapping[str, object]
+    change_type: str = "UPDATE"
 
-    def data(self, replay_id: int) -> bytes:
-        """The ``data`` member of the Bayeux message."""
-        return orjson.dumps({"schema": self.schema_id, "payload": self.payload, "event": {"replayId": replay_id}})
+    def data(self, replay_id: int, extra: Mapping[str, object] | None = None) -> bytes:
+        """The ``data`` member of the Bayeux message; ``extra`` fields never hide those of the event."""
+        payload = {**extra, **self.payload} if extra else self.payload
+        return orjson.dumps({"schema": self.schema_id, "payload": payload, "event": {"replayId": replay_id}})
+
+    def as_gap(self) -> ChangeEvent:
+        """The gap event that Salesforce sends when it cannot build this one: a header that names the records."""
+        if self.change_type.startswith("GAP_"):
+            return self
+        header = self.payload["ChangeEventHeader"]
+        assert isinstance(header, dict)
+        gap_type = f"GAP_{self.change_type}"
+        gap = header | {"changeType": gap_type, "changedFields": [], "changeOrigin": ""}
+        return ChangeEvent(self.entity, self.record_ids, self.schema_id, {"ChangeEventHeader": gap}, gap_type)
+
+
+#: Changes that one event may tell, and its fields as JSON.
+_Group = tuple[list[Change], int]
 
 
 def change_events(
-    commit: Commit, changes: Sequence[Change], catalogue: Catalogue, entities: Sequence[str], rng: random.Random
+    commit: Commit, changes: Sequence[Change], catalogue: Catalogue, rules: EventRules, rng: random.Random
 ) -> list[ChangeEvent]:
     """The events of one transaction.
 
     Records of one object that had the same change share an event. Sequence numbers count the objects that are not
-    selected for change events too, which leaves holes.
+    selected for change events too, which leaves holes. Beyond the overflow limit one event per object stands for all.
     """
-    events = []
-    for sequence, group in enumerate(_same_changes(changes, catalogue), start=1):
+    events: list[ChangeEvent] = []
+    overflowed: dict[str, None] = {}
+    seen = sequence = 0
+    for group, body_bytes in _same_changes(changes, catalogue, rules):
         object_type = catalogue.types[group[0].object_name]
-        if object_type.name in entities:
-            events.append(_event(commit, sequence, object_type, group, rng))
+        seen += _weight(object_type, group)
+        if seen > rules.overflow_changes:
+            overflowed[object_type.name] = None
+            continue
+        sequence += 1
+        if object_type.name in rules.entities:
+            event = _event(commit, sequence, object_type, group, rules, rng)
+            events.append(event.as_gap() if body_bytes > rules.max_bytes else event)
+    for number, name in enumerate(overflowed, start=sequence + 1):
+        if name in rules.entities:
+            events.append(_overflow(commit, number, catalogue.types[name]))
     return events
 
 
-def _same_changes(changes: Iterable[Change], catalogue: Catalogue) -> list[list[Change]]:
-    groups: dict[tuple[str, str, bytes], list[Change]] = {}
+def _same_changes(changes: Iterable[Change], catalogue: Catalogue, rules: EventRules) -> list[_Group]:
+    groups: dict[tuple[str, str, bytes, str], _Group] = {}
     for change in changes:
+        if not change.announced:
+            continue
         body = orjson.dumps(change_body(catalogue.types[change.object_name], change))
-        groups.setdefault((change.object_name, change.operation, body), []).append(change)
+        alone = "" if rules.merge_deletes or change.operation != "delete" else change.record_id
+        key = (change.object_name, change.operation, body, alone)
+        groups.setdefault(key, ([], len(body)))[0].append(change)
     return list(groups.values())
 
 
+def _weight(object_type: ObjectType, group: Sequence[Change]) -> int:
+    """CDC guide: a changed field of an update counts one, any other change of a record counts one."""
+    return len(group) * (len(changed_paths(object_type, group[0])) or 1)
+
+
 def _event(
-    commit: Commit, sequence: int, object_type: ObjectType, group: Sequence[Change], rng: random.Random
+    commit: Commit,
+    sequence: int,
+    object_type: ObjectType,
+    group: Sequence[Change],
+    rules: EventRules,
+    rng: random.Random,
 ) -> ChangeEvent:
     first, record_ids = group[0], tuple(change.record_id for change in group)
-    header = {
+    change_type = _CHANGE_TYPES[first.operation]
+    header = _header(commit, sequence, object_type, change_type, record_ids)
+    header["changedFields"] = changed_paths(object_type, first)
+    body = change_body(object_type, first)
+    if rules.long_text_as_diff and len(group) == 1:
+        _put_diffs(body, object_type, first)
+    payload = _with_header(header, body, rng)
+    return ChangeEvent(object_type.name, record_ids, schema_id(object_type), payload, change_type)
+
+
+def _overflow(commit: Commit, sequence: int, object_type: ObjectType) -> ChangeEvent:
+    header = _header(commit, sequence, object_type, OVERFLOW, (NO_RECORD,))
+    return ChangeEvent(object_type.name, (), schema_id(object_type), {"ChangeEventHeader": header}, OVERFLOW)
+
+
+def _header(
+    commit: Commit, sequence: int, object_type: ObjectType, change_type: str, record_ids: Sequence[str]
+) -> dict[str, object]:
+    return {
         "commitNumber": commit.number,
         "commitUser": commit.user_id,
         "sequenceNumber": sequence,
         "entityName": object_type.name,
-        "changeType": _CHANGE_TYPES[first.operation],
-        "changedFields": changed_paths(object_type, first),
+        "changeType": change_type,
+        "changedFields": [],
         "changeOrigin": commit.origin,
         "transactionKey": commit.transaction_key,
         "commitTimestamp": commit.timestamp_ms,
         "recordIds": list(record_ids),
     }
-    body = change_body(object_type, first)
-    return ChangeEvent(object_type.name, record_ids, schema_id(object_type), _with_header(header, body, rng))
 
 
 def _with_header(header: dict[str, object], body: dict[str, object], rng: random.Random) -> dict[str, object]:
@@ -109,12 +183,17 @@ def changed_paths(object_type: ObjectType, change: Change) -> list[str]:
 
 def change_body(object_type: ObjectType, change: Change) -> dict[str, object]:
     """The record fields of the payload: nothing of a delete, all that is not empty of a creation, else what changed."""
-    if change.operation == "delete":
+    if change.operation in {"delete", "hard_delete"}:
         return {}
+    return event_fields(object_type, change.changed)
+
+
+def event_fields(object_type: ObjectType, values: Row) -> dict[str, object]:
+    """Flat values as an event nests and writes them; what events never carry is left out."""
     body: dict[str, object] = {}
     for field in object_type.event_fields:
-        if field.name in change.changed:
-            _put(body, field, change.changed)
+        if field.name in values:
+            _put(body, field, values)
     return body
 
 
@@ -126,6 +205,13 @@ def _put(body: dict[str, object], field: FieldType, values: Row) -> None:
     parts = body.setdefault(field.compound, {})
     assert isinstance(parts, dict)
     parts[field.component] = value
+
+
+def _put_diffs(body: dict[str, object], object_type: ObjectType, change: Change) -> None:
+    for field in object_type.long_text_fields:
+        before, after = (change.before or {}).get(field.name), change.changed.get(field.name)
+        if isinstance(before, str) and isinstance(after, str) and (diff := diff_of(before, after)) is not None:
+            body[field.name] = {"diff": diff}
 
 
 def _event_value(field: FieldType, value: object) -> object:

@@ -49,6 +49,7 @@ def routes(org: Org, stats: Stats, sessions: SessionTable) -> list[web.RouteDef]
 def current_limits(org: Org, stats: Stats, sessions: SessionTable) -> Mapping[str, object]:
     """Key -> Max and Remaining, alphabetical. Going over an allocation is not enforced: Remaining stops at 0."""
     maxima = _MAXIMA | {"DailyApiRequests": org.config.daily_api_requests}
+    maxima["DailyDeliveredPlatformEvents"] = org.config.daily_delivered_events or maxima["DailyDeliveredPlatformEvents"]
     used = {
         "DailyApiRequests": stats.api_requests,
         "DailyDeliveredPlatformEvents": sessions.delivered.total(),

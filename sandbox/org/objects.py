@@ -109,6 +109,11 @@ class ObjectType:
         return tuple(one for one in self.fields if one.in_events and one.type != "address" and one.name != "Id")
 
     @cached_property
+    def long_text_fields(self) -> tuple[FieldType, ...]:
+        """Fields long enough for change events to carry a diff instead of the value."""
+        return tuple(one for one in self.event_fields if one.type == "textarea" and one.length >= 1_000)
+
+    @cached_property
     def has_person_name(self) -> bool:
         return any(one.compound == "Name" for one in self.fields)
 

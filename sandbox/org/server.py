@@ -14,12 +14,17 @@ from typing import Self
 from aiohttp import web
 
 from sandbox.org import bulk_ingest, bulk_query, limits, listviews, oauth, query_api, record_collections, rest
-from sandbox.org.admin import PREFIX, Admin, Outage
+from sandbox.org.admin import Admin, Outage
+from sandbox.org.admin_faults import AdminFaults
+from sandbox.org.admin_forms import PREFIX
+from sandbox.org.admin_page import AdminPage
+from sandbox.org.admin_records import AdminRecords
 from sandbox.org.cometd import CometD
 from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.compression import compressed
 from sandbox.org.config import OrgConfig
 from sandbox.org.data_resources import routes as data_resources
+from sandbox.org.http_faults import http_faults
 from sandbox.org.middleware import authenticated, common_headers, outages, salesforce_errors
 from sandbox.org.policy_admin import routes as policy_routes
 from sandbox.org.seeding import seed
@@ -134,6 +139,7 @@ def _application(
         middlewares=[
             outages(outage),
             compressed(org.config.gzip_min_bytes),
+            http_faults(org.faults),
             salesforce_errors,
             authenticated(tokens, org.config, stats),
         ],
@@ -151,8 +157,11 @@ def _application(
         *bulk_query.routes(org),
         *data_resources(org),
         *oauth.routes(org, tokens),
-        *CometD(org.config, cometd_sessions, tokens.check, lambda: outage.active).routes(),
+        *CometD(org.config, cometd_sessions, org.faults, tokens.check, lambda: outage.active).routes(),
         *Admin(org, tokens, cometd_sessions, stats, outage).routes(),
+        *AdminFaults(org, cometd_sessions).routes(),
+        *AdminRecords(org).routes(),
+        *AdminPage(org, cometd_sessions, stats).routes(),
     ]
     app.add_routes(_with_trailing_slash(surfaces))
     return app

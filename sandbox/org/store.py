@@ -9,13 +9,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from sandbox.org.bayeux import completed
+from sandbox.org.channels import FilterSource, members_by_entity
+from sandbox.org.clock import OrgClock
 from sandbox.org.config import OrgConfig
 from sandbox.org.eventlog import EventLog
-from sandbox.org.events import Commit, change_events
+from sandbox.org.events import Commit, EventRules, change_events
+from sandbox.org.faults import FaultPlan, FaultSpec, PlannedFault
 from sandbox.org.fields import standard_catalogue
 from sandbox.org.ids import IdSequence, to_18
 from sandbox.org.ledger import Ledger, LedgerEntry
 from sandbox.org.objects import Catalogue, ObjectType, full_name
+from sandbox.org.publication import Publication, Publisher
 from sandbox.org.timestamps import rest_datetime
 from sandbox.org.transaction import Table, Transaction
 from sandbox.org.unique import UniqueIndex
@@ -38,18 +43,24 @@ class Org:
 
     def __init__(self, config: OrgConfig, clock: Callable[[], float] = time.time) -> None:
         self.config = config
-        self.clock = clock
+        self.clock = OrgClock(clock)
         self._rng = random.Random(config.seed)
         self.ids = IdSequence(self._rng)
         self.catalogue: Catalogue = standard_catalogue()
         self._tables = {name: Table() for name in self.catalogue.types}
         self.unique = UniqueIndex(self._tables)
         self._unit: UnitOfWork | None = None
-        self.events = EventLog(config.cdc_entities, config.retention_seconds, self._rng, clock)
+        self.events = EventLog(config.cdc_entities, config.retention_seconds, self._rng, self.clock)
         self.ledger = Ledger()
+        self.faults = FaultPlan(config.seed, self._record_fault)
+        for fault in config.faults:
+            self.plan(fault)
+        self._rules = _event_rules(config)
+        self.publisher = self._publisher()
         #: Called after every commit that published events, with the channels that have new ones.
         self.on_events: list[Callable[[frozenset[str]], None]] = []
         self._commit_number = 0
+        self._commit_numbers_from = 0
         self._second = 0
         self.organization_id = self.ids.take("00D")
         self.admin_user_id = self.ids.take("005")
@@ -80,16 +91,58 @@ class Org:
 
     def commit(self, writes: Sequence[Write], actor: Actor, *, all_or_none: bool = False) -> list[RowResult]:
         """Write the rows in one transaction; refused rows are left out, or with ``all_or_none`` undo the others."""
-        self._tick()
-        transaction = Transaction(
-            self.catalogue, self._tables, self.ids.take, actor, rest_datetime(self._second), self.unique
-        )
-        results = [transaction.apply(write) for write in writes]
+        transaction = self.begin(actor)
+        results = [self._locked(write) or transaction.apply(write) for write in writes]
         if all_or_none and not all(result.success for result in results):
             return [_rolled_back(result) if result.success else result for result in results]
-        if transaction.changes:
-            self._install(transaction.changes, actor)
+        self.install(transaction)
         return results
+
+    def begin(self, actor: Actor) -> Transaction:
+        """A transaction of this second; nobody sees it before ``install``."""
+        self._tick()
+        return Transaction(
+            self.catalogue,
+            self._tables,
+            self.ids.take,
+            actor,
+            rest_datetime(self._second),
+            unique=self.unique,
+            hard_deletes_announced=self.config.hard_delete_announces,
+        )
+
+    def install(self, transaction: Transaction) -> None:
+        """Make the changes visible, publish their events and record them; a transaction without changes is nothing."""
+        if transaction.changes:
+            self._install(transaction.changes, transaction.actor)
+
+    def _locked(self, write: Write) -> RowResult | None:
+        """The refusal of a row that somebody else has locked, as a planned fault has it."""
+        if self.faults.idle or write.record_id is None:
+            return None
+        occasion = {"object": write.object_name, "operation": write.operation, "record_id": write.record_id}
+        if self.faults.take("row-lock", **occasion) is None:
+            return None
+        message = f"unable to obtain exclusive access to this record or 1 records: {write.record_id}"
+        error = RowError("UNABLE_TO_LOCK_ROW", message)
+        return RowResult(write.record_id, success=False, created=False, errors=(error,))
+
+    def plan(self, fault: FaultSpec) -> PlannedFault:
+        """Plan a fault. ValueError when its settings make no sense."""
+        return self.faults.add(completed(fault) if fault.kind == "bayeux-error" else fault)
+
+    def migrate(self) -> None:
+        """Move to another instance: retained events are gone, replay ids and commit numbers start again."""
+        self.events.restart()
+        self._commit_numbers_from = int(self.clock() * 1e9) - self._rng.randint(10**12, 10**13)
+        self._commit_number = 0
+        self.faults.note("org-migration", {"tip": self.events.tip})
+
+    def release_events(self) -> int:
+        """Publish the events that faults hold back; how many there were."""
+        released = self.publisher.release()
+        self._announce()
+        return released
 
     @contextmanager
     def unit_of_work(self) -> Iterator[UnitOfWork]:
@@ -130,7 +183,7 @@ class Org:
         self._tables[object_type.name].live[record_id] = row
         self.unique.note(object_type, row)
         change = Change("create", object_type.name, record_id, row, row)
-        self._record(change, commit, None, replay_id=None)
+        self._record(change, commit, None, told=None)
         return record_id
 
     def _defaults(self, object_type: ObjectType) -> Row:
@@ -154,34 +207,41 @@ class Org:
         if self._unit is not None:
             return
         commit = self._new_commit(actor.user_id, actor.change_origin)
-        replay_ids = self._publish(commit, changes)
+        published = self._publish(commit, changes)
         for change in changes:
-            self._record(change, commit, actor, replay_ids.get(change.record_id))
-        self._announce({change.object_name for change in changes if change.record_id in replay_ids})
+            self._record(change, commit, actor, published.get(change.record_id) or published.get(change.object_name))
+        self._announce()
 
-    def _announce(self, entities: set[str]) -> None:
-        channels = frozenset(channel for entity in entities for channel in self.events.channels_of(entity))
+    def _announce(self) -> None:
+        channels = self.publisher.drain_touched()
         if channels:
             for notify in self.on_events:
                 notify(channels)
 
     def _put(self, change: Change) -> None:
         table = self._tables[change.object_name]
-        gone, kept = (table.live, table.deleted) if change.operation == "delete" else (table.deleted, table.live)
+        lives = change.operation not in {"delete", "hard_delete"}
+        kept, gone = (table.live, table.deleted) if lives else (table.deleted, table.live)
         gone.pop(change.record_id, None)
-        kept[change.record_id] = change.after
-        if kept is table.live:
+        if change.operation == "hard_delete":
+            kept.pop(change.record_id, None)
+        else:
+            kept[change.record_id] = change.after
+        if lives:
             self.unique.note(self.catalogue.types[change.object_name], change.after)
 
-    def _publish(self, commit: Commit, changes: Sequence[Change]) -> dict[str, int]:
-        replay_ids: dict[str, int] = {}
-        for event in change_events(commit, changes, self.catalogue, self.config.cdc_entities, self._rng):
-            replay_id = self.events.publish(event)
-            self.ledger.count_event(event.entity)
-            replay_ids.update(dict.fromkeys(event.record_ids, replay_id))
-        return replay_ids
+    def _publish(self, commit: Commit, changes: Sequence[Change]) -> dict[str, Publication]:
+        """What was published, by record id; an overflow, which names no record, by object."""
+        after = {change.record_id: change.after for change in changes}
+        published: dict[str, Publication] = {}
+        for event in change_events(commit, changes, self.catalogue, self._rules, self._rng):
+            rows = [after[record_id] for record_id in event.record_ids]
+            publication = self.publisher.publish(event, rows)
+            if publication is not None:
+                published.update(dict.fromkeys(event.record_ids or (event.entity,), publication))
+        return published
 
-    def _record(self, change: Change, commit: Commit, actor: Actor | None, replay_id: int | None) -> None:
+    def _record(self, change: Change, commit: Commit, actor: Actor | None, told: Publication | None) -> None:
         self.ledger.append(
             LedgerEntry(
                 number=len(self.ledger) + 1,
@@ -196,10 +256,20 @@ class Org:
                 changed=change.changed,
                 after=change.after,
                 actor=actor,
-                replay_id=replay_id,
-                channels=() if replay_id is None else self.events.channels_of(change.object_name),
+                replay_id=None if told is None else told.replay_id,
+                channels=() if told is None else told.channels,
+                change_type=None if told is None else told.event.change_type,
             )
         )
+
+    def _record_fault(self, fault: str, detail: Mapping[str, object]) -> None:
+        self.ledger.append_fault(fault, round(self.clock() * 1000, 3), detail)
+
+    def _publisher(self) -> Publisher:
+        channels = self.config.custom_channels
+        self.events.add_channels(channel.path for channel in channels)
+        members = members_by_entity(channels, FilterSource(self.catalogue.types, self.clock, self.config))
+        return Publisher(self.events, members, self.faults, self.ledger)
 
     def _tick(self) -> None:
         """Stamps never go back, even when the clock does."""
@@ -217,7 +287,7 @@ class Org:
 
     def _next_commit_number(self) -> int:
         """Captured commit numbers have 19 digits and run with the clock in nanoseconds."""
-        by_clock = int(self.clock() * 1e9)
+        by_clock = int(self.clock() * 1e9) - self._commit_numbers_from
         self._commit_number = max(self._commit_number + self._rng.randint(1, 9), by_clock)
         return self._commit_number
 
@@ -246,6 +316,18 @@ class Org:
             "UserType": "Standard",
         }
         self.load("User", [admin])
+
+
+def _event_rules(config: OrgConfig) -> EventRules:
+    """Membership in a custom channel selects an object, as it does in Salesforce."""
+    members = (member.entity for channel in config.custom_channels for member in channel.members)
+    return EventRules(
+        entities=tuple(dict.fromkeys([*config.cdc_entities, *members])),
+        max_bytes=config.event_max_bytes,
+        overflow_changes=config.overflow_changes,
+        long_text_as_diff=config.long_text_as_diff,
+        merge_deletes=config.merge_deletes_share_event,
+    )
 
 
 def _rolled_back(result: RowResult) -> RowResult:

@@ -12,6 +12,8 @@ from sandbox.org.writes import Actor, RowError
 
 #: Where the authentication middleware leaves the user id of the caller.
 USER_ID = web.RequestKey("user_id", str)
+#: How a fault wants a reply that is written in pieces to be cut: ``silently`` or ``visibly``.
+TRUNCATE = web.RequestKey("truncate", str)
 
 _CLIENT = re.compile(r"(?:^|[,;])\s*client\s*=\s*([^,;]+)", re.IGNORECASE)
 _DEFAULT_VERSION = "62.0"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Operation = Literal["create", "update", "delete", "undelete"]
+#: ``hard_delete`` takes a record out of the recycle bin, or past it.
+Operation = Literal["create", "update", "delete", "undelete", "hard_delete"]
 
 #: Flat field values of one record; a field that is null is absent. Rows handed out by the org are never changed in
 #: place by anybody: a commit puts a new dict in the old one's place.
@@ -68,3 +69,7 @@ class Change:
     record_id: str
     changed: Row
     after: Row
+    # The row as it was, of an update.
+    before: Row | None = None
+    # False: no event tells it, as when Salesforce changes rows past its triggers.
+    announced: bool = True

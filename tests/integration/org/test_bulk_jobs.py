@@ -311,3 +311,14 @@ async def test_a_missing_parent_is_empty(http: aiohttp.ClientSession, org: Runni
         "Account.Name": "",
         "Account.IsDeleted": "",
     }
+
+
+async def test_hard_delete_passes_the_recycle_bin_for_who_may() -> None:
+    async with await serve(OrgConfig(contacts=30, bulk_hard_delete_allowed=True)) as org:
+        headers = {"Authorization": f"Bearer {org.access_token}"}
+        async with aiohttp.ClientSession(org.base_url, headers=headers) as http:
+            record_id = contacts(org)[0]["Id"]
+            path, job = await ingest(http, f"Id\n{record_id}\n", operation="hardDelete")
+            assert (job["numberRecordsProcessed"], job["numberRecordsFailed"]) == (1, 0)
+            assert [row["sf__Id"] for row in await rows(http, f"{path}/successfulResults")] == [record_id]
+        assert org.org.get("Contact", record_id, deleted=True) is None

@@ -1,0 +1,136 @@
+"""Admin calls that plan faults, and the switches that make the org misbehave at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from sandbox.org.admin_forms import PREFIX, AdminError, answer, arguments, mapping, number, text
+from sandbox.org.bayeux_errors import BAYEUX_ERRORS
+from sandbox.org.cometd_sessions import SessionTable
+from sandbox.org.faults import KINDS, FaultSpec
+from sandbox.org.store import Org
+from sandbox.org.wire import json_response
+
+_Switch = Callable[[Mapping[str, object]], Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class AdminFaults:
+    """The handlers, over the org and its CometD sessions."""
+
+    org: Org
+    sessions: SessionTable
+
+    def routes(self) -> list[web.RouteDef]:
+        switches: dict[str, _Switch] = {
+            "faults/clear": self._clear,
+            "events/release": self._release,
+            "events/migrate": self._migrate,
+            "cometd/stall": self._stall,
+            "cometd/reset-delivered": self._reset_delivered,
+            "permissions": self._permit,
+            "clock": self._set_clock,
+        }
+        return [
+            web.get(f"{PREFIX}/faults", self.read),
+            web.post(f"{PREFIX}/faults", self.plan),
+            web.delete(f"{PREFIX}/faults", self.remove),
+            web.delete(f"{PREFIX}/faults/{{number:[0-9]+}}", self.remove),
+            *(web.post(f"{PREFIX}/{path}", _switched(switch)) for path, switch in switches.items()),
+        ]
+
+    async def read(self, _request: web.Request) -> web.Response:
+        """What there is, what is planned, and what struck."""
+        return json_response(
+            {
+                "kinds": {kind: {"surface": surface, "meaning": meaning} for kind, (surface, meaning) in KINDS.items()},
+                "bayeuxErrors": list(BAYEUX_ERRORS),
+                "planned": [planned.as_json() for planned in self.org.faults.planned],
+                "struck": dict(self.org.ledger.faults),
+                "heldEvents": self.org.publisher.held,
+            }
+        )
+
+    async def plan(self, request: web.Request) -> web.Response:
+        """``{"kind": "reset", "times": 2, "share": 0.5, "where": {"path": "/services"}, "settings": {}}``.
+
+        ``times`` 1 unless given; null or 0: for ever. Open polls meet a CometD fault at once.
+        """
+        try:
+            planned = self.org.plan(_spec(await arguments(request)))
+        except (AdminError, ValueError) as error:
+            return json_response({"error": str(error)}, 400)
+        if KINDS[planned.spec.kind][0] == "cometd":
+            self.sessions.wake_all()
+        return answer(request, planned.as_json(), 201)
+
+    async def remove(self, request: web.Request) -> web.Response:
+        numbered = request.match_info.get("number")
+        return answer(request, {"removed": self.org.faults.remove(None if numbered is None else int(numbered))})
+
+    def _clear(self, _given: Mapping[str, object]) -> Mapping[str, object]:
+        return {"removed": self.org.faults.remove()}
+
+    def _release(self, _given: Mapping[str, object]) -> Mapping[str, object]:
+        """Events that were held back are published now."""
+        return {"released": self.org.release_events()}
+
+    def _migrate(self, _given: Mapping[str, object]) -> Mapping[str, object]:
+        """The org moves to another instance: sessions end, replay ids start again."""
+        self.org.migrate()
+        return {"tip": self.org.events.tip, "forgotten": self.sessions.forget_all()}
+
+    def _stall(self, given: Mapping[str, object]) -> Mapping[str, object]:
+        """``{"on": true}``: clients stay connected and get nothing."""
+        self.sessions.stalled = given.get("on", True) is True
+        self.org.faults.note("stalled-stream", {"on": self.sessions.stalled})
+        self.sessions.wake_all()
+        return {"stalled": self.sessions.stalled}
+
+    def _reset_delivered(self, _given: Mapping[str, object]) -> Mapping[str, object]:
+        """A new day for the allocation of delivered events."""
+        self.sessions.delivered.clear()
+        return {"delivered": 0}
+
+    def _permit(self, given: Mapping[str, object]) -> Mapping[str, object]:
+        """``{"object": "Contact", "view_all": false}``; acts on the next subscription."""
+        object_type = self.org.find_object(text(given, "object"))
+        if object_type is None:
+            raise AdminError(f"no such object: {given['object']}")
+        if given.get("view_all", True) is True:
+            self.sessions.forbidden.discard(object_type.name)
+        else:
+            self.sessions.forbidden.add(object_type.name)
+        self.org.faults.note("permissions", {"forbidden": sorted(self.sessions.forbidden)})
+        return {"forbidden": sorted(self.sessions.forbidden)}
+
+    def _set_clock(self, given: Mapping[str, object]) -> Mapping[str, object]:
+        """``{"offset_seconds": 3600}`` against the machine's clock: events and tokens age, stamps follow."""
+        self.org.clock.offset_seconds = number(given, "offset_seconds")
+        self.org.faults.note("clock", {"offset_seconds": self.org.clock.offset_seconds})
+        return {"offset_seconds": self.org.clock.offset_seconds, "now": self.org.clock()}
+
+
+def _spec(given: Mapping[str, object]) -> FaultSpec:
+    times = number(given, "times", 1) if given.get("times", 1) is not None else 0
+    where = {key: str(value) for key, value in mapping(given, "where").items()}
+    return FaultSpec(
+        kind=text(given, "kind"),
+        times=int(times) or None,
+        share=number(given, "share", 1),
+        where=where,
+        settings=mapping(given, "settings"),
+    )
+
+
+def _switched(switch: _Switch) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return answer(request, switch(await arguments(request)))
+        except AdminError as error:
+            return json_response({"error": str(error)}, 400)
+
+    return handle

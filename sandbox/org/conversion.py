@@ -1,0 +1,115 @@
+"""Lead conversion: an account, a contact and an opportunity are created and the lead is closed, in one transaction.
+
+CDC guide, "Change Events for Lead Conversion": sequence numbers 1 to 4 under one transaction key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox.org.store import Org
+from sandbox.org.transaction import Transaction
+from sandbox.org.writes import Actor, Row, Write
+
+CONVERTED_STATUS = "Closed - Converted"
+_FIRST_STAGE = "Prospecting"
+# A close date three months ahead is what Salesforce proposes at the end of the quarter; any date will do here.
+_CLOSE_DATE_YEARS_AHEAD = 1
+
+# Lead field -> field of the new account or contact (Help: "Lead Conversion Field Mapping").
+_TO_ACCOUNT = {
+    "Company": "Name", "Phone": "Phone", "Fax": "Fax", "Website": "Website", "Industry": "Industry",
+    "AnnualRevenue": "AnnualRevenue", "NumberOfEmployees": "NumberOfEmployees", "Rating": "Rating",
+    "LeadSource": "AccountSource", "Street": "BillingStreet", "City": "BillingCity", "State": "BillingState",
+    "PostalCode": "BillingPostalCode", "Country": "BillingCountry", "OwnerId": "OwnerId",
+}  # fmt: skip
+_TO_CONTACT = {
+    "Salutation": "Salutation", "FirstName": "FirstName", "LastName": "LastName", "Title": "Title", "Phone": "Phone",
+    "MobilePhone": "MobilePhone", "Fax": "Fax", "Email": "Email", "LeadSource": "LeadSource",
+    "Description": "Description", "Street": "MailingStreet", "City": "MailingCity", "State": "MailingState",
+    "PostalCode": "MailingPostalCode", "Country": "MailingCountry", "HasOptedOutOfEmail": "HasOptedOutOfEmail",
+    "DoNotCall": "DoNotCall", "OwnerId": "OwnerId",
+}  # fmt: skip
+
+
+class ConversionError(Exception):
+    """A conversion that the org refuses; the text starts with the status code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What a lead becomes. Given accounts and contacts are used instead of new ones."""
+
+    lead_id: str
+    account_id: str | None = None
+    contact_id: str | None = None
+    opportunity_name: str | None = None
+    create_opportunity: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The records that a lead became."""
+
+    account_id: str
+    contact_id: str
+    opportunity_id: str | None
+
+
+def convert(org: Org, conversion: Conversion, actor: Actor) -> Converted:
+    """Convert a lead. ConversionError when it is gone, was converted, or a record is refused."""
+    lead = org.get("Lead", conversion.lead_id)
+    if lead is None:
+        raise ConversionError("ENTITY_IS_DELETED: entity is deleted")
+    if lead.get("IsConverted"):
+        raise ConversionError("CANNOT_UPDATE_CONVERTED_LEAD: cannot reference converted lead")
+    transaction = org.begin(actor)
+    account_id = conversion.account_id or _create(transaction, "Account", _mapped(lead, _TO_ACCOUNT))
+    contact_id = conversion.contact_id or _create(
+        transaction, "Contact", {**_mapped(lead, _TO_CONTACT), "AccountId": account_id}
+    )
+    opportunity_id = _opportunity(transaction, conversion, lead, account_id)
+    _close(org, transaction, conversion.lead_id, Converted(account_id, contact_id, opportunity_id))
+    org.install(transaction)
+    return Converted(account_id, contact_id, opportunity_id)
+
+
+def _mapped(lead: Row, mapping: dict[str, str]) -> Row:
+    return {to: lead[name] for name, to in mapping.items() if lead.get(name) is not None}
+
+
+def _create(transaction: Transaction, object_name: str, fields: Row) -> str:
+    result = transaction.apply(Write("create", object_name, None, fields))
+    if result.record_id is None:
+        error = result.errors[0]
+        raise ConversionError(f"{error.status_code}: {error.message}")
+    return result.record_id
+
+
+def _opportunity(transaction: Transaction, conversion: Conversion, lead: Row, account_id: str) -> str | None:
+    if not conversion.create_opportunity:
+        return None
+    year = int(transaction.now[:4]) + _CLOSE_DATE_YEARS_AHEAD
+    fields: Row = {
+        "Name": conversion.opportunity_name or f"{lead['Company']}-",
+        "AccountId": account_id,
+        "StageName": _FIRST_STAGE,
+        "CloseDate": f"{year}-03-31",
+    }
+    return _create(transaction, "Opportunity", fields)
+
+
+def _close(org: Org, transaction: Transaction, lead_id: str, converted: Converted) -> None:
+    lead_type = org.catalogue.types["Lead"]
+    fields: Row = {
+        "Status": CONVERTED_STATUS,
+        "IsConverted": True,
+        "ConvertedDate": transaction.now[:10],
+        "ConvertedAccountId": converted.account_id,
+        "ConvertedContactId": converted.contact_id,
+        "IsUnreadByOwner": False,
+    }
+    if converted.opportunity_id:
+        fields["ConvertedOpportunityId"] = converted.opportunity_id
+    tells_date = org.config.conversion_lead_has_modified_date
+    transaction.set_fields(lead_type, lead_id, fields, tells_date=tells_date)
