@@ -88,21 +88,33 @@ class ToolingRecords:
         }[object_name]()
 
     def _members(self) -> list[Row]:
+        config = self._org.config
+        selected = [(_CHANNEL, entity) for entity in config.cdc_entities]
+        selected += [(channel.name, member.entity) for channel in config.custom_channels for member in channel.members]
         types = self._org.objects()
-        entities = [event_name(types[name]) for name in self._org.config.cdc_entities if name in types]
+        known = [(channel, event_name(types[entity])) for channel, entity in selected if entity in types]
         return [
             {
                 "Id": _id("0v8", number),
-                "DeveloperName": f"{_CHANNEL}_{entity.replace('__', '_')}",
-                "MasterLabel": entity,
-                "EventChannel": _CHANNEL,
-                "SelectedEntity": entity,
+                "DeveloperName": f"{channel}_{event}".replace("__", "_"),
+                "MasterLabel": event,
+                "EventChannel": channel,
+                "SelectedEntity": event,
             }
-            for number, entity in enumerate(entities)
+            for number, (channel, event) in enumerate(known)
         ]
 
     def _channels(self) -> list[Row]:
-        return [{"Id": _id("0YL", 0), "FullName": _CHANNEL, "DeveloperName": _CHANNEL, "MasterLabel": _CHANNEL}]
+        names = (_CHANNEL, *(channel.name for channel in self._org.config.custom_channels))
+        return [
+            {
+                "Id": _id("0YL", number),
+                "FullName": name,
+                "DeveloperName": name.removesuffix("__chn"),
+                "MasterLabel": name,
+            }
+            for number, name in enumerate(names)
+        ]
 
     def _custom_fields(self) -> list[Row]:
         fields = [(one.name, field) for one in self._org.objects().values() for field in one.fields if field.custom]

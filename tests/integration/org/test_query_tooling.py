@@ -10,7 +10,11 @@ import orjson
 import pytest
 
 from sandbox.org.config import OrgConfig
+from sandbox.org.custom_channels import ChannelMember, CustomChannel
 from sandbox.org.server import RunningOrg, serve
+from sandbox.org.soql.execute import run
+from sandbox.org.store import Org
+from sandbox.org.tooling import ToolingRecords
 
 DATA = "/services/data/v62.0"
 MEMBERS = "SELECT MasterLabel, SelectedEntity FROM PlatformEventChannelMember WHERE EventChannel = 'ChangeEvents'"
@@ -51,6 +55,17 @@ async def test_selected_entities(http: aiohttp.ClientSession) -> None:
     (error,) = await call(http, "GET", "/tooling/query?q=SELECT+Id+FROM+Contact", None, 400)
     assert error["errorCode"] == "INVALID_TYPE"
     assert error["message"].endswith("sObject type 'Contact' is not supported.")
+
+
+async def test_members_of_custom_channels_are_listed() -> None:
+    channel = CustomChannel("Mine__chn", (ChannelMember("Account"),))
+    config = OrgConfig(cdc_entities=("Contact",), custom_channels=(channel,))
+    source = ToolingRecords(Org(config))
+    rows = run(source, "SELECT DeveloperName, EventChannel FROM PlatformEventChannelMember", "").rows
+    assert [(row["DeveloperName"], row["EventChannel"]) for row in rows] == [
+        ("ChangeEvents_ContactChangeEvent", "ChangeEvents"),
+        ("Mine_chn_AccountChangeEvent", "Mine__chn"),
+    ]
 
 
 async def test_a_custom_field_is_a_field_like_any_other(http: aiohttp.ClientSession, org: RunningOrg) -> None:
