@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint types imports unit benchmarks lock clean
+.PHONY: help install demo up test clients lint types imports unit benchmarks lock clean
 
 help: ## Show the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,12 @@ demo: install ## The whole story on this machine; ARGS="--contacts 20000 --edits
 up: install ## Stack, simulated org and all workers, left running until Ctrl-C
 	$(BIN)/segment-sync up $(ARGS)
 
-test: install lint types imports ## Lint, types, import contracts and all tests; ARGS="-k name" for pytest
+test: install clients lint types imports ## Lint, types, import contracts and all tests; ARGS="-k name" for pytest
 	$(BIN)/pytest $(ARGS)
+
+clients: ## The JavaScript clients that judge the simulated org, where Node.js is there
+	@if command -v npm >/dev/null; then cd tests/clients/javascript && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund; }; \
+	else echo "Node.js is not there: the tests with JavaScript clients are skipped"; fi
 
 unit: install ## Only the tests that need no server
 	$(BIN)/pytest tests/unit $(ARGS)
