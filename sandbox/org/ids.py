@@ -11,19 +11,6 @@ _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _ID = re.compile(r"[0-9A-Za-z]{15}(?:[A-Z0-5]{3})?")
 _COUNTER_DIGITS = 9
 
-#: Key prefixes of salesforce object types (describe: ``keyPrefix``) and of things that are not objects here.
-KEY_PREFIXES = {
-    "Account": "001",
-    "Contact": "003",
-    "User": "005",
-    "ListView": "00B",
-    "Organization": "00D",
-    "Group": "00G",
-    "Lead": "00Q",
-    "IngestJob": "750",
-    "QueryLocator": "0r8",
-}
-
 
 class MalformedIdError(ValueError):
     """The text is neither a 15- nor an 18-character id, or its checksum is wrong."""

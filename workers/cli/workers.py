@@ -15,10 +15,6 @@ from workers.settings import load_settings
 if TYPE_CHECKING:
     from workers.replay.worker import Replayed
 
-SETTINGS = (
-    "Settings come from the environment: KAFKA_BOOTSTRAP_SERVERS, MONGODB_URI, TOKEN_ENCRYPTION_KEYS, HEALTH_PORT, …"
-)
-
 
 def capture() -> None:
     """Read the change events of every connected org and publish them to Kafka, until SIGTERM.
