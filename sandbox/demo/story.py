@@ -9,7 +9,7 @@ import random
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,17 +92,13 @@ class Demo:
     @asynccontextmanager
     async def _surroundings(self) -> AsyncIterator[Surroundings]:
         start = time.monotonic()
-        with self._step("Kafka, MongoDB and a Salesforce org"):
-            context = surroundings(self.options.directory, self.options.sizes)
-            around = await context.__aenter__()
-        self.story.seconds["stack"] = round(time.monotonic() - start, 1)
-        try:
+        async with AsyncExitStack() as open_until_the_end:
+            with self._step("Kafka, MongoDB and a Salesforce org"):
+                around = await open_until_the_end.enter_async_context(
+                    surroundings(self.options.directory, self.options.sizes)
+                )
+            self.story.seconds["stack"] = round(time.monotonic() - start, 1)
             yield around
-        except BaseException:
-            if not await context.__aexit__(*sys.exc_info()):
-                raise
-        else:
-            await context.__aexit__(None, None, None)
 
     async def _acts(self, around: Surroundings, database: Any) -> None:
         story = self.story
