@@ -9,8 +9,8 @@ from sandbox.org.objects import NUMBER_TYPES, FieldType
 from sandbox.org.soql.errors import SoqlError, at_position, malformed
 from sandbox.org.soql.evaluate import KeyTest, Predicate
 from sandbox.org.soql.functions import AGGREGATES
-from sandbox.org.soql.literals import Clock, Key, key_of
-from sandbox.org.soql.schema import Binder, Column, Row
+from sandbox.org.soql.literals import Key, key_of
+from sandbox.org.soql.schema import Binder, BoundScope, Column, Row
 from sandbox.org.soql.syntax import Call, Expression, Join, Path, Query, SelectItem
 
 Aggregator = Callable[[Sequence[Row]], object]
@@ -33,7 +33,7 @@ def _has_aggregate(expression: Expression) -> bool:
 
 
 @dataclass(slots=True)
-class GroupScope:
+class GroupScope(BoundScope):
     """Resolves expressions against groups, and remembers which aggregates must be computed."""
 
     binder: Binder
@@ -51,18 +51,6 @@ class GroupScope:
                 raise SoqlError("MALFORMED_QUERY", at_position(scope.text, expression.offset, detail))
             scope._keys[scope._name(expression)] = column
         return scope
-
-    @property
-    def text(self) -> str:
-        return self.binder.query.text
-
-    @property
-    def clock(self) -> Clock:
-        return self.binder.clock
-
-    @property
-    def null_matches_negation(self) -> bool:
-        return self.binder.null_matches_negation
 
     def operand(self, expression: Expression) -> Column:
         """The column of a grouped expression or an aggregate.

@@ -15,7 +15,7 @@ from sandbox.org.soql.evaluate import KeyTest, Predicate, Scope, compile_conditi
 from sandbox.org.soql.joins import check_joins, inner_column
 from sandbox.org.soql.literals import Clock, Key, key_of
 from sandbox.org.soql.parser import parse
-from sandbox.org.soql.schema import Binder, Column, RecordSource, Row
+from sandbox.org.soql.schema import Binder, BoundScope, Column, RecordSource, Row
 from sandbox.org.soql.select_list import aggregate_columns, record_columns
 from sandbox.org.soql.syntax import ChildQuery, Expression, Join, Query, SortKey
 
@@ -164,22 +164,10 @@ def _child_plans(binder: Binder) -> dict[str, ChildPlan]:
 
 
 @dataclass(frozen=True, slots=True)
-class _RowScope:
+class _RowScope(BoundScope):
     """Conditions over the rows of one object."""
 
     binder: Binder
-
-    @property
-    def text(self) -> str:
-        return self.binder.query.text
-
-    @property
-    def clock(self) -> Clock:
-        return self.binder.clock
-
-    @property
-    def null_matches_negation(self) -> bool:
-        return self.binder.null_matches_negation
 
     def operand(self, expression: Expression) -> Column:
         return self.binder.operand(expression)

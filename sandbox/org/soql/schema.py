@@ -169,3 +169,22 @@ def _reader(object_type: ObjectType, field: FieldType) -> Callable[[Row], object
     if field.type == "boolean":
         return lambda row: bool(row.get(name))
     return lambda row: row.get(name)
+
+
+class BoundScope:
+    """What every scope of conditions tells of the query that its binder resolves."""
+
+    __slots__ = ()
+    binder: Binder
+
+    @property
+    def text(self) -> str:
+        return self.binder.query.text
+
+    @property
+    def clock(self) -> Clock:
+        return self.binder.clock
+
+    @property
+    def null_matches_negation(self) -> bool:
+        return self.binder.null_matches_negation
