@@ -10,8 +10,9 @@ import aiohttp
 
 from sandbox.org.server import RunningOrg
 from sandbox.org.writes import Actor, Write
-from schemas.documents import Connection, Contribution, Engagement, Member, WritebackRow, WritebackRun
+from schemas.documents import Connection, Contribution, Member, WritebackRow, WritebackRun
 from schemas.events import Entity
+from tests.support.engagement import rescored
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.store import memory_store
 from workers.adapters.salesforce.http import open_session
@@ -81,20 +82,7 @@ class OrgRig:
         await self.rescored(subject, key, score, at_ms)
 
     async def rescored(self, subject: str, key: str, score: float, at_ms: int | None) -> None:
-        place = (TEAM, f"{subject}:{key}")
-        stored = (await self.store.engagement.load([place])).get(place)
-        engagement = Engagement.model_validate(
-            {
-                "team": TEAM,
-                "subject": subject,
-                "key": key,
-                "rev": stored.rev if stored else 0,
-                "score": score,
-                "last_engagement_at_ms": at_ms,
-                "scored_at_ms": 1,
-            }
-        )
-        assert not await self.store.engagement.swap([engagement])
+        await rescored(self.store, TEAM, subject, key, score, at_ms)
 
 
 @asynccontextmanager

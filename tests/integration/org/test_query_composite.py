@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from sandbox.org.config import OrgConfig
-from sandbox.org.server import RunningOrg, serve
+from sandbox.org.server import RunningOrg
 
 DATA = "/services/data/v62.0"
-
-
-@pytest.fixture
-async def org() -> AsyncIterator[RunningOrg]:
-    async with await serve(OrgConfig()) as running:
-        yield running
-
-
-@pytest.fixture
-async def http(org: RunningOrg) -> AsyncIterator[aiohttp.ClientSession]:
-    headers = {"Authorization": f"Bearer {org.access_token}"}
-    async with aiohttp.ClientSession(org.base_url, headers=headers) as session:
-        yield session
 
 
 async def post(http: aiohttp.ClientSession, path: str, body: object, status: int = 200) -> Any:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, fields, replace
 from inspect import iscoroutinefunction
 from typing import Any, cast
 
-from schemas.documents import Connection, Contribution, Engagement, Member, WritebackRow, WritebackRun
+from schemas.documents import Connection, Contribution, Member, WritebackRow, WritebackRun
 from schemas.events import Entity
+from tests.support.engagement import rescored
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.salesforce import MemoryOrg
 from workers.adapters.memory.store import memory_store
@@ -117,20 +118,7 @@ class Rig:
             await self.score(subject, key, score)
 
     async def score(self, subject: str, key: str, score: float, at_ms: int | None = 86_400_000) -> None:
-        place = (TEAM, f"{subject}:{key}")
-        stored = (await self.store.engagement.load([place])).get(place)
-        engagement = Engagement.model_validate(
-            {
-                "team": TEAM,
-                "subject": subject,
-                "key": key,
-                "rev": stored.rev if stored else 0,
-                "score": score,
-                "last_engagement_at_ms": at_ms,
-                "scored_at_ms": 1,
-            }
-        )
-        assert not await self.store.engagement.swap([engagement])
+        await rescored(self.store, TEAM, subject, key, score, at_ms)
 
     async def write_back(self, *, again: bool = True) -> WritebackRun:
         self.clock.ms += 1
