@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,14 @@ LIBRARIES = ("aiokafka", "faust-streaming", "motor", "pydantic", "pymongo")
 
 
 def environment(endpoints: Endpoints) -> dict[str, Any]:
+    """The machine, and the stack that was used on it."""
+    return machine(LIBRARIES) | {
+        "kafka": KAFKA_VERSION if Service.KAFKA in endpoints.started else "as found",
+        "mongod": mongod_version(endpoints.mongodb_uri),
+    }
+
+
+def machine(libraries: Sequence[str]) -> dict[str, Any]:
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": cpu_model(),
@@ -27,9 +36,7 @@ def environment(endpoints: Endpoints) -> dict[str, Any]:
         "load_before": round(os.getloadavg()[0], 2),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "kafka": KAFKA_VERSION if Service.KAFKA in endpoints.started else "as found",
-        "mongod": mongod_version(endpoints.mongodb_uri),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: version(name) for name in libraries},
     }
 
 
