@@ -88,7 +88,7 @@ class Subscriber:
         self.events = 0
         #: Polls that were answered.
         self.polls = 0
-        self.news = asyncio.Event()
+        self._polled = asyncio.Event()
 
     async def join(self) -> None:
         """Be subscribed, with the first (immediate) connect behind."""
@@ -101,14 +101,13 @@ class Subscriber:
         while True:
             replies = await self._connect()
             self.polls += 1
-            if len(replies) > 1:
-                self.events += len(replies) - 1
-                self.news.set()
+            self.events += len(replies) - 1
+            self._polled.set()
 
-    async def wait_for(self, events: int) -> None:
-        while self.events < events:
-            self.news.clear()
-            await self.news.wait()
+    async def wait_for(self, *, events: int = 0, polls: int = 0) -> None:
+        while self.events < events or self.polls < polls:
+            self._polled.clear()
+            await self._polled.wait()
 
     def _own(self) -> dict[str, str]:
         return {"clientId": self._client_id}

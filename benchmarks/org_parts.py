@@ -61,7 +61,7 @@ async def _phase(
     before, since, cpu_since = subscriber.events, time.perf_counter(), org.cpu_seconds()
     written = await asyncio.gather(*(_write(session, method, calls) for _ in range(WRITERS)))
     ids = [one for part in written for one in part]
-    await subscriber.wait_for(before + len(ids))
+    await subscriber.wait_for(events=before + len(ids))
     seconds, cpu_seconds = time.perf_counter() - since, org.cpu_seconds() - cpu_since
     return {
         "ids": ids,
@@ -120,13 +120,14 @@ async def _idle(org: OrgProcess, sessions: int) -> dict[str, Any]:
         rss_before_mb, since = org.rss_mb(), time.perf_counter()
         polling = await _join(subscribers)
         joined_seconds = time.perf_counter() - since
-        await _turned_over(subscribers)
+        # A session that was lost would have been noticed by now.
+        await asyncio.gather(*(one.wait_for(polls=TURNS) for one in subscribers))
         cpu_since, idle_since = org.cpu_seconds(), time.perf_counter()
         await asyncio.sleep(IDLE_POLL_SECONDS)
         cpu_share = (org.cpu_seconds() - cpu_since) / (time.perf_counter() - idle_since)
         rss_mb, since = org.rss_mb(), time.perf_counter()
         await _write(session, "POST", iter([list(_contacts(1))]))
-        await asyncio.gather(*(one.wait_for(1) for one in subscribers))
+        await asyncio.gather(*(one.wait_for(events=1) for one in subscribers))
         told_seconds = time.perf_counter() - since
         for task in polling:
             task.cancel()
@@ -152,12 +153,6 @@ async def _join(subscribers: list[Subscriber]) -> list[asyncio.Task[None]]:
 
     await asyncio.gather(*(join_some() for _ in range(JOINING_AT_ONCE)))
     return polling
-
-
-async def _turned_over(subscribers: list[Subscriber]) -> None:
-    """Every one of them has polled so often that a session which was lost would have been noticed."""
-    while any(one.polls < TURNS for one in subscribers):
-        await asyncio.sleep(0.5)
 
 
 def loading(contacts: int) -> dict[str, Any]:
