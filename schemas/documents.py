@@ -223,3 +223,18 @@ class Job(Document):
     total: int | None = None
     detail: str | None = None
     updated_at_ms: int
+
+
+class ApiUsage(Document):
+    """What all our processes asked of a team's org on one day (UTC), by kind of call; `events` are delivered events.
+
+    `allowed` and `remaining` are the org's daily API requests over the last 24 hours, as it told last.
+    """
+
+    team: TeamId
+    day: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    rev: int = 0
+    calls: dict[str, int] = {}
+    allowed: int | None = None
+    remaining: int | None = None
+    updated_at_ms: int = 0

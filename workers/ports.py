@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from schemas.documents import (
+    ApiUsage,
     Connection,
     Engagement,
     Insight,
@@ -42,7 +43,9 @@ class Clock(Protocol):
 
 # --- store -----------------------------------------------------------------------------------------------------------
 
-D = TypeVar("D", Connection, Engagement, Insight, Job, Member, Record, RuleSet, Segment, WritebackRow, WritebackRun)
+D = TypeVar(
+    "D", ApiUsage, Connection, Engagement, Insight, Job, Member, Record, RuleSet, Segment, WritebackRow, WritebackRun
+)
 
 
 class Documents(Protocol[D]):
@@ -122,6 +125,7 @@ class Store:
     writeback_runs: Documents[WritebackRun]
     writeback_rows: Documents[WritebackRow]
     jobs: Documents[Job]
+    api_usage: Documents[ApiUsage]
     record_queries: RecordQueries
     people_queries: MemberQueries
     account_queries: MemberQueries
@@ -252,6 +256,9 @@ class IngestState:
 
 class SalesforceOrg(Protocol):
     """REST and Bulk API 2.0 of one team's org. Every call carries `Sforce-Call-Options: client=SegmentSync`."""
+
+    def background_calls_left(self) -> int | None:
+        """API calls that imports, polling and comparisons may still make today; None: the org has not said yet."""
 
     async def fields(self, entity: Entity) -> list[FieldInfo]: ...
 

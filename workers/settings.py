@@ -27,6 +27,15 @@ class Settings(BaseSettings):
     salesforce_allow_loopback: bool = Field(
         False, description="Accept an org on plain http on the loopback interface (the sandbox)"
     )
+    salesforce_api_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of an org's daily API requests that imports, polling and comparisons may take",
+    )
+    salesforce_api_reserve: float = Field(
+        0.1, ge=0, lt=1, description="Share of an org's daily API requests that those leave to everybody else"
+    )
     health_host: str = "0.0.0.0"  # noqa: S104 - probes come from the node
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Port of /livez, /readyz and /metrics; unset: none"

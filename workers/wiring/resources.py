@@ -10,6 +10,7 @@ from workers.adapters.kafka.topics import ensure_topics
 from workers.adapters.mongo import open_store
 from workers.adapters.salesforce.orgs import Orgs
 from workers.adapters.secrets import TokenCipher
+from workers.core.budget import Shares
 from workers.ports import SalesforceOrg, Store
 from workers.runtime.connections import connection_of
 from workers.runtime.process import SystemClock
@@ -34,6 +35,7 @@ async def orgs(settings: Settings, opened: Store) -> AsyncIterator[Orgs]:
         cipher(settings),
         SystemClock(),
         allow_insecure_loopback=settings.salesforce_allow_loopback,
+        shares=Shares(settings.salesforce_api_share, settings.salesforce_api_reserve),
     )
     try:
         yield salesforce

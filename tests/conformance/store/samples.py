@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.documents import (
+    ApiUsage,
     Connection,
     Contribution,
     Engagement,
@@ -109,6 +110,7 @@ def one_of_each(team: str) -> dict[str, Any]:
             team=team, run_id="2026-02-28", record_id=contact, entity="contact", score=2.0, last_engagement_date=None
         ),
         "jobs": Job(team=team, job_id="import", kind="import", state="running", updated_at_ms=1),
+        "api_usage": ApiUsage(team=team, day="2026-02-28", calls={"rest": 2}, allowed=15_000, remaining=14_000),
     }
 
 
@@ -124,5 +126,6 @@ IDS = {
     "writeback_runs": "2026-02-28",
     "writeback_rows": f"2026-02-28:{record_id(1)}",
     "jobs": "import",
+    "api_usage": "2026-02-28",
 }
 """What the document of `one_of_each` is found by."""

@@ -10,12 +10,15 @@ import pytest
 import stamina
 
 from schemas.documents import Connection
+from tests.support.clock import SetClock
 from workers.adapters.salesforce import api as api_module
 from workers.adapters.salesforce.api import Api
 from workers.adapters.salesforce.errors import Reply, SalesforceRefused
 from workers.adapters.salesforce.http import Request
 from workers.adapters.salesforce.tokens import Access
+from workers.core.budget import Shares
 from workers.ports import Unavailable
+from workers.runtime.usage import Meter
 
 BUSY = Reply(503, {}, b"[]")
 EXPIRED = Reply(401, {}, orjson.dumps([{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}]))
@@ -77,7 +80,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 @pytest.fixture
 def api() -> Api:
-    return Api(cast("Any", Tokens()), cast("Any", None))
+    return Api(cast("Any", Tokens()), cast("Any", None), Meter("acme", SetClock(0), Shares()))
 
 
 async def test_a_read_is_repeated_until_it_works(api: Api, script: Script) -> None:

@@ -67,6 +67,7 @@ class MemoryOrg:
         self.first_replay_id: dict[Entity, int] = dict.fromkeys(ENTITIES, 0)
         """Replay ids below it are no longer known."""
         self.row_errors: dict[str, str] = {}
+        self.calls_left: int | None = None
         self.list_views: dict[Entity, dict[str, tuple[ListInfo, dict[str, Any]]]] = {e: {} for e in ENTITIES}
         self._queries: dict[str, _Query] = {}
         self._ingests: dict[str, _Ingest] = {}
@@ -145,6 +146,9 @@ class MemoryOrg:
         return self.first_replay_id[entity] - 1 if replay_id == "-2" else int(replay_id)
 
     # --- SalesforceOrg -----------------------------------------------------------------------------------------------
+
+    def background_calls_left(self) -> int | None:
+        return self.calls_left
 
     async def fields(self, entity: Entity) -> list[FieldInfo]:
         self._fail_as_told("fields")

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, Generic
 
 from schemas.documents import (
+    ApiUsage,
     Connection,
     Engagement,
     Insight,
@@ -163,6 +164,7 @@ def memory_store() -> Store:
         writeback_runs=MemoryDocuments("writeback_runs", WritebackRun, attrgetter("run_id")),
         writeback_rows=MemoryDocuments("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}"),
         jobs=MemoryDocuments("jobs", Job, attrgetter("job_id")),
+        api_usage=MemoryDocuments("api_usage", ApiUsage, attrgetter("day")),
         record_queries=MemoryRecordQueries(records),
         people_queries=MemoryMemberQueries(people),
         account_queries=MemoryMemberQueries(accounts),

@@ -10,6 +10,7 @@ from typing import Any, Generic
 from pymongo import ASCENDING, IndexModel
 
 from schemas.documents import (
+    ApiUsage,
     Connection,
     Engagement,
     Insight,
@@ -83,6 +84,7 @@ INSIGHTS = CollectionSpec("insights", Insight, attrgetter("record_id"))
 WRITEBACK_RUNS = CollectionSpec("writeback_runs", WritebackRun, attrgetter("run_id"))
 WRITEBACK_ROWS = CollectionSpec("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
 JOBS = CollectionSpec("jobs", Job, attrgetter("job_id"))
+API_USAGE = CollectionSpec("api_usage", ApiUsage, attrgetter("day"))
 
 ALL: tuple[CollectionSpec[Any], ...] = (
     CONNECTIONS,
@@ -96,4 +98,5 @@ ALL: tuple[CollectionSpec[Any], ...] = (
     WRITEBACK_RUNS,
     WRITEBACK_ROWS,
     JOBS,
+    API_USAGE,
 )

@@ -12,10 +12,11 @@ import stamina
 
 from workers.adapters.salesforce.errors import Reply, failure
 from workers.adapters.salesforce.http import Request, exchange
-from workers.adapters.salesforce.names import CALL_OPTIONS
+from workers.adapters.salesforce.names import CALL_OPTIONS, DATA_PATH
 from workers.adapters.salesforce.tokens import Access, Tokens
 from workers.adapters.salesforce.urls import host_of
 from workers.ports import Unavailable
+from workers.runtime.usage import Meter
 
 ATTEMPTS = 4
 BACKOFF_FIRST_SECONDS = 0.5
@@ -29,8 +30,9 @@ CALL_SECONDS = 120.0
 class Api:
     """The calls of one team's org. Paths are absolute on the instance (`/services/data/...`)."""
 
-    def __init__(self, tokens: Tokens, session: aiohttp.ClientSession) -> None:
+    def __init__(self, tokens: Tokens, session: aiohttp.ClientSession, meter: Meter) -> None:
         self.tokens = tokens
+        self.meter = meter
         self._session = session
 
     async def get(
@@ -73,16 +75,30 @@ class Api:
             return Request(method, access.instance_url + path, params or {}, all_headers, content, total_seconds)
 
         access = await self.tokens.access()
-        reply = await exchange(self._session, request(access))
+        reply = await self._counted(request(access), path)
         if reply.status == 401:
             access = await self.tokens.renew(access)
-            reply = await exchange(self._session, request(access))
+            reply = await self._counted(request(access), path)
         if not 200 <= reply.status < 300:
             raise failure(reply, self._call(method, path, access))
         return reply
 
+    async def _counted(self, request: Request, path: str) -> Reply:
+        reply = await exchange(self._session, request)
+        self.meter.called(kind_of(path), reply.headers.get("sforce-limit-info"))
+        return reply
+
     def _call(self, method: str, path: str, access: Access) -> str:
         return f"{method} {path} of {host_of(access.instance_url)} (team {self.tokens.connection.team})"
+
+
+KINDS = (("/jobs/query", "bulk_query"), ("/jobs/ingest", "bulk_ingest"), ("/tooling", "tooling"), ("/query", "query"))
+
+
+def kind_of(path: str) -> str:
+    """Under which name a call is counted."""
+    below_version = path.removeprefix(DATA_PATH)
+    return next((kind for prefix, kind in KINDS if below_version.startswith(prefix)), "rest")
 
 
 JSON = {"Content-Type": "application/json"}

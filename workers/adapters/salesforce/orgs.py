@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import aiohttp
@@ -15,7 +16,9 @@ from workers.adapters.salesforce.rest import Rest
 from workers.adapters.salesforce.tokens import Tokens, same_org
 from workers.adapters.salesforce.urls import checked_org_url
 from workers.adapters.secrets import TokenCipher
+from workers.core.budget import Shares
 from workers.ports import ChangeStream, Clock, Documents, SalesforceOrg
+from workers.runtime.usage import Meter
 
 
 class Org(Rest, Bulk):
@@ -43,12 +46,15 @@ class Orgs:
         *,
         allow_insecure_loopback: bool = False,
         session: aiohttp.ClientSession | None = None,
+        shares: Shares | None = None,
     ) -> None:
         self._connections = connections
         self._cipher = cipher
         self._clock = clock
         self._allow_insecure_loopback = allow_insecure_loopback
         self._session = session or open_session()
+        self._shares = shares or Shares()
+        self._meters: dict[str, Meter] = {}
         self._opened: dict[str, _Opened] = {}
 
     def org(self, connection: Connection) -> SalesforceOrg:
@@ -56,6 +62,10 @@ class Orgs:
 
     def stream(self, connection: Connection) -> ChangeStream:
         return CometdStream(self._open(connection).tokens, self._clock)
+
+    def meters(self) -> Collection[Meter]:
+        """What was asked of each org so far."""
+        return self._meters.values()
 
     async def close(self) -> None:
         for opened in self._opened.values():
@@ -75,5 +85,6 @@ class Orgs:
             self._session,
             allow_insecure_loopback=self._allow_insecure_loopback,
         )
-        self._opened[connection.team] = _Opened(tokens, Org(Api(tokens, self._session)))
+        meter = self._meters.setdefault(connection.team, Meter(connection.team, self._clock, self._shares))
+        self._opened[connection.team] = _Opened(tokens, Org(Api(tokens, self._session, meter)))
         return self._opened[connection.team]

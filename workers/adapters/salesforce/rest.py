@@ -63,6 +63,9 @@ class Rest:
     def __init__(self, api: Api) -> None:
         self._api = api
 
+    def background_calls_left(self) -> int | None:
+        return self._api.meter.background_calls_left()
+
     async def fields(self, entity: Entity) -> list[FieldInfo]:
         path = f"{_object_path(entity)}/describe"
         described = parsed(_Describe, await self._api.get(path), path).fields
