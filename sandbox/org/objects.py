@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -37,6 +38,10 @@ class FieldType:
     # Compound this field is a part of, and its name inside: MailingStreet is ("MailingAddress", "Street").
     compound: str | None = None
     component: str | None = None
+    # The text of a formula field, whose value is worked out whenever it is read, and how to read it from a row.
+    formula: str = ""
+    blanks_are_zero: bool = True
+    compute: Callable[[Mapping[str, object]], object] | None = field(default=None, compare=False, repr=False)
     # Change events leave out fields derived from other records and bookkeeping.
     in_events: bool = True
 
