@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import orjson
 from aiohttp import web
 
+from sandbox.org.addresses import base_path
 from sandbox.org.wire import json_object, json_response
 
 PREFIX = "/__admin__"
@@ -37,7 +38,7 @@ def _value(text: str) -> object:
 def answer(request: web.Request, body: object, status: int = 200) -> web.Response:
     """JSON for a program; a person goes back to the page."""
     if is_form(request):
-        return web.Response(status=303, headers={"Location": f"{PREFIX}/"})
+        return web.Response(status=303, headers={"Location": f"{base_path(request)}{PREFIX}/"})
     return json_response(body, status)
 
 

@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader
 
+from sandbox.org.addresses import base_path
 from sandbox.org.admin_forms import PREFIX
 from sandbox.org.bayeux_errors import BAYEUX_ERRORS
 from sandbox.org.cometd_sessions import SessionTable
@@ -35,9 +36,9 @@ class AdminPage:
     def routes(self) -> list[web.RouteDef]:
         return [web.get(PREFIX, self.show)]
 
-    async def show(self, _request: web.Request) -> web.Response:
+    async def show(self, request: web.Request) -> web.Response:
         html = _template().render(
-            prefix=PREFIX,
+            prefix=base_path(request) + PREFIX,
             organization_id=self.org.organization_id,
             now=datetime.fromtimestamp(self.org.clock(), UTC),
             offset_seconds=self.org.clock.offset_seconds,

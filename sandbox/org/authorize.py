@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from sandbox.org.addresses import base_path
 from sandbox.org.logins import PendingLogin, PendingLogins, same
 from sandbox.org.oauth_requests import Fields, form_fields
 from sandbox.org.pages import NO_STORE, error_page, page
@@ -51,7 +52,7 @@ class AuthorizePages:
 
     async def show_login(self, request: web.Request) -> web.StreamResponse:
         fields = {key: str(request.query[key]) for key in _REQUEST_FIELDS if key in request.query}
-        return self._refused(fields) or _login_page(fields)
+        return self._refused(fields) or _login_page(request, fields)
 
     async def log_in(self, request: web.Request) -> web.StreamResponse:
         form = await form_fields(request)
@@ -62,37 +63,37 @@ class AuthorizePages:
         if form.get("action") == "deny":
             return _denied(fields)
         if not self._known(form.get("username", ""), form.get("pw", "")):
-            return _login_page(fields, LOGIN_FAILED, form.get("username", ""))
+            return _login_page(request, fields, LOGIN_FAILED, form.get("username", ""))
         if self.sessions.policy.address == "restricted":
-            return _login_page(fields, RESTRICTED, form.get("username", ""))
+            return _login_page(request, fields, RESTRICTED, form.get("username", ""))
         verified = not self.org.config.verification_code
-        return self._next(self.logins.start(self.org.admin_user_id, fields, verified=verified))
+        return self._next(request, self.logins.start(self.org.admin_user_id, fields, verified=verified))
 
     async def verify(self, request: web.Request) -> web.StreamResponse:
         form = await form_fields(request)
         ticket = form.get("ticket", "")
         right = self.logins.verify(ticket, form.get("emc", ""), self.org.config.verification_code)
-        return self._next(ticket, "" if right else WRONG_CODE)
+        return self._next(request, ticket, "" if right else WRONG_CODE)
 
     async def consent(self, request: web.Request) -> web.StreamResponse:
         form = await form_fields(request)
         ticket = form.get("ticket", "")
         login = self.logins.find(ticket)
         if login is None or not login.verified:
-            return self._next(ticket)
+            return self._next(request, ticket)
         self.logins.finish(ticket)
         return self._granted(login) if form.get("action") == "allow" else _denied(login.fields)
 
-    def _next(self, ticket: str, error: str = "") -> web.Response:
+    def _next(self, request: web.Request, ticket: str, error: str = "") -> web.Response:
         """The page that a login is at, or its end."""
         login = self.logins.find(ticket)
         if login is None:
             return error_page("access_denied", LOGIN_EXPIRED)
         if not login.verified:
-            return page("verification.html", action=VERIFICATION, ticket=ticket, error=error)
+            return page("verification.html", action=base_path(request) + VERIFICATION, ticket=ticket, error=error)
         if self._consent_needed(login):
             labels = dict.fromkeys(SCOPE_LABELS[scope] for scope in _scopes(login.fields))
-            return page("consent.html", action=CONSENT, ticket=ticket, labels=labels)
+            return page("consent.html", action=base_path(request) + CONSENT, ticket=ticket, labels=labels)
         self.logins.finish(ticket)
         return self._granted(login)
 
@@ -158,6 +159,7 @@ def _redirect(fields: Fields, **answer: str) -> web.Response:
     return web.Response(status=302, headers={"Location": location, **NO_STORE})
 
 
-def _login_page(fields: Fields, error: str = "", username: str = "") -> web.Response:
+def _login_page(request: web.Request, fields: Fields, error: str = "", username: str = "") -> web.Response:
     known = username or fields.get("login_hint", "")
-    return page("login.html", hidden=fields, scopes=fields.get("scope", "").split(), error=error, username=known)
+    action, scopes = base_path(request) + AUTHORIZE, fields.get("scope", "").split()
+    return page("login.html", action=action, hidden=fields, scopes=scopes, error=error, username=known)

@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from sandbox.org.addresses import base_url
 from sandbox.org.assertions import Assertion, public_key
 from sandbox.org.authorize import AuthorizePages
 from sandbox.org.grants import GrantError
@@ -20,7 +21,7 @@ from sandbox.org.id_tokens import IdTokens
 from sandbox.org.identity import discovery, identity, userinfo
 from sandbox.org.introspection import introspection
 from sandbox.org.logins import PendingLogins, check_password, same
-from sandbox.org.oauth_requests import Fields, base_url, basic_credentials, form_fields, token_response
+from sandbox.org.oauth_requests import Fields, basic_credentials, form_fields, token_response
 from sandbox.org.sessions import Authorization, Sessions
 from sandbox.org.store import Org
 from sandbox.org.wire import json_response

@@ -52,10 +52,6 @@ def basic_credentials(request: web.Request) -> dict[str, str]:
     return {"client_id": client_id, "client_secret": secret}
 
 
-def base_url(request: web.Request) -> str:
-    return f"{request.scheme}://{request.host}"
-
-
 def token_response(request: web.Request, form: Fields, body: Mapping[str, object], status: int = 200) -> web.Response:
     """JSON, or what `format` or the Accept header asks for: xml or urlencoded."""
     wanted = form.get("format") or request.query.get("format") or request.headers.get("Accept", "")

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from sandbox.org.addresses import base_url
 from sandbox.org.conditional import Version, refused_condition
 from sandbox.org.describe import full_describe, global_entry
 from sandbox.org.ids import MalformedIdError, to_18
@@ -80,7 +81,7 @@ class Rest:
     async def root(self, request: web.Request) -> web.Response:
         resources = {name: f"/services/data/v{api_version(request)}/{name}" for name in _ROOT_NAMES}
         # The one address with a host; in production it is that of login.salesforce.com.
-        resources["identity"] = f"{request.url.origin()}/id/{self._org.organization_id}/{request[USER_ID]}"
+        resources["identity"] = f"{base_url(request)}/id/{self._org.organization_id}/{request[USER_ID]}"
         return json_response(resources)
 
     async def describe_global(self, request: web.Request) -> web.Response:

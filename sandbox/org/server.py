@@ -34,8 +34,8 @@ from sandbox.org.stats import Stats
 from sandbox.org.store import Org
 
 # Bulk API 2.0 takes files of 150 MB of base64, which is what 100 MB raw amounts to; some room above it.
-_MAX_BODY_BYTES = 160 * 1024 * 1024
-_SHUTDOWN_SECONDS = 1.0
+MAX_BODY_BYTES = 160 * 1024 * 1024
+SHUTDOWN_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -68,6 +68,12 @@ class RunningOrg:
             "access_token": self.access_token,
         }
 
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request that somebody else listened for."""
+        server = self._runner.server
+        assert server is not None  # set up by open_org, gone only after close
+        return await server.request_handler(request)
+
     async def close(self) -> None:
         """Stop listening, answer the open polls, and go."""
         for site in list(self._runner.sites):
@@ -99,6 +105,13 @@ async def serve(config: OrgConfig) -> RunningOrg:
 
 async def serve_org(org: Org) -> RunningOrg:
     """Serve an org that already has its data."""
+    running = await open_org(org)
+    running.base_url = await listen(running._runner, org.config)
+    return running
+
+
+async def open_org(org: Org, base_url: str = "") -> RunningOrg:
+    """Everything that serves the org, without listening: requests come by ``RunningOrg.handle``."""
     tokens = Sessions(org)
     cometd_sessions = SessionTable(
         org.config, org.events, org.catalogue, random.Random(org.config.seed), clock=time.monotonic
@@ -107,14 +120,18 @@ async def serve_org(org: Org) -> RunningOrg:
     stats, outage = Stats(), Outage()
     app = _application(org, tokens, cometd_sessions, stats, outage)
     # A poll whose client hung up must not take events with it.
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
-    tls = _tls(org.config)
-    await web.TCPSite(runner, org.config.host, org.config.port, ssl_context=tls, reuse_address=True).start()
-    host, port = runner.addresses[0][:2]
-    base_url = f"{'http' if tls is None else 'https'}://{host}:{port}"
     access_token = tokens.issue(org.admin_user_id)
     return RunningOrg(org, base_url, tokens, cometd_sessions, stats, outage, access_token, runner)
+
+
+async def listen(runner: web.BaseRunner, config: OrgConfig) -> str:
+    """Listen where the configuration says, with TLS if it says so; the address. OSError when the port is taken."""
+    tls = _tls(config)
+    await web.TCPSite(runner, config.host, config.port, ssl_context=tls, reuse_address=True).start()
+    host, port = runner.addresses[0][:2]
+    return f"{'http' if tls is None else 'https'}://{host}:{port}"
 
 
 def _tls(config: OrgConfig) -> ssl.SSLContext | None:
@@ -135,7 +152,7 @@ def _application(
     org: Org, tokens: Sessions, cometd_sessions: SessionTable, stats: Stats, outage: Outage
 ) -> web.Application:
     app = web.Application(
-        client_max_size=_MAX_BODY_BYTES,
+        client_max_size=MAX_BODY_BYTES,
         middlewares=[
             outages(outage),
             compressed(org.config.gzip_min_bytes),

@@ -8,9 +8,9 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
+from sandbox.org.addresses import base_url
 from sandbox.org.ids import base62, to_18
 from sandbox.org.logins import check_password
-from sandbox.org.oauth_requests import base_url
 from sandbox.org.sessions import Sessions
 from sandbox.org.soap_request import MalformedEnvelopeError, SoapCall, parse_call
 from sandbox.org.store import Org

@@ -12,6 +12,7 @@ from aiohttp.http import HttpVersion11, RawRequestMessage
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from sandbox.org.addresses import BASE_PATH, base_path
 from sandbox.org.middleware import salesforce_errors
 from sandbox.org.wire import USER_ID
 
@@ -65,4 +66,5 @@ def _part(request: web.Request, method: str, url: str, body: object, headers: Ma
         message, payload, request.protocol, request.writer, request.task, loop, client_max_size=_NO_LIMIT
     )
     part[USER_ID] = request[USER_ID]
+    part[BASE_PATH] = base_path(request)
     return part

@@ -1,0 +1,99 @@
+"""The fleet's own pages: the list of its orgs for a person and for a program, and how to add and remove one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from aiohttp import web
+
+from sandbox.org.admin_forms import PREFIX, AdminError, answer, arguments, number, text
+from sandbox.org.config import OrgConfig
+from sandbox.org.fleet import Fleet, Member, alike
+from sandbox.org.pages import page
+from sandbox.org.wire import json_response
+
+
+def fleet_application(fleet: Fleet, like: OrgConfig) -> web.Application:
+    """Further orgs are made like the one given, with a seed of their own."""
+    app = web.Application()
+    app.add_routes(FleetAdmin(fleet, like).routes())
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class FleetAdmin:
+    """The handlers, over the fleet."""
+
+    fleet: Fleet
+    like: OrgConfig
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            *(web.get(path, self.index) for path in ("/", PREFIX, f"{PREFIX}/")),
+            web.get(f"{PREFIX}/orgs", self.listing),
+            web.post(f"{PREFIX}/orgs", self.create),
+            web.get(f"{PREFIX}/orgs/{{name}}", self.credentials),
+            web.delete(f"{PREFIX}/orgs/{{name}}", self.remove),
+        ]
+
+    async def index(self, _request: web.Request) -> web.Response:
+        return page("fleet.html", prefix=PREFIX, orgs=[self._summary(member) for member in self.fleet])
+
+    async def listing(self, _request: web.Request) -> web.Response:
+        return json_response({"orgs": [self._summary(member) for member in self.fleet]})
+
+    async def credentials(self, request: web.Request) -> web.Response:
+        """All that a client of one org needs, with an access token: this makes the org."""
+        name = request.match_info["name"]
+        if name not in self.fleet:
+            return json_response({"error": f"no such org: {name}"}, 404)
+        return json_response((await self.fleet.open(name)).credentials)
+
+    async def create(self, request: web.Request) -> web.Response:
+        """``{"name": "acme", "seed": 7, "contacts": 200, "leads": 50, "accounts": 20}``."""
+        try:
+            given = await arguments(request)
+            seed = number(given, "seed", self.like.seed + len(self.fleet))
+            config = replace(
+                alike(self.like, int(seed)),
+                contacts=int(number(given, "contacts", self.like.contacts)),
+                leads=int(number(given, "leads", self.like.leads)),
+                accounts=int(number(given, "accounts", self.like.accounts)),
+            )
+            member = self.fleet.add(text(given, "name"), config)
+        except (AdminError, ValueError) as error:
+            return json_response({"error": str(error)}, 400)
+        return answer(request, self._summary(member), 201)
+
+    async def remove(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in self.fleet:
+            return json_response({"error": f"no such org: {name}"}, 404)
+        await self.fleet.remove(name)
+        return answer(request, {"removed": name})
+
+    def _summary(self, member: Member) -> dict[str, object]:
+        config, running = member.config, member.running
+        known: dict[str, object] = {
+            "name": member.name,
+            "login_url": self.fleet.address(member),
+            "host_url": self.fleet.host_address(member),
+            "admin_url": self.fleet.address(member) + PREFIX,
+            "client_id": config.client_id,
+            "client_secret": config.client_secret,
+            "username": config.username,
+            "password": config.password,
+            "security_token": config.security_token,
+            "open": running is not None,
+        }
+        if running is not None:
+            org = running.org
+            known |= {
+                "org_id": org.organization_id,
+                "records": sum(org.count(name) for name in org.objects()),
+                "ledger": len(org.ledger),
+                "replay_id": org.events.tip,
+                "cometd_sessions": len(running.cometd_sessions),
+                "clock_offset_seconds": org.clock.offset_seconds,
+            }
+        return known
