@@ -57,11 +57,19 @@ class Change(Event):
 
 
 class Snapshot(Event):
-    """Progress of reading what an entity already holds."""
+    """Progress of reading an entity by queries: whole, or what changed since a moment."""
 
     state: Literal["pending", "running", "done"]
+    since_ms: int | None = None
+    """Only records whose SystemModstamp is not older; None: every record."""
+    sweep: bool = False
+    """Afterwards look for mirrored records that are no longer there."""
+    began_ms: int | None = None
+    """When its first query was created: what was committed before is in what it reads."""
     job_id: str | None = None
     locator: str | None = None
+    after_id: str | None = None
+    """Last record committed, in the order of Id: where a new query goes on when the job or its locator is lost."""
     rows: int = 0
 
 
@@ -72,7 +80,15 @@ class Position(Event):
     entity: Entity
     replay_id: str | None = None
     commit_time_ms: int | None = None
+    confirmed_ms: int | None = None
+    """Everything committed in the org up to this moment of its clock has been captured, or is part of a reading that
+    `snapshot` or `due_since_ms` still owes."""
     snapshot: Snapshot = Snapshot(state="pending")
+    due_since_ms: int | None = None
+    """What changed since this moment is to be read once `snapshot` is done."""
+    sweep_due: bool = False
+    fields_digest: str | None = None
+    """Of the names of the fields that the last whole reading asked for."""
 
 
 class Reevaluation(Event):

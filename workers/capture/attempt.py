@@ -19,7 +19,8 @@ from workers.capture.digest import EVENTS, Digest, digest
 from workers.capture.importer import Importer
 from workers.capture.progress import ImportProgress
 from workers.core.normalize import snapshot_changes
-from workers.core.snapshots import PENDING, must_restart, parts, readable, resume_from
+from workers.core.positions import PENDING
+from workers.core.snapshots import must_restart, parts, readable, resume_from
 from workers.ports import StreamEvent, Unavailable
 
 log = structlog.get_logger()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from schemas.events import Change, Entity, Parked, Position, Snapshot
 from workers.capture import metrics
+from workers.core.positions import position_after
 from workers.ports import ChangeLog
 
 TRANSACTION_CHANGES = 1000
@@ -32,20 +33,17 @@ class Move:
     entity: Entity
     replay_id: str | None = None
     commit_time_ms: int | None = None
+    confirmed_ms: int | None = None
+    """Never moves a position back."""
     snapshot: Snapshot | None = None
+    due_since_ms: int | None = None
+    """What changed since then is to be read as well, by the present reading or after it."""
     forget_replay_id: bool = False
+    swept: bool = False
+    fields_digest: str | None = None
 
     def applied_to(self, position: Position) -> Position:
-        update: dict[str, object] = {}
-        if self.replay_id is not None:
-            update["replay_id"] = self.replay_id
-        if self.forget_replay_id:
-            update["replay_id"] = None
-        if self.commit_time_ms is not None:
-            update["commit_time_ms"] = self.commit_time_ms
-        if self.snapshot is not None:
-            update["snapshot"] = self.snapshot
-        return position.model_copy(update=update)
+        return position_after(position, self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ from schemas.events import Change, Entity, Parked, Version
 from schemas.topics import CHANGES
 from workers.capture.committer import Move
 from workers.core.normalize import Malformed, Reread, normalize, parked_event
-from workers.core.snapshots import PENDING
+from workers.core.positions import PENDING
 from workers.ports import StreamEvent
 
 EVENTS = 500

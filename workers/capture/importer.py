@@ -14,7 +14,8 @@ from workers.capture.context import Context
 from workers.capture.pace import Backoff
 from workers.capture.progress import ImportProgress
 from workers.core.normalize import snapshot_changes
-from workers.core.snapshots import PENDING, page_read, parts, query_for, readable, started
+from workers.core.positions import PENDING
+from workers.core.snapshots import page_read, parts, query_for, readable, started
 from workers.ports import Refused, SalesforceOrg, Unavailable
 
 log = structlog.get_logger()

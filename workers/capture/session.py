@@ -15,7 +15,7 @@ from workers.capture.context import Context
 from workers.capture.failures import raise_decisive
 from workers.capture.pace import Backoff
 from workers.capture.progress import ImportProgress
-from workers.core.snapshots import PENDING
+from workers.core.positions import PENDING
 from workers.ports import Refused, ReplayRefused, Unavailable
 
 log = structlog.get_logger()

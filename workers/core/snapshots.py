@@ -12,8 +12,6 @@ from typing import Protocol, TypeVar
 from schemas.events import Entity, Position, Snapshot
 from workers.core.normalize import OBJECTS, is_compound
 
-PENDING = Snapshot(state="pending")
-
 ALL_RETAINED = "-2"
 """Salesforce's replay id for every event still retained."""
 
