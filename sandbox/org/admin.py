@@ -81,7 +81,7 @@ class Admin:
         object_type = self.org.find_object(request.match_info["object"])
         if object_type is None:
             return _bad_request(f"no such object: {request.match_info['object']}", status=404)
-        return json_response(self.org.rows(object_type.name))
+        return json_response(list(self.org.rows(object_type.name)))
 
     async def counts(self, _request: web.Request) -> web.Response:
         org, ledger = self.org, self.org.ledger

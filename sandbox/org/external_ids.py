@@ -109,8 +109,7 @@ def find_records(org: Org, object_type: ObjectType, field: FieldType, value: str
         holder = org.unique.holder(object_type, field, value)
         row = org.get(object_type.name, holder) if holder else None
         return [row] if row else []
-    wanted = value.lower()
-    return [row for row in org.rows(object_type.name) if str(row.get(field.name, "")).lower() == wanted]
+    return org.rows_with(object_type.name, field.name, value)
 
 
 def _by_id(org: Org, object_type: ObjectType, record_id: str) -> list[Row]:

@@ -21,8 +21,9 @@ from sandbox.org.ids import IdSequence, to_18
 from sandbox.org.ledger import Ledger, LedgerEntry
 from sandbox.org.objects import Catalogue, ObjectType, full_name
 from sandbox.org.publication import Publication, Publisher
+from sandbox.org.tables import Snapshot, Table
 from sandbox.org.timestamps import rest_datetime
-from sandbox.org.transaction import Table, Transaction
+from sandbox.org.transaction import Transaction
 from sandbox.org.unique import UniqueIndex
 from sandbox.org.unit_of_work import UnitOfWork
 from sandbox.org.writes import Actor, Change, Row, RowError, RowResult, Write
@@ -38,7 +39,7 @@ _ROLLED_BACK = RowError(
 class Org:
     """Records, event log and ledger of one org.
 
-    Rows are sparse: a field that is null is absent. They are shared, not copied: nobody may change one in place.
+    Rows are sparse: a field that is null is absent.
     """
 
     def __init__(self, config: OrgConfig, clock: Callable[[], float] = time.time) -> None:
@@ -79,10 +80,16 @@ class Org:
         row = table.live.get(record_id)
         return table.deleted.get(record_id) if row is None and deleted else row
 
-    def rows(self, object_name: str, *, deleted: bool = False) -> Iterable[Row]:
+    def rows(self, object_name: str, *, deleted: bool = False) -> Snapshot:
         """A snapshot of the live rows, followed by those of the recycle bin if asked."""
         table = self._tables[object_name]
-        return [*table.live.values(), *table.deleted.values()] if deleted else list(table.live.values())
+        live = table.live.snapshot()
+        return live + table.deleted.snapshot() if deleted else live
+
+    def rows_with(self, object_name: str, field_name: str, value: object) -> list[Row]:
+        """The live rows with a value, in any letter case; by an index, which the first question makes."""
+        live = self._tables[object_name].live
+        return [live[record_id] for record_id in live.ids_with(field_name, value)]
 
     def count(self, object_name: str, *, deleted: bool = False) -> int:
         """How many rows are live, or how many lie in the recycle bin."""

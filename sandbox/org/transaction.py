@@ -8,21 +8,12 @@ from typing import TYPE_CHECKING
 from sandbox.org.derived import derived
 from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.objects import Catalogue, FieldType, ObjectType, full_name
+from sandbox.org.tables import Table
 from sandbox.org.validate import check_row
 from sandbox.org.writes import Actor, Change, Operation, Row, RowError, RowResult, Write
 
 if TYPE_CHECKING:
     from sandbox.org.unique import UniqueIndex
-
-
-class Table:
-    """The records of one object type: live ones, and those in the recycle bin."""
-
-    __slots__ = ("deleted", "live")
-
-    def __init__(self) -> None:
-        self.live: dict[str, Row] = {}
-        self.deleted: dict[str, Row] = {}
 
 
 class Transaction:
@@ -208,11 +199,7 @@ class Transaction:
                 if parent == parent_name:
                     table = self._tables[child_type.name]
                     rows = table.deleted if deleted else table.live
-                    found += [
-                        (child_type, field_name, key, row)
-                        for key, row in rows.items()
-                        if row.get(field_name) == parent_id
-                    ]
+                    found += [(child_type, field_name, key, rows[key]) for key in rows.ids_with(field_name, parent_id)]
         return found
 
     def _audit(self, *, created: bool) -> Row:

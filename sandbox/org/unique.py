@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sandbox.org.objects import FieldType, ObjectType
-from sandbox.org.transaction import Table
+from sandbox.org.tables import Table
 from sandbox.org.writes import Row
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sandbox.org.transaction import Table
+from sandbox.org.tables import Table
 from sandbox.org.writes import Actor, Change, Row
 
 

@@ -1,0 +1,137 @@
+"""How an org keeps its records.
+
+A dict per record takes 1.2 KB beside its values and a million of them do not fit where they should; here each is one
+tuple of its values, followed by the names of its fields, which are shared by all records with the same fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from typing import Any, cast, overload
+
+from sandbox.org.writes import Row
+
+#: Values, and behind them the tuple of their names.
+_Packed = tuple[Any, ...]
+
+
+class Snapshot(Sequence[Row]):
+    """Rows as they were at one moment; each is unpacked when it is looked at."""
+
+    __slots__ = ("_packed",)
+
+    def __init__(self, packed: list[_Packed]) -> None:
+        self._packed = packed
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(_unpacked, self._packed)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Snapshot: ...
+    def __getitem__(self, index: int | slice) -> Row | Snapshot:
+        return Snapshot(self._packed[index]) if isinstance(index, slice) else _unpacked(self._packed[index])
+
+    def __add__(self, other: Snapshot) -> Snapshot:
+        return Snapshot(self._packed + other._packed)
+
+    def where(self, matches: Callable[[Row], bool]) -> Snapshot:
+        """Those that match, in the same order."""
+        return Snapshot([packed for packed in self._packed if matches(_unpacked(packed))])
+
+    def sorted(self, key: Callable[[Row], Any], *, reverse: bool) -> Snapshot:
+        """In another order; rows with equal keys stay as they are."""
+        return Snapshot(sorted(self._packed, key=lambda packed: key(_unpacked(packed)), reverse=reverse))
+
+
+class Rows(MutableMapping[str, Row]):
+    """Rows by record id, in the order in which they came. What is handed out is the caller's own."""
+
+    __slots__ = ("_indexes", "_packed", "_shapes")
+
+    def __init__(self) -> None:
+        self._packed: dict[str, _Packed] = {}
+        self._shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._indexes: dict[str, dict[str, dict[str, None]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packed)
+
+    def __contains__(self, record_id: object) -> bool:
+        return record_id in self._packed
+
+    def __getitem__(self, record_id: str) -> Row:
+        return _unpacked(self._packed[record_id])
+
+    def __setitem__(self, record_id: str, row: Row) -> None:
+        if self._indexes:
+            self._index(record_id, self.get(record_id) or {}, row)
+        names = tuple(row)
+        self._packed[record_id] = (*row.values(), self._shapes.setdefault(names, names))
+
+    def __delitem__(self, record_id: str) -> None:
+        if self._indexes:
+            self._index(record_id, self[record_id], {})
+        del self._packed[record_id]
+
+    def snapshot(self, record_ids: Iterable[str] | None = None) -> Snapshot:
+        """All rows as they are now, or those of some records."""
+        if record_ids is None:
+            return Snapshot(list(self._packed.values()))
+        return Snapshot([self._packed[record_id] for record_id in record_ids])
+
+    def ids_with(self, field_name: str, value: object) -> list[str]:
+        """The records with that value, in any letter case. The first question about a field makes its index."""
+        index = self._indexes.get(field_name)
+        if index is None:
+            index = self._indexes[field_name] = {}
+            for record_id, row in self.items():
+                _enter(index, record_id, row.get(field_name))
+        return list(index.get(_key(value), ()))
+
+    def _index(self, record_id: str, before: Row, after: Row) -> None:
+        for name, index in self._indexes.items():
+            old, new = before.get(name), after.get(name)
+            if old == new:
+                continue
+            if old is not None:
+                _leave(index, record_id, old)
+            _enter(index, record_id, new)
+
+
+def _unpacked(packed: _Packed) -> Row:
+    # zip stops at the end of the names, before they would be taken for a value.
+    return dict(zip(cast("tuple[str, ...]", packed[-1]), packed, strict=False))
+
+
+def _enter(index: dict[str, dict[str, None]], record_id: str, value: object) -> None:
+    if value is not None:
+        index.setdefault(_key(value), {})[record_id] = None
+
+
+def _leave(index: dict[str, dict[str, None]], record_id: str, value: object) -> None:
+    ids = index[_key(value)]
+    del ids[record_id]
+    if not ids:
+        del index[_key(value)]
+
+
+def _key(value: object) -> str:
+    return str(value).lower()
+
+
+class Table:
+    """The records of one object type: live ones, and those in the recycle bin."""
+
+    __slots__ = ("deleted", "live")
+
+    def __init__(self) -> None:
+        self.live = Rows()
+        self.deleted = Rows()
