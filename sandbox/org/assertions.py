@@ -62,10 +62,13 @@ class Assertion:
         except InvalidSignature as error:
             raise GrantError(*_INVALID) from error
 
-    def check_claims(self, now: float, window_seconds: float, audiences: Iterable[str], audience_error: str) -> None:
+    def check_claims(
+        self, now: float, window_seconds: float | None, audiences: Iterable[str], audience_error: str
+    ) -> None:
         """GrantError when it expired, when it lives too long (as with milliseconds in exp), or is not for us."""
         # Clients round exp to whole seconds, some of them up.
-        if not now < self.expires_at <= math.ceil(now + window_seconds):
+        latest = math.inf if window_seconds is None else math.ceil(now + window_seconds)
+        if not now < self.expires_at <= latest:
             raise GrantError(*_EXPIRED)
         if not {one.rstrip("/") for one in audiences}.intersection(one.rstrip("/") for one in self.audiences):
             raise GrantError("invalid_grant", audience_error)

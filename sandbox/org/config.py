@@ -50,7 +50,9 @@ class OrgConfig:
     consent_page: bool = False
     # PEM of the certificate or public key registered with the app for the JWT bearer flow.
     jwt_public_key: str = ""
-    jwt_window_seconds: float = 180
+    # How far ahead exp may be. None, no bound: Salesforce's own command line sends milliseconds and gets in, and others
+    # send five minutes (simple-salesforce#491); 180 is what documents commonly say.
+    jwt_window_seconds: float | None = None
     jwt_audiences: tuple[str, ...] = ("https://login.salesforce.com", "https://test.salesforce.com")
     # "audience is invalid" was seen too.
     jwt_audience_error: str = "Audience validation failed"

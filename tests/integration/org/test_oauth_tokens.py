@@ -63,13 +63,20 @@ async def by_jwt(http: aiohttp.ClientSession, org: RunningOrg, assertion: str) -
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"exp": "in two minutes"}, {"aud": ["https://test.salesforce.com/"]}, {"aud": "the org"}]
+    "change",
+    [
+        {},
+        {"exp": "in two minutes"},
+        {"exp": int(time.time() * 1000) + 300},
+        {"aud": ["https://test.salesforce.com/"]},
+        {"aud": "the org"},
+    ],
 )
 async def test_jwt_bearer(http: aiohttp.ClientSession, app_key: RSAPrivateKey, change: dict[str, object]) -> None:
-    """Without client secret; no refresh token comes back (salesforce.md 3). PyJWT users send exp as text."""
+    """Without client secret; no refresh token comes back (salesforce.md 3). Some send exp as text, or in ms."""
     async with await serve(OrgConfig(jwt_public_key=self_signed(app_key))) as org:
         claims = claims_for(org) | change
-        if "exp" in change:
+        if change.get("exp") == "in two minutes":
             claims["exp"] = str(int(time.time()) + 120)
         if claims["aud"] == "the org":
             claims["aud"] = org.base_url
@@ -94,7 +101,8 @@ async def test_jwt_bearer(http: aiohttp.ClientSession, app_key: RSAPrivateKey, c
 async def test_refused_assertions(
     http: aiohttp.ClientSession, app_key: RSAPrivateKey, change: dict[str, object], error: str, description: str
 ) -> None:
-    async with await serve(OrgConfig(jwt_public_key=self_signed(app_key))) as org:
+    config = OrgConfig(jwt_public_key=self_signed(app_key), jwt_window_seconds=180)
+    async with await serve(config) as org:
         status, reply = await by_jwt(http, org, signed(app_key, claims_for(org) | change))
     assert (status, reply) == (400, {"error": error, "error_description": description})
 
