@@ -36,6 +36,8 @@ async def salesforce_errors(request: web.Request, handler: Handler) -> web.Strea
         return await handler(request)
     except MalformedBodyError as error:
         return error.response
+    except web.RequestPayloadError:
+        return MalformedBodyError("The body is not in its Content-Encoding").response
     except web.HTTPNotFound:
         return not_found()
     except web.HTTPMethodNotAllowed as error:
