@@ -238,3 +238,36 @@ class ApiUsage(Document):
     allowed: int | None = None
     remaining: int | None = None
     updated_at_ms: int = 0
+
+
+class CheckResult(Document):
+    """One check of a connection: what is so, and what an administrator must do; see `workers.core.preflight`."""
+
+    check: str
+    outcome: Literal["ok", "warning", "failed", "unknown"]
+    says: str
+    remedy: str = ""
+    entity: Entity | None = None
+
+
+class ChannelState(Document):
+    """Where the capture of one channel stands; see `workers.core.channel_status`."""
+
+    state: str
+    since_ms: int
+    reason: str = ""
+    polling: bool = False
+    confirmed_ms: int | None = None
+    lag_ms: int | None = None
+    reconnects: int = 0
+
+
+class CaptureStatus(Document):
+    """How the capture of a team is doing, as the worker that captures it last said."""
+
+    team: TeamId
+    rev: int = 0
+    channels: dict[Entity, ChannelState] = {}
+    updated_at_ms: int = 0
+    checks: tuple[CheckResult, ...] = ()
+    checked_at_ms: int | None = None

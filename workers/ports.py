@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from schemas.documents import (
     ApiUsage,
+    CaptureStatus,
     Connection,
     Engagement,
     Insight,
@@ -26,6 +27,8 @@ from schemas.documents import (
     WritebackRun,
 )
 from schemas.events import Change, Entity, MembershipChange, Parked, Position, Reevaluation
+from workers.core.budget import Allowance
+from workers.core.preflight import ObjectAccess
 
 
 class Unavailable(Exception):
@@ -44,7 +47,19 @@ class Clock(Protocol):
 # --- store -----------------------------------------------------------------------------------------------------------
 
 D = TypeVar(
-    "D", ApiUsage, Connection, Engagement, Insight, Job, Member, Record, RuleSet, Segment, WritebackRow, WritebackRun
+    "D",
+    ApiUsage,
+    CaptureStatus,
+    Connection,
+    Engagement,
+    Insight,
+    Job,
+    Member,
+    Record,
+    RuleSet,
+    Segment,
+    WritebackRow,
+    WritebackRun,
 )
 
 
@@ -125,6 +140,7 @@ class Store:
     writeback_runs: Documents[WritebackRun]
     writeback_rows: Documents[WritebackRow]
     jobs: Documents[Job]
+    capture_status: Documents[CaptureStatus]
     api_usage: Documents[ApiUsage]
     record_queries: RecordQueries
     people_queries: MemberQueries
@@ -260,6 +276,15 @@ class SalesforceOrg(Protocol):
     def background_calls_left(self) -> int | None:
         """API calls that imports, polling and comparisons may still make today; None: the org has not said yet."""
 
+    async def allowances(self) -> dict[str, Allowance] | None:
+        """The org's limits by name; None: the connected user may not see them. So it is with the next two."""
+
+    async def selected_for_events(self) -> frozenset[str] | None:
+        """Objects with Change Data Capture."""
+
+    async def object_access(self) -> dict[Entity, ObjectAccess] | None:
+        """The connected user's permissions."""
+
     async def fields(self, entity: Entity) -> list[FieldInfo]: ...
 
     async def lists(self, entity: Entity) -> list[ListInfo]:
@@ -295,12 +320,26 @@ class SalesforceOrg(Protocol):
     async def ingest_unprocessed(self, job_id: str) -> list[RowOutcome]: ...
 
 
+class Meter(Protocol):
+    """What this process asked of one team's org."""
+
+    @property
+    def has_news(self) -> bool:
+        """Something is not saved yet."""
+
+    async def flush(self, days: Documents[ApiUsage]) -> None:
+        """Add it to the team's day. Raises Unavailable; nothing is forgotten then."""
+
+
 class SalesforceOrgs(Protocol):
     """Opens a team's org: decrypts its tokens, refreshes them when they expire."""
 
     def org(self, connection: Connection) -> SalesforceOrg: ...
 
     def stream(self, connection: Connection) -> ChangeStream: ...
+
+    def meters(self) -> Collection[Meter]:
+        """One for each org that was opened."""
 
 
 # --- consuming -------------------------------------------------------------------------------------------------------

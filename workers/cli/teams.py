@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import webbrowser
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from workers import wiring
 from workers.cli.output import Json, Team, console, print_json, run, show
+from workers.cli.status import as_document, as_table
 from workers.cli.waiting import await_import
 from workers.ports import Refused
 from workers.settings import load_settings
 
-if TYPE_CHECKING:
-    from workers.console.progress import TeamStatus
-
 app = typer.Typer(help="Connect teams to Salesforce and look at them.", no_args_is_help=True)
+
+MARKS = {"ok": "ok", "warning": "!", "failed": "FAILED", "unknown": "?"}
 
 CALLBACK_PORT = 1717
 """The port that Salesforce's own command line has its users register for the same purpose."""
@@ -78,13 +78,27 @@ def list_teams(json: Json = False) -> None:
     show(json, document, ("Team", "Org", "Instance", "State"), rows)
 
 
+@app.command("check")
+def check(team: Team, json: Json = False) -> None:
+    """Can the connected user do what Segment Sync needs? Says what an administrator must change; ends with 1 then."""
+    found = run(wiring.check_team(load_settings(), team))
+    document = [asdict(finding) for finding in found]
+    rows = [
+        (MARKS[finding.outcome], finding.check, finding.entity or "", f"{finding.says}\n{finding.remedy}".strip())
+        for finding in found
+    ]
+    show(json, document, ("", "Check", "Entity", "What is so, and what to do"), rows)
+    if any(finding.outcome == "failed" for finding in found):
+        raise typer.Exit(1)
+
+
 @app.command("status")
 def status(
     team: Team,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the first import, with a progress bar.")] = False,
     json: Json = False,
 ) -> None:
-    """What a team has: records, people, accounts, segments, and why records were not imported."""
+    """What a team has: records, people, accounts, segments, why records were not imported, and how capture is doing."""
     settings = load_settings()
     if wait:
         run(await_import(settings, team))
@@ -93,33 +107,3 @@ def status(
         print_json(as_document(found))
     else:
         console.print(as_table(found))
-
-
-def as_document(status: TeamStatus) -> dict[str, object]:
-    return {
-        "team": status.team,
-        "records": status.records,
-        "people": status.people,
-        "accounts": status.accounts,
-        "segments": status.segments,
-        "skipped": [
-            {"entity": entity, "reason": reason, "records": n} for (entity, reason), n in status.skipped.items()
-        ],
-        "unevaluated": status.unevaluated,
-        "jobs": [job.model_dump(mode="json") for job in status.jobs],
-    }
-
-
-def as_table(status: TeamStatus) -> Table:
-    table = Table("", "", title=f"Team {status.team}", show_header=False)
-    for entity, n in status.records.items():
-        table.add_row(f"{entity} records", str(n))
-    table.add_row("people", str(status.people))
-    table.add_row("accounts", str(status.accounts))
-    for segment, n in status.segments.items():
-        table.add_row(f"segment {segment}", str(n))
-    for (entity, reason), n in sorted(status.skipped.items()):
-        table.add_row(f"{entity}s not imported: {reason.replace('_', ' ')}", str(n))
-    if status.unevaluated:
-        table.add_row("still to evaluate", str(status.unevaluated))
-    return table

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-from schemas.documents import Job
+from schemas.documents import ApiUsage, CaptureStatus, Job
 from schemas.events import Entity
 from workers.console.rules import rule_set_of
 from workers.ports import Store
+
+DAYS = 7
+"""Of the use of an org's allowances that a status tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +25,13 @@ class TeamStatus:
     unevaluated: int
     """Records not yet evaluated under the current rules."""
     jobs: list[Job] = field(default_factory=list)
+    capture: CaptureStatus | None = None
+    """None until a worker captures the team."""
+    usage: list[ApiUsage] = field(default_factory=list)
+    """What was asked of the org on the last days (UTC), newest first."""
 
 
-async def team_status(store: Store, team: str) -> TeamStatus:
+async def team_status(store: Store, team: str, now_ms: int) -> TeamStatus:
     rule_set = await rule_set_of(store, team)
     people = await store.people_queries.segment_sizes(team)
     accounts = await store.account_queries.segment_sizes(team)
@@ -37,4 +45,14 @@ async def team_status(store: Store, team: str) -> TeamStatus:
         skipped=await store.record_queries.skipped(team),
         unevaluated=await store.record_queries.count_older_than(team, rule_set.version),
         jobs=[job async for job in store.jobs.scan(team)],
+        capture=(await store.capture_status.load([(team, team)])).get((team, team)),
+        usage=await last_days(store, team, now_ms),
     )
+
+
+async def last_days(store: Store, team: str, now_ms: int) -> list[ApiUsage]:
+    """Days without a call are absent."""
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    days = [(today - timedelta(days=ago)).isoformat() for ago in range(DAYS)]
+    found = await store.api_usage.load([(team, day) for day in days])
+    return [found[team, day] for day in days if (team, day) in found]

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 from schemas.documents import ApiUsage
 from workers.core.budget import Allowance, Shares, allowance_told, background_calls_left
-from workers.ports import Clock, Documents
+from workers.ports import Clock, Documents, Meter
 
 SWAP_ATTEMPTS = 5
 """Several processes add to the same day, once a minute each."""
 
 
-class Meter:
+class UsageMeter:
     """One team's use of its org in this process."""
 
     def __init__(self, team: str, clock: Clock, shares: Shares) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from workers.wiring.processes import run_capture, run_insights, run_replay, run_routing, write_back
     from workers.wiring.setup import (
         add_rule,
+        check_team,
         connect_team,
         connections,
         create_segment,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_rule",
+    "check_team",
     "connect_team",
     "connections",
     "create_segment",

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 import aiohttp
 
-from schemas.documents import Connection, Destination, FieldMapping, Member, Rule, RuleSet, Segment
+from schemas.documents import (
+    Connection,
+    Destination,
+    FieldMapping,
+    Member,
+    Rule,
+    RuleSet,
+    Segment,
+)
 from schemas.events import Entity
 from workers.adapters.salesforce.callback import listen
 from workers.adapters.salesforce.oauth import (
@@ -19,7 +27,10 @@ from workers.adapters.salesforce.oauth import (
 from workers.console import mappings, rules
 from workers.console.progress import TeamStatus, team_status
 from workers.console.teams import save_connection
+from workers.core.preflight import Finding
 from workers.ports import ListInfo
+from workers.runtime import preflight
+from workers.runtime.capture_status import keep_checks
 from workers.runtime.process import SystemClock
 from workers.settings import Settings
 from workers.wiring.resources import cipher, store, team_org, team_store
@@ -102,6 +113,14 @@ async def log_in(
         )
 
 
+async def check_team(settings: Settings, team: str) -> list[Finding]:
+    """Also kept, so that the team's status tells them."""
+    async with team_org(settings, team) as (opened, org):
+        found = await preflight.check(opened, org, team)
+        await keep_checks(opened, team, found, clock.now_ms())
+        return found
+
+
 async def connections(settings: Settings) -> list[Connection]:
     async with store(settings) as opened:
         return await opened.connection_queries.active()
@@ -182,4 +201,4 @@ async def segment_members(settings: Settings, team: str, segment_id: str, limit:
 
 async def status(settings: Settings, team: str) -> TeamStatus:
     async with team_store(settings, team) as opened:
-        return await team_status(opened, team)
+        return await team_status(opened, team, clock.now_ms())

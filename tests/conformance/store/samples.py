@@ -6,6 +6,9 @@ from typing import Any
 
 from schemas.documents import (
     ApiUsage,
+    CaptureStatus,
+    ChannelState,
+    CheckResult,
     Connection,
     Contribution,
     Engagement,
@@ -110,6 +113,11 @@ def one_of_each(team: str) -> dict[str, Any]:
             team=team, run_id="2026-02-28", record_id=contact, entity="contact", score=2.0, last_engagement_date=None
         ),
         "jobs": Job(team=team, job_id="import", kind="import", state="running", updated_at_ms=1),
+        "capture_status": CaptureStatus(
+            team=team,
+            channels={"contact": ChannelState(state="streaming", since_ms=1, confirmed_ms=2)},
+            checks=(CheckResult(check="api", outcome="ok", says="the API answers"),),
+        ),
         "api_usage": ApiUsage(team=team, day="2026-02-28", calls={"rest": 2}, allowed=15_000, remaining=14_000),
     }
 
@@ -126,6 +134,7 @@ IDS = {
     "writeback_runs": "2026-02-28",
     "writeback_rows": f"2026-02-28:{record_id(1)}",
     "jobs": "import",
+    "capture_status": "{team}",
     "api_usage": "2026-02-28",
 }
 """What the document of `one_of_each` is found by."""

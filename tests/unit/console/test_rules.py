@@ -272,5 +272,5 @@ async def test_a_team_has_one_org(store: Store) -> None:
 
 async def test_the_status_counts_empty_segments_too(store: Store) -> None:
     await new_segment(store, TEAM, "Key", "lead", 3)
-    status = await team_status(store, TEAM)
+    status = await team_status(store, TEAM, now_ms=0)
     assert (status.segments, status.people, status.unevaluated, status.jobs) == ({"key": 0}, 0, 0, [])

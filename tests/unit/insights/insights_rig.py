@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, fields, replace
 from inspect import iscoroutinefunction
 from typing import Any, cast
@@ -15,7 +15,7 @@ from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.salesforce import MemoryOrg
 from workers.adapters.memory.store import memory_store
 from workers.insights.worker import Insights
-from workers.ports import ChangeStream, IngestRow, SalesforceOrg, Store
+from workers.ports import ChangeStream, IngestRow, Meter, SalesforceOrg, Store
 
 TEAM = "acme"
 PREFIX: dict[Entity, str] = {"contact": "003", "lead": "00Q", "account": "001"}
@@ -141,6 +141,9 @@ class Orgs:
 
     def stream(self, connection: Connection) -> ChangeStream:
         raise NotImplementedError
+
+    def meters(self) -> Collection[Meter]:
+        return ()
 
 
 @dataclass

@@ -11,14 +11,14 @@ from tests.support.clock import SetClock
 from workers.adapters.memory.store import memory_store
 from workers.core.budget import Shares
 from workers.ports import Documents, Unavailable
-from workers.runtime.usage import Meter, flush
+from workers.runtime.usage import UsageMeter, flush
 
 NOON_MS = 1_772_280_000_000  # 2026-02-28T12:00:00Z
 DAY = ("acme", "2026-02-28")
 
 
-def meter(clock: SetClock) -> Meter:
-    return Meter("acme", clock, Shares(ours=0.5, reserve=0.1))
+def meter(clock: SetClock) -> UsageMeter:
+    return UsageMeter("acme", clock, Shares(ours=0.5, reserve=0.1))
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ async def test_a_new_day_begins_with_nothing_taken(days: Documents[ApiUsage]) ->
 class LosesOnce:
     """Another process writes between load and swap."""
 
-    def __init__(self, days: Documents[ApiUsage], between: Meter) -> None:
+    def __init__(self, days: Documents[ApiUsage], between: UsageMeter) -> None:
         self._days = days
-        self._between: Meter | None = between
+        self._between: UsageMeter | None = between
         self.load = days.load
         self.scan = days.scan
 

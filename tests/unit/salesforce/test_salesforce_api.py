@@ -18,7 +18,7 @@ from workers.adapters.salesforce.http import Request
 from workers.adapters.salesforce.tokens import Access
 from workers.core.budget import Shares
 from workers.ports import Unavailable
-from workers.runtime.usage import Meter
+from workers.runtime.usage import UsageMeter
 
 BUSY = Reply(503, {}, b"[]")
 EXPIRED = Reply(401, {}, orjson.dumps([{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}]))
@@ -80,7 +80,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 @pytest.fixture
 def api() -> Api:
-    return Api(cast("Any", Tokens()), cast("Any", None), Meter("acme", SetClock(0), Shares()))
+    return Api(cast("Any", Tokens()), cast("Any", None), UsageMeter("acme", SetClock(0), Shares()))
 
 
 async def test_a_read_is_repeated_until_it_works(api: Api, script: Script) -> None:

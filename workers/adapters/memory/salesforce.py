@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from schemas.documents import Connection
 from schemas.events import ENTITIES, Entity
+from workers.core.budget import Allowance
 from workers.core.normalize import OBJECTS
+from workers.core.preflight import ObjectAccess
 from workers.ports import (
     FieldInfo,
     IngestRow,
     IngestState,
     ListInfo,
+    Meter,
     Page,
     Refused,
     ReplayRefused,
@@ -68,6 +71,9 @@ class MemoryOrg:
         """Replay ids below it are no longer known."""
         self.row_errors: dict[str, str] = {}
         self.calls_left: int | None = None
+        self.limits: dict[str, Allowance] | None = {"DailyApiRequests": Allowance(15_000, 15_000)}
+        self.selected: frozenset[str] | None = frozenset(OBJECTS.values())
+        self.access: dict[Entity, ObjectAccess] | None = {e: ObjectAccess(read=True, view_all=True) for e in ENTITIES}
         self.list_views: dict[Entity, dict[str, tuple[ListInfo, dict[str, Any]]]] = {e: {} for e in ENTITIES}
         self._queries: dict[str, _Query] = {}
         self._ingests: dict[str, _Ingest] = {}
@@ -146,6 +152,16 @@ class MemoryOrg:
         return self.first_replay_id[entity] - 1 if replay_id == "-2" else int(replay_id)
 
     # --- SalesforceOrg -----------------------------------------------------------------------------------------------
+
+    async def allowances(self) -> dict[str, Allowance] | None:
+        self._fail_as_told("allowances")
+        return self.limits
+
+    async def selected_for_events(self) -> frozenset[str] | None:
+        return self.selected
+
+    async def object_access(self) -> dict[Entity, ObjectAccess] | None:
+        return self.access
 
     def background_calls_left(self) -> int | None:
         return self.calls_left
@@ -251,6 +267,9 @@ class MemoryOrgs:
 
     def stream(self, connection: Connection) -> MemoryOrg:
         return self.orgs[connection.team]
+
+    def meters(self) -> Collection[Meter]:
+        return ()
 
 
 def instant(ms: int) -> str:

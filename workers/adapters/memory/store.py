@@ -9,6 +9,7 @@ from typing import Any, Generic
 
 from schemas.documents import (
     ApiUsage,
+    CaptureStatus,
     Connection,
     Engagement,
     Insight,
@@ -164,6 +165,7 @@ def memory_store() -> Store:
         writeback_runs=MemoryDocuments("writeback_runs", WritebackRun, attrgetter("run_id")),
         writeback_rows=MemoryDocuments("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}"),
         jobs=MemoryDocuments("jobs", Job, attrgetter("job_id")),
+        capture_status=MemoryDocuments("capture_status", CaptureStatus, attrgetter("team")),
         api_usage=MemoryDocuments("api_usage", ApiUsage, attrgetter("day")),
         record_queries=MemoryRecordQueries(records),
         people_queries=MemoryMemberQueries(people),

@@ -11,6 +11,7 @@ from pymongo import ASCENDING, IndexModel
 
 from schemas.documents import (
     ApiUsage,
+    CaptureStatus,
     Connection,
     Engagement,
     Insight,
@@ -84,6 +85,7 @@ INSIGHTS = CollectionSpec("insights", Insight, attrgetter("record_id"))
 WRITEBACK_RUNS = CollectionSpec("writeback_runs", WritebackRun, attrgetter("run_id"))
 WRITEBACK_ROWS = CollectionSpec("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
 JOBS = CollectionSpec("jobs", Job, attrgetter("job_id"))
+CAPTURE_STATUS = CollectionSpec("capture_status", CaptureStatus, attrgetter("team"))
 API_USAGE = CollectionSpec("api_usage", ApiUsage, attrgetter("day"))
 
 ALL: tuple[CollectionSpec[Any], ...] = (
@@ -98,5 +100,6 @@ ALL: tuple[CollectionSpec[Any], ...] = (
     WRITEBACK_RUNS,
     WRITEBACK_ROWS,
     JOBS,
+    CAPTURE_STATUS,
     API_USAGE,
 )

@@ -95,6 +95,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         writeback_runs=collection(specs.WRITEBACK_RUNS),
         writeback_rows=collection(specs.WRITEBACK_ROWS),
         jobs=collection(specs.JOBS),
+        capture_status=collection(specs.CAPTURE_STATUS),
         api_usage=collection(specs.API_USAGE),
         record_queries=MongoRecordQueries(records),
         people_queries=MongoMemberQueries(people),

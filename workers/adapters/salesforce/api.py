@@ -16,7 +16,7 @@ from workers.adapters.salesforce.names import CALL_OPTIONS, DATA_PATH
 from workers.adapters.salesforce.tokens import Access, Tokens
 from workers.adapters.salesforce.urls import host_of
 from workers.ports import Unavailable
-from workers.runtime.usage import Meter
+from workers.runtime.usage import UsageMeter
 
 ATTEMPTS = 4
 BACKOFF_FIRST_SECONDS = 0.5
@@ -30,7 +30,7 @@ CALL_SECONDS = 120.0
 class Api:
     """The calls of one team's org. Paths are absolute on the instance (`/services/data/...`)."""
 
-    def __init__(self, tokens: Tokens, session: aiohttp.ClientSession, meter: Meter) -> None:
+    def __init__(self, tokens: Tokens, session: aiohttp.ClientSession, meter: UsageMeter) -> None:
         self.tokens = tokens
         self.meter = meter
         self._session = session

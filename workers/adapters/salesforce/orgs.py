@@ -12,16 +12,17 @@ from workers.adapters.salesforce.api import Api
 from workers.adapters.salesforce.bulk import Bulk
 from workers.adapters.salesforce.cometd import CometdStream
 from workers.adapters.salesforce.http import open_session
+from workers.adapters.salesforce.inspection import Inspection
 from workers.adapters.salesforce.rest import Rest
 from workers.adapters.salesforce.tokens import Tokens, same_org
 from workers.adapters.salesforce.urls import checked_org_url
 from workers.adapters.secrets import TokenCipher
 from workers.core.budget import Shares
 from workers.ports import ChangeStream, Clock, Documents, SalesforceOrg
-from workers.runtime.usage import Meter
+from workers.runtime.usage import UsageMeter
 
 
-class Org(Rest, Bulk):
+class Org(Rest, Bulk, Inspection):
     """`SalesforceOrg` of one team."""
 
 
@@ -54,7 +55,7 @@ class Orgs:
         self._allow_insecure_loopback = allow_insecure_loopback
         self._session = session or open_session()
         self._shares = shares or Shares()
-        self._meters: dict[str, Meter] = {}
+        self._meters: dict[str, UsageMeter] = {}
         self._opened: dict[str, _Opened] = {}
 
     def org(self, connection: Connection) -> SalesforceOrg:
@@ -63,7 +64,7 @@ class Orgs:
     def stream(self, connection: Connection) -> ChangeStream:
         return CometdStream(self._open(connection).tokens, self._clock)
 
-    def meters(self) -> Collection[Meter]:
+    def meters(self) -> Collection[UsageMeter]:
         """What was asked of each org so far."""
         return self._meters.values()
 
@@ -85,6 +86,6 @@ class Orgs:
             self._session,
             allow_insecure_loopback=self._allow_insecure_loopback,
         )
-        meter = self._meters.setdefault(connection.team, Meter(connection.team, self._clock, self._shares))
+        meter = self._meters.setdefault(connection.team, UsageMeter(connection.team, self._clock, self._shares))
         self._opened[connection.team] = _Opened(tokens, Org(Api(tokens, self._session, meter)))
         return self._opened[connection.team]

@@ -1,0 +1,74 @@
+"""Looks at a team's org as its connected user sees it, for the checks of `workers.core.preflight`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from schemas.documents import CheckResult, RuleSet
+from schemas.events import ENTITIES, Entity
+from workers.core.preflight import Finding, Observed, findings
+from workers.ports import Refused, SalesforceOrg, Store
+
+
+async def check(store: Store, org: SalesforceOrg, team: str) -> list[Finding]:
+    """All findings, fine ones too. Raises Unavailable."""
+    rule_set = (await store.rule_sets.load([(team, team)])).get((team, team)) or RuleSet(team=team)
+    try:
+        observed = await observe(org, rule_set)
+    except Refused as error:
+        observed = Observed(refused=str(error))
+    return findings(observed)
+
+
+async def observe(org: SalesforceOrg, rule_set: RuleSet) -> Observed:
+    """Some ten calls. Raises Unavailable, and Refused when the org does not take calls at all."""
+    return Observed(
+        allowances=await org.allowances(),
+        selected=await org.selected_for_events(),
+        access=await org.object_access(),
+        readable={entity: await _readable(org, entity) for entity in ENTITIES},
+        needed={entity: needed_fields(rule_set, entity) for entity in ENTITIES},
+        lists={entity: await _number_of_lists(org, entity) for entity in ENTITIES},
+    )
+
+
+async def _readable(org: SalesforceOrg, entity: Entity) -> frozenset[str] | None:
+    try:
+        return frozenset(field.name for field in await org.fields(entity))
+    except Refused:
+        return None
+
+
+async def _number_of_lists(org: SalesforceOrg, entity: Entity) -> int:
+    try:
+        return len(await org.lists(entity))
+    except Refused:
+        return 0
+
+
+def needed_fields(rule_set: RuleSet, entity: Entity) -> frozenset[str]:
+    """The entity's own fields that mappings and the lists of active rules read; fields of parents are not checked."""
+    mapped = {mapping.source for mapping in rule_set.mappings.get(entity, ())}
+    used = {list_id for rule in rule_set.rules if rule.active and rule.entity == entity for list_id in rule.list_ids}
+    tested = {name for list_id in used & rule_set.lists.keys() for name in _tested(rule_set.lists[list_id].where)}
+    return frozenset(name for name in mapped | tested if "." not in name)
+
+
+def _tested(where: Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(name := where.get("field"), str):
+        yield name
+    for inner in where.get("conditions") or ():
+        yield from _tested(inner)
+    if isinstance(negated := where.get("condition"), Mapping):
+        yield from _tested(negated)
+
+
+def as_result(finding: Finding) -> CheckResult:
+    return CheckResult(
+        check=finding.check,
+        outcome=finding.outcome,
+        says=finding.says,
+        remedy=finding.remedy,
+        entity=finding.entity,
+    )
