@@ -147,6 +147,7 @@ class Admin:
         if not isinstance(seconds, int | float) or seconds < 0:
             return _bad_request("seconds must be a number that is not negative")
         self.org.events.retention_seconds = seconds
+        self.org.faults.note("retention", {"seconds": seconds})
         return answer(request, {"seconds": seconds})
 
     async def set_outage(self, request: web.Request) -> web.Response:

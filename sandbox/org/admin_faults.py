@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -29,6 +30,7 @@ class AdminFaults:
             "faults/clear": self._clear,
             "events/release": self._release,
             "events/migrate": self._migrate,
+            "events/expire": self._expire,
             "cometd/stall": self._stall,
             "cometd/reset-delivered": self._reset_delivered,
             "permissions": self._permit,
@@ -80,8 +82,16 @@ class AdminFaults:
 
     def _migrate(self, _given: Mapping[str, object]) -> Mapping[str, object]:
         """The org moves to another instance: sessions end, replay ids start again."""
+        forgotten = len(self.sessions)
         self.org.migrate()
-        return {"tip": self.org.events.tip, "forgotten": self.sessions.forget_all()}
+        self.org.faults.note("org-migration", {"tip": self.org.events.tip})
+        return {"tip": self.org.events.tip, "forgotten": forgotten}
+
+    def _expire(self, _given: Mapping[str, object]) -> Mapping[str, object]:
+        """Retained events are gone, as after 72 hours: every replay id that a client has stored is invalid."""
+        expired = self.org.events.expire()
+        self.org.faults.note("events-expired", {"tip": self.org.events.tip, "expired": expired})
+        return {"tip": self.org.events.tip, "expired": expired}
 
     def _stall(self, given: Mapping[str, object]) -> Mapping[str, object]:
         """``{"on": true}``: clients stay connected and get nothing."""
@@ -93,6 +103,7 @@ class AdminFaults:
     def _reset_delivered(self, _given: Mapping[str, object]) -> Mapping[str, object]:
         """A new day for the allocation of delivered events."""
         self.sessions.delivered.clear()
+        self.sessions.delivered_in_a_day.clear()
         return {"delivered": 0}
 
     def _permit(self, given: Mapping[str, object]) -> Mapping[str, object]:
@@ -108,10 +119,44 @@ class AdminFaults:
         return {"forbidden": sorted(self.sessions.forbidden)}
 
     def _set_clock(self, given: Mapping[str, object]) -> Mapping[str, object]:
-        """``{"offset_seconds": 3600}`` against the machine's clock: events and tokens age, stamps follow."""
-        self.org.clock.offset_seconds = number(given, "offset_seconds")
-        self.org.faults.note("clock", {"offset_seconds": self.org.clock.offset_seconds})
-        return {"offset_seconds": self.org.clock.offset_seconds, "now": self.org.clock()}
+        """Events and tokens age, stamps follow, daily limits roll.
+
+        ``{"offset_seconds": 3600}`` against the machine's clock, ``{"advance_seconds": 3600}``,
+        ``{"at": "2026-12-24T00:00:00Z"}``; and ``{"rate": 60}`` seconds in one of the machine's, 0 stops it.
+        """
+        clock = self.org.clock
+        if "rate" in given:
+            clock.rate = _not_negative(given, "rate")
+        if "at" in given:
+            clock.travel(_moment(given))
+        elif "advance_seconds" in given:
+            clock.advance(number(given, "advance_seconds"))
+        elif "offset_seconds" in given:
+            clock.offset_seconds = number(given, "offset_seconds")
+        elif "rate" not in given:
+            raise AdminError("offset_seconds, advance_seconds, at or rate must be given")
+        now = {"offset_seconds": round(clock.offset_seconds, 3), "now": clock(), "rate": clock.rate}
+        self.org.faults.note("clock", now)
+        self.org.release_due()
+        # Open polls learn that their token has expired.
+        self.sessions.wake_all()
+        return now
+
+
+def _not_negative(given: Mapping[str, object], name: str) -> float:
+    value = number(given, name)
+    if value < 0:
+        raise AdminError(f"{name} must not be negative")
+    return value
+
+
+def _moment(given: Mapping[str, object]) -> float:
+    """ISO 8601; without a time zone it is UTC."""
+    try:
+        at = datetime.fromisoformat(str(given["at"]))
+    except ValueError:
+        raise AdminError("at must be a moment like 2026-12-24T00:00:00Z") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def _spec(given: Mapping[str, object]) -> FaultSpec:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from sandbox.org import bayeux
 from sandbox.org.bayeux import Message
+from sandbox.org.cometd_faults import disturbed
 from sandbox.org.cometd_sessions import Session, SessionTable, SubscribeError
 from sandbox.org.config import OrgConfig
 from sandbox.org.faults import FaultPlan
@@ -155,12 +156,22 @@ class CometD:
         channels = _channels(message)
         if not channels:
             return bayeux.refused(message, bayeux.NO_CHANNEL)
+        replay = _replay_map(message)
         try:
             for channel in channels:
-                self._sessions.subscribe(session, channel, _replay_map(message))
+                self._check_replay(session, channel, replay)
+                self._sessions.subscribe(session, channel, replay)
         except SubscribeError as refusal:
             return bayeux.refused(message, str(refusal))
         return bayeux.done(message, session.client_id)
+
+    def _check_replay(self, session: Session, channel: str, replay: dict[str, object] | None) -> None:
+        """As if what a client has stored were older than the retention."""
+        asked = (replay or {}).get(channel)
+        if self._faults.idle or not isinstance(asked, int) or asked < 0:
+            return
+        if self._faults.take("expired-replay-id", client=session.client_id, channel=channel) is not None:
+            raise SubscribeError(bayeux.replay_id_invalid(asked))
 
     async def _connect(
         self, message: Message, request: web.Request, user_id: str | None, *, may_wait: bool
@@ -228,7 +239,7 @@ class CometD:
 
     def _connected(self, message: Message, session: Session, advice: dict[str, object] | None) -> list[bytes]:
         self._sessions.touch(session)
-        events = self._sessions.take(session)
+        events = disturbed(self._sessions.take(session), session, self._faults)
         return [*events, orjson.dumps(bayeux.connect_reply(message, session.client_id, advice))]
 
     def _first_advice(self) -> dict[str, object]:

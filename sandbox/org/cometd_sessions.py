@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from sandbox.org import bayeux
 from sandbox.org.config import OrgConfig
 from sandbox.org.eventlog import REPLAY_NEW, EventLog, LoggedEvent, entity_channel
 from sandbox.org.objects import Catalogue
+from sandbox.org.rolling import RollingCount
 
 _CLIENT_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -48,7 +50,13 @@ class SessionTable:
     """The CometD sessions of one org."""
 
     def __init__(
-        self, config: OrgConfig, events: EventLog, catalogue: Catalogue, rng: random.Random, clock: Callable[[], float]
+        self,
+        config: OrgConfig,
+        events: EventLog,
+        catalogue: Catalogue,
+        rng: random.Random,
+        clock: Callable[[], float],
+        org_clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._events = events
@@ -66,6 +74,8 @@ class SessionTable:
         self.stalled = False
         #: Events handed to clients, per channel; every subscriber counts.
         self.delivered: Counter[str] = Counter()
+        #: All of them, within the last 24 hours of the org: what the allocation counts.
+        self.delivered_in_a_day = RollingCount(org_clock)
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -98,7 +108,7 @@ class SessionTable:
     def exhausted(self) -> bool:
         """The events that may be delivered in a day are."""
         limit = self._config.daily_delivered_events
-        return limit is not None and self.delivered.total() >= limit
+        return limit is not None and self.delivered_in_a_day.total >= limit
 
     def find(self, client_id: object) -> Session | None:
         """The live session of that client id."""
@@ -192,6 +202,7 @@ class SessionTable:
             messages.append(message)
             session.positions[channel] = replay_id
             self.delivered[channel] += 1
+        self.delivered_in_a_day.add(len(messages))
         return messages
 
     def wait(self, session: Session) -> asyncio.Future[None]:

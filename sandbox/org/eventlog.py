@@ -74,6 +74,13 @@ class EventLog:
         self._published = True
         return self._tip
 
+    def expire(self) -> int:
+        """Drop what is retained, as if its time were over; how many events that were."""
+        expired = sum(len(events) for channel, events in self._channels.items() if channel != ALL_CHANGES)
+        for events in self._channels.values():
+            events.clear()
+        return expired
+
     def restart(self) -> None:
         """The org moves to another instance: retained events are gone and replay ids start again."""
         for events in self._channels.values():

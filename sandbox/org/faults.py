@@ -19,14 +19,21 @@ KINDS: dict[str, tuple[Surface, str]] = {
     "truncated-reply": ("http", "only part of the body comes [silent: with a length that fits it]"),
     "unauthorized": ("http", "401 INVALID_SESSION_ID although the token is good"),
     "quota-exhausted": ("http", "403 REQUEST_LIMIT_EXCEEDED"),
+    "duplicate-request": ("http", "the request is carried out twice, as by a proxy that tries again"),
     "row-lock": ("records", "a row is refused with UNABLE_TO_LOCK_ROW"),
+    "clock-skew": ("records", "the org's clock jumps before a transaction [seconds]"),
+    "org-migration": ("records", "the org moves to another instance before a transaction: replay ids start again"),
     "drop-event": ("events", "an event is never published"),
     "duplicate-event": ("events", "an event is published twice, with two replay ids"),
     "reorder-event": ("events", "an event is published after the next one"),
-    "late-event": ("events", "an event is held back until it is released"),
+    "late-event": ("events", "an event is held back [seconds: until it is released]"),
     "gap-event": ("events", "a GAP_ event takes the place of the change event"),
     "bayeux-error": ("cometd", "a Bayeux message is refused [name or error, failure_reason, advice, status]"),
     "server-disconnect": ("cometd", "the server sends /meta/disconnect and drops the session"),
+    "expired-replay-id": ("cometd", "a subscription from a stored replay id is refused"),
+    "lost-delivery": ("cometd", "the events of a reply never reach the client, and do not come again"),
+    "repeated-delivery": ("cometd", "the events of a reply come twice, with the same replay ids"),
+    "shuffled-delivery": ("cometd", "the events of a reply come in the wrong order"),
 }
 
 
@@ -70,7 +77,11 @@ class PlannedFault:
     number: int
     spec: FaultSpec
     remaining: int | None
+    rng: random.Random = field(repr=False)
     taken: int = 0
+
+    def strikes(self) -> bool:
+        return self.spec.share >= 1 or self.rng.random() < self.spec.share
 
     def as_json(self) -> dict[str, object]:
         spec = self.spec
@@ -94,14 +105,16 @@ class FaultPlan:
     """The faults of one org. Shares are drawn with the org's seed, so a run can be repeated."""
 
     def __init__(self, seed: int, record: FaultRecord) -> None:
-        self._rng = random.Random(seed)
+        self._seed = seed
         self._record = record
         self._planned: list[PlannedFault] = []
         self._numbered = 0
 
     def add(self, spec: FaultSpec) -> PlannedFault:
         self._numbered += 1
-        planned = PlannedFault(self._numbered, spec, spec.times)
+        # Each draws from its own: how often one strikes does not depend on what others had occasion to.
+        rng = random.Random(f"{self._seed}:{self._numbered}")
+        planned = PlannedFault(self._numbered, spec, spec.times, rng)
         self._planned.append(planned)
         return planned
 
@@ -125,7 +138,7 @@ class FaultPlan:
         """The first planned fault of these kinds that strikes now; it is counted down and recorded."""
         for planned in self._planned:
             spec = planned.spec
-            if spec.kind in kinds and spec.fits(occasion) and self._strikes(spec):
+            if spec.kind in kinds and spec.fits(occasion) and planned.strikes():
                 self._use(planned)
                 self._record(spec.kind, {**occasion, **spec.settings})
                 return spec
@@ -135,9 +148,6 @@ class FaultPlan:
         """Record misbehaviour that a switch asked for."""
         self._record(kind, detail)
 
-    def _strikes(self, spec: FaultSpec) -> bool:
-        return spec.share >= 1 or self._rng.random() < spec.share
-
     def _use(self, planned: PlannedFault) -> None:
         planned.taken += 1
         if planned.remaining is None:
@@ -145,3 +155,36 @@ class FaultPlan:
         planned.remaining -= 1
         if not planned.remaining:
             self._planned.remove(planned)
+
+
+#: What a client that keeps to the documentation survives without losing anything, with settings that end.
+_SURVIVABLE: Mapping[str, Mapping[str, object]] = {
+    "delay": {"seconds": 0.2},
+    "html-503": {},
+    "reset": {},
+    "half-open": {"seconds": 5},
+    "lost-reply": {},
+    "truncated-reply": {},
+    "unauthorized": {},
+    "row-lock": {},
+    "duplicate-event": {},
+    "reorder-event": {},
+    "late-event": {"seconds": 2},
+    "gap-event": {},
+    "bayeux-error": {"name": "unknown-client"},
+    "server-disconnect": {},
+    "repeated-delivery": {},
+}
+
+
+def random_faults(rate: float, *surfaces: Surface) -> tuple[FaultSpec, ...]:
+    """Faults for the whole life of an org: each kind of these surfaces (all, unless named) strikes with that rate.
+
+    When they strike follows from the org's seed. Only kinds after which a good client still ends up right; what
+    loses events for good (``drop-event``, ``lost-delivery``, ``org-migration``) is planned by name.
+    """
+    return tuple(
+        FaultSpec(kind, times=None, share=rate, settings=settings)
+        for kind, settings in _SURVIVABLE.items()
+        if not surfaces or KINDS[kind][0] in surfaces
+    )

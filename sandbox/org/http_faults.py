@@ -12,7 +12,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from sandbox.org.admin_forms import PREFIX as ADMIN_PREFIX
 from sandbox.org.faults import FaultPlan, FaultSpec
-from sandbox.org.wire import TRUNCATE, api_error, invalid_session
+from sandbox.org.stats import path_class
+from sandbox.org.wire import TRUNCATE, invalid_session, quota_exhausted
 
 _BEFORE = ("delay", "half-open", "reset", "html-503", "unauthorized", "quota-exhausted")
 _ERROR_PAGE = (
@@ -29,7 +30,9 @@ def http_faults(plan: FaultPlan) -> Middleware:
     async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(ADMIN_PREFIX):
             return await handler(request)
-        occasion = {"path": request.path, "method": request.method}
+        if plan.idle:
+            return await handler(request)
+        occasion = {"path": request.path, "method": request.method, "surface": path_class(request.path)}
         before = plan.take(*_BEFORE, **occasion)
         answer = None if before is None else await _STRIKES[before.kind](request, before)
         if answer is not None:
@@ -37,6 +40,10 @@ def http_faults(plan: FaultPlan) -> Middleware:
         truncation = plan.take("truncated-reply", **occasion)
         if truncation is not None:
             return await _truncated(request, handler, truncation)
+        if plan.take("duplicate-request", **occasion) is not None:
+            # Bodies are read once and kept.
+            await request.read()
+            await handler(request)
         response = await handler(request)
         if plan.take("lost-reply", **occasion) is not None:
             _reset(request)
@@ -74,7 +81,7 @@ async def _unauthorized(_request: web.Request, _fault: FaultSpec) -> web.Respons
 
 
 async def _quota(_request: web.Request, _fault: FaultSpec) -> web.Response:
-    return api_error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+    return quota_exhausted()
 
 
 _STRIKES: dict[str, Callable[[web.Request, FaultSpec], Awaitable[web.Response | None]]] = {

@@ -52,7 +52,7 @@ def current_limits(org: Org, stats: Stats, sessions: SessionTable) -> Mapping[st
     maxima["DailyDeliveredPlatformEvents"] = org.config.daily_delivered_events or maxima["DailyDeliveredPlatformEvents"]
     used = {
         "DailyApiRequests": stats.api_requests,
-        "DailyDeliveredPlatformEvents": sessions.delivered.total(),
+        "DailyDeliveredPlatformEvents": sessions.delivered_in_a_day.total,
         "DurableStreamingApiConcurrentClients": len(sessions),
     }
     return {key: _limit(maximum, used.get(key, 0)) for key, maximum in sorted(maxima.items())}

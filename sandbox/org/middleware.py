@@ -13,7 +13,7 @@ from sandbox.org.admin_forms import PREFIX as ADMIN_PREFIX
 from sandbox.org.config import OrgConfig
 from sandbox.org.sessions import Sessions
 from sandbox.org.stats import Stats
-from sandbox.org.wire import USER_ID, MalformedBodyError, invalid_session, not_found, routing_error
+from sandbox.org.wire import USER_ID, MalformedBodyError, invalid_session, not_found, quota_exhausted, routing_error
 
 _DATA = "/services/data/"
 _OUTAGE_PAGE = "<html><head><title>Service Unavailable</title></head><body><h1>Service Unavailable</h1></body></html>"
@@ -56,6 +56,8 @@ def authenticated(tokens: Sessions, config: OrgConfig, stats: Stats) -> Middlewa
         stats.count(request.path, against_allocation=bool(version))
         if not version:
             return await handler(request)
+        if stats.api_requests > config.daily_api_requests:
+            return quota_exhausted()
         user_id = tokens.check(request.headers.get("Authorization"))
         if user_id is None:
             return invalid_session()

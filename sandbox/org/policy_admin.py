@@ -28,6 +28,7 @@ def routes(tokens: Sessions, cometd_sessions: SessionTable) -> list[web.RouteDef
         if body.get("app") == "blocked":
             tokens.revoke_app()
             cometd_sessions.wake_all()
+        tokens.org.faults.note("login-policy", body)
         return json_response({"app": tokens.policy.app, "address": tokens.policy.address})
 
     return [web.post("/__admin__/login-policy", set_policy)]

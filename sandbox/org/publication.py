@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sandbox.org.channels import Member
@@ -29,23 +29,30 @@ class _Outgoing:
     custom: Mapping[str, Row]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Held:
     outgoing: _Outgoing
-    # Published after this many other events; None: when it is released.
-    events_to_pass: int | None
+    # Published after this many other events, or at a moment of the org's clock; neither: when it is released.
+    events_to_pass: int | None = None
+    due_seconds: float | None = None
 
 
 class Publisher:
     """Publishes events in order, unless a fault is planned."""
 
     def __init__(
-        self, log: EventLog, members: Mapping[str, Sequence[Member]], faults: FaultPlan, ledger: Ledger
+        self,
+        log: EventLog,
+        members: Mapping[str, Sequence[Member]],
+        faults: FaultPlan,
+        ledger: Ledger,
+        clock: Callable[[], float],
     ) -> None:
         self._log = log
         self._members = members
         self._faults = faults
         self._ledger = ledger
+        self._clock = clock
         self._held: list[_Held] = []
         #: Channels with new events since they were last drained.
         self._touched: set[str] = set()
@@ -65,6 +72,20 @@ class Publisher:
         for one in held:
             self._send_late(one.outgoing)
         return len(held)
+
+    def release_due(self) -> int:
+        """Publish what is held back until now; how many events that were."""
+        now = self._clock()
+        due = [one for one in self._held if one.due_seconds is not None and one.due_seconds <= now]
+        self._held = [one for one in self._held if one not in due]
+        for one in due:
+            self._send_late(one.outgoing)
+        return len(due)
+
+    @property
+    def next_due_seconds(self) -> float | None:
+        """When the first of the held events is to be published, by the org's clock."""
+        return min((one.due_seconds for one in self._held if one.due_seconds is not None), default=None)
 
     @property
     def held(self) -> int:
@@ -94,7 +115,8 @@ class Publisher:
                 # This event itself passes too.
                 self._held.append(_Held(outgoing, events_to_pass=2))
             case "late-event":
-                self._held.append(_Held(outgoing, events_to_pass=None))
+                seconds = fault.seconds(0)
+                self._held.append(_Held(outgoing, due_seconds=self._clock() + seconds if seconds else None))
             case _:
                 pass  # drop-event: never published
         return None

@@ -113,11 +113,15 @@ async def serve_org(org: Org) -> RunningOrg:
 async def open_org(org: Org, base_url: str = "") -> RunningOrg:
     """Everything that serves the org, without listening: requests come by ``RunningOrg.handle``."""
     tokens = Sessions(org)
+    rng = random.Random(org.config.seed)
+    # Polls and reconnections take real time, whatever the org's clock says.
     cometd_sessions = SessionTable(
-        org.config, org.events, org.catalogue, random.Random(org.config.seed), clock=time.monotonic
+        org.config, org.events, org.catalogue, rng, clock=time.monotonic, org_clock=org.clock
     )
     org.on_events.append(cometd_sessions.notify)
-    stats, outage = Stats(), Outage()
+    org.on_migrated.append(cometd_sessions.forget_all)
+    org.call_later = asyncio.get_running_loop().call_later
+    stats, outage = Stats(org.clock), Outage()
     app = _application(org, tokens, cometd_sessions, stats, outage)
     # A poll whose client hung up must not take events with it.
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)

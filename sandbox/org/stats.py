@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable
+
+from sandbox.org.rolling import RollingCount
 
 _CLASSES = (
     ("/__admin__", "admin"),
@@ -32,10 +36,16 @@ def path_class(path: str) -> str:
 class Stats:
     """Calls by class; those under a version count against the daily allocation."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.calls: Counter[str] = Counter()
-        self.api_requests = 0
+        self._api_requests = RollingCount(clock)
+
+    @property
+    def api_requests(self) -> int:
+        """What the last 24 hours used of the allocation."""
+        return self._api_requests.total
 
     def count(self, path: str, *, against_allocation: bool) -> None:
         self.calls[path_class(path)] += 1
-        self.api_requests += against_allocation
+        if against_allocation:
+            self._api_requests.add()

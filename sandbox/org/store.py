@@ -30,6 +30,8 @@ from sandbox.org.writes import Actor, Change, Row, RowError, RowResult, Write
 
 __all__ = ["Actor", "Org", "Row", "RowError", "RowResult", "Write"]
 
+# More than the window in which JWT assertions are taken (three minutes), so that it is noticed.
+_DEFAULT_SKEW_SECONDS = 600.0
 _ROLLED_BACK = RowError(
     "ALL_OR_NONE_OPERATION_ROLLED_BACK",
     "Record rolled back because not all records were valid and the request was using AllOrNone header",
@@ -60,6 +62,10 @@ class Org:
         self.publisher = self._publisher()
         #: Called after every commit that published events, with the channels that have new ones.
         self.on_events: list[Callable[[frozenset[str]], None]] = []
+        #: Called after the org moved to another instance.
+        self.on_migrated: list[Callable[[], object]] = []
+        #: Calls back after so many seconds; events that faults hold back for a time need it.
+        self.call_later: Callable[[float, Callable[[], object]], object] | None = None
         self._commit_number = 0
         self._commit_numbers_from = 0
         self._second = 0
@@ -107,6 +113,8 @@ class Org:
 
     def begin(self, actor: Actor) -> Transaction:
         """A transaction of this second; nobody sees it before ``install``."""
+        if not self.faults.idle:
+            self._disturb(actor)
         self._tick()
         return Transaction(
             self.catalogue,
@@ -134,6 +142,14 @@ class Org:
         error = RowError("UNABLE_TO_LOCK_ROW", message)
         return RowResult(write.record_id, success=False, created=False, errors=(error,))
 
+    def _disturb(self, actor: Actor) -> None:
+        """Faults that a transaction meets before it begins."""
+        skew = self.faults.take("clock-skew", user=actor.user_id, api=actor.api)
+        if skew is not None:
+            self.clock.advance(skew.seconds(_DEFAULT_SKEW_SECONDS))
+        if self.faults.take("org-migration", user=actor.user_id, api=actor.api) is not None:
+            self.migrate()
+
     def plan(self, fault: FaultSpec) -> PlannedFault:
         """Plan a fault. ValueError when its settings make no sense."""
         return self.faults.add(completed(fault) if fault.kind == "bayeux-error" else fault)
@@ -143,13 +159,25 @@ class Org:
         self.events.restart()
         self._commit_numbers_from = int(self.clock() * 1e9) - self._rng.randint(10**12, 10**13)
         self._commit_number = 0
-        self.faults.note("org-migration", {"tip": self.events.tip})
+        for tell in self.on_migrated:
+            tell()
 
     def release_events(self) -> int:
         """Publish the events that faults hold back; how many there were."""
         released = self.publisher.release()
         self._announce()
         return released
+
+    def release_due(self) -> None:
+        """Publish the events that were held back until now, and come back for the next ones."""
+        self.publisher.release_due()
+        self._announce()
+        self._schedule_release()
+
+    def _schedule_release(self) -> None:
+        due_seconds = self.publisher.next_due_seconds
+        if due_seconds is not None and self.call_later is not None and self.clock.rate > 0:
+            self.call_later(max(due_seconds - self.clock(), 0.0) / self.clock.rate, self.release_due)
 
     @contextmanager
     def unit_of_work(self) -> Iterator[UnitOfWork]:
@@ -218,6 +246,8 @@ class Org:
         for change in changes:
             self._record(change, commit, actor, published.get(change.record_id) or published.get(change.object_name))
         self._announce()
+        if self.publisher.held:
+            self._schedule_release()
 
     def _announce(self) -> None:
         channels = self.publisher.drain_touched()
@@ -276,7 +306,7 @@ class Org:
         channels = self.config.custom_channels
         self.events.add_channels(channel.path for channel in channels)
         members = members_by_entity(channels, FilterSource(self.catalogue.types, self.clock, self.config))
-        return Publisher(self.events, members, self.faults, self.ledger)
+        return Publisher(self.events, members, self.faults, self.ledger, self.clock)
 
     def _tick(self) -> None:
         """Stamps never go back, even when the clock does."""

@@ -58,6 +58,10 @@ def invalid_session() -> web.Response:
     return api_error(401, "INVALID_SESSION_ID", "Session expired or invalid")
 
 
+def quota_exhausted() -> web.Response:
+    return api_error(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+
+
 def api_version(request: web.Request) -> str:
     """``62.0`` of ``/services/data/v62.0/...``; routes name the part ``version`` (``{version:v[0-9.]+}``)."""
     return request.match_info.get("version", f"v{_DEFAULT_VERSION}").removeprefix("v")

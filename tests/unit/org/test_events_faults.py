@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.faults import KINDS, FaultPlan, FaultSpec
+from sandbox.org.faults import KINDS, FaultPlan, FaultSpec, random_faults
 from sandbox.org.ledger import FaultEntry
 from sandbox.org.store import Actor, Org, Write
 
@@ -194,3 +194,63 @@ def test_a_clock_that_is_set_back_never_turns_stamps_back(org: Org) -> None:
 
 def test_the_documentation_names_every_kind() -> None:
     assert {surface for surface, _meaning in KINDS.values()} == {"http", "records", "events", "cometd"}
+
+
+def test_how_often_a_fault_strikes_does_not_depend_on_other_occasions() -> None:
+    def outcome(others: int) -> list[bool]:
+        plan = FaultPlan(7, lambda _kind, _detail: None)
+        for kind in ("row-lock", "reset"):
+            plan.add(FaultSpec(kind, times=None, share=0.5))
+        for _ in range(others):
+            plan.take("row-lock")
+        return [plan.take("reset") is not None for _ in range(50)]
+
+    assert outcome(0) == outcome(3)
+
+
+def test_random_faults_strike_at_their_rate_and_are_recorded() -> None:
+    org = Org(OrgConfig(faults=random_faults(0.2, "events"), seed=3))
+    create(org, *map(str, range(300)))
+    for record in org.rows("Contact"):
+        org.commit([Write("update", "Contact", str(record["Id"]), {"Title": "T"})], Actor(org.admin_user_id, "rest"))
+    counts = org.ledger.faults
+    assert set(counts) >= {"duplicate-event", "reorder-event", "late-event", "gap-event"}
+    assert 60 < counts["duplicate-event"] < 180
+
+
+def test_a_late_event_is_published_when_its_time_comes(org: Org) -> None:
+    due: list[float] = []
+    org.call_later = lambda seconds, _back: due.append(seconds)
+    org.plan(FaultSpec("late-event", settings={"seconds": 60}))
+    create(org, "Late")
+    org.release_due()
+    assert published(org) == []
+    org.clock.advance(61)
+    org.release_due()
+    assert published(org) == ["Late"]
+    assert due[0] == pytest.approx(60, abs=1)
+
+
+def test_the_clock_jumps_before_a_transaction(org: Org) -> None:
+    org.plan(FaultSpec("clock-skew", settings={"seconds": 3600}))
+    create(org, "Skewed")
+    assert org.clock.offset_seconds == pytest.approx(3600, abs=1)
+    assert [fault["fault"] for fault in faults(org)] == ["clock-skew"]
+
+
+def test_a_planned_migration_starts_the_replay_ids_again(org: Org) -> None:
+    told: list[int] = []
+    org.on_migrated.append(lambda: told.append(org.events.tip))
+    create(org, "Before")
+    org.plan(FaultSpec("org-migration"))
+    create(org, "After")
+    assert published(org) == ["After"]
+    assert told[0] < org.events.tip < 2_000
+
+
+def test_expired_events_make_stored_replay_ids_invalid(org: Org) -> None:
+    create(org, "Gone")
+    stored = org.events.tip
+    assert org.events.start(CHANNEL, stored) == stored
+    assert org.events.expire() == 1
+    assert org.events.start(CHANNEL, stored) is None
