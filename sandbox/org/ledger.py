@@ -2,105 +2,73 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-from sandbox.org.writes import Actor, Operation, Row
+from sandbox.org.events import Commit
+from sandbox.org.ledger_entries import Entry, FaultEntry, LedgerEntry
+from sandbox.org.ledger_sections import Held, Section, Seeds, Spill
+from sandbox.org.tables import Snapshot
 
+__all__ = ["Entry", "FaultEntry", "Ledger", "LedgerEntry"]
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One changed record of one commit; ``after`` is the whole row, ``changed`` the new values."""
-
-    number: int
-    kind: Literal["seed", "commit"]
-    commit_number: int
-    # What the change event says (whole seconds), and when the commit really happened.
-    commit_timestamp_ms: int
-    committed_at_ms: float
-    transaction_key: str
-    operation: Operation
-    object_name: str
-    record_id: str
-    changed: Row
-    after: Row
-    actor: Actor | None
-    # The same event has one id on every channel that carries it; None when the object sends no events, or when a
-    # fault kept the event back.
-    replay_id: int | None
-    channels: tuple[str, ...]
-    # The event's changeType: GAP_OVERFLOW names no record, so it announces none.
-    change_type: str | None = None
-
-    def as_json(self) -> dict[str, object]:
-        """The line of the admin API."""
-        return {
-            "number": self.number,
-            "kind": self.kind,
-            "commitNumber": self.commit_number,
-            "commitTimestamp": self.commit_timestamp_ms,
-            "committedAt": self.committed_at_ms,
-            "transactionKey": self.transaction_key,
-            "operation": self.operation,
-            "object": self.object_name,
-            "recordId": self.record_id,
-            "changed": self.changed,
-            "after": self.after,
-            "actor": None if self.actor is None else _actor_json(self.actor),
-            "changeType": self.change_type,
-            "replayIds": {} if self.replay_id is None else dict.fromkeys(self.channels, self.replay_id),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class FaultEntry:
-    """One fault that struck: its kind and on what."""
-
-    number: int
-    fault: str
-    at_ms: float
-    detail: Mapping[str, object]
-
-    def as_json(self) -> dict[str, object]:
-        """The line of the admin API; it has the keys by which readers pass over commits that are none of theirs."""
-        return {
-            "number": self.number,
-            "kind": "fault",
-            "fault": self.fault,
-            "detail": dict(self.detail),
-            "committedAt": self.at_ms,
-            "commitNumber": 0,
-            "recordId": "",
-            "replayIds": {},
-        }
-
-
-def _actor_json(actor: Actor) -> dict[str, object]:
-    return {"userId": actor.user_id, "api": actor.api, "client": actor.client, "origin": actor.change_origin}
+# What is compressed and read back in one piece: some milliseconds.
+_SECTION_ENTRIES = 1_000
 
 
 class Ledger:
-    """Entries in commit order, and how many changes were announced per object and record."""
+    """Entries in commit order, and how many changes were announced per object and record.
 
-    def __init__(self) -> None:
-        self._entries: list[LedgerEntry | FaultEntry] = []
+    Entries beyond the newest ``in_memory`` go to a temporary file, so that an org may run for as long as it likes.
+    """
+
+    def __init__(self, in_memory: int = 20_000) -> None:
+        self._in_memory = in_memory
+        self._spill = Spill()
+        self._sections: list[Section] = []
+        #: Positions of the sections that are in memory, oldest first; the last one grows.
+        self._held: list[int] = []
+        self._length = 0
         self._events: Counter[str] = Counter()
         self._changes: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._faults: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return self._length
 
     def append(self, entry: LedgerEntry) -> None:
-        self._entries.append(entry)
+        self._append(entry)
         if entry.replay_id is not None and entry.change_type != "GAP_OVERFLOW":
             self.count_changes(entry.object_name, [entry.record_id])
 
+    def append_seeds(self, object_name: str, commit: Commit, rows: Snapshot) -> None:
+        """An entry for each of these rows, which were there before anybody could see them come."""
+        if rows:
+            self._sections.append(Seeds(len(self) + 1, object_name, commit, rows))
+            self._length += len(rows)
+
     def append_fault(self, fault: str, at_ms: float, detail: Mapping[str, object]) -> None:
-        self._entries.append(FaultEntry(len(self) + 1, fault, at_ms, detail))
+        self._append(FaultEntry(len(self) + 1, fault, at_ms, detail))
         self._faults[fault] += 1
+
+    def _append(self, entry: Entry) -> None:
+        last = self._sections[-1] if self._sections else None
+        if not isinstance(last, Held) or len(last) >= _SECTION_ENTRIES:
+            last = self._new_section()
+        last.held.append(entry)
+        self._length += 1
+
+    def _new_section(self) -> Held:
+        if len(self._held) * _SECTION_ENTRIES >= self._in_memory and self._held:
+            oldest = self._held.pop(0)
+            section = self._sections[oldest]
+            assert isinstance(section, Held)
+            self._sections[oldest] = self._spill.write(section)
+        section = Held(len(self) + 1)
+        self._held.append(len(self._sections))
+        self._sections.append(section)
+        return section
 
     def count_event(self, entity: str) -> None:
         self._events[entity] += 1
@@ -109,10 +77,20 @@ class Ledger:
         """Changes of these records were announced."""
         self._changes[entity].update(record_ids)
 
-    def lines(self, number: int, limit: int | None = None) -> Iterator[LedgerEntry | FaultEntry]:
-        """Entries of every kind with a greater number, oldest first."""
-        stop = len(self._entries) if limit is None else min(len(self._entries), number + limit)
-        return (self._entries[index] for index in range(max(number, 0), stop))
+    def lines(self, number: int, limit: int | None = None) -> Iterator[Entry]:
+        """Entries of every kind with a greater number, oldest first; those that come meanwhile are left out."""
+        start = max(number, 0)
+        stop = len(self) if limit is None else min(len(self), start + limit)
+        at = bisect_right(self._sections, start + 1, key=lambda section: section.first) - 1
+        return self._between(max(at, 0), start, stop)
+
+    def _between(self, at: int, start: int, stop: int) -> Iterator[Entry]:
+        while start < stop:
+            section = self._sections[at]
+            before = section.first - 1
+            yield from section.entries(start - before, stop - before)
+            start = before + len(section)
+            at += 1
 
     def after(self, number: int, limit: int | None = None) -> Iterator[LedgerEntry]:
         """The commits and seeds among ``lines``."""

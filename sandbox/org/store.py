@@ -54,7 +54,7 @@ class Org:
         self.unique = UniqueIndex(self._tables)
         self._unit: UnitOfWork | None = None
         self.events = EventLog(config.cdc_entities, config.retention_seconds, self._rng, self.clock)
-        self.ledger = Ledger()
+        self.ledger = Ledger(config.ledger_entries_in_memory)
         self.faults = FaultPlan(config.seed, self._record_fault)
         for fault in config.faults:
             self.plan(fault)
@@ -204,21 +204,22 @@ class Org:
         self._tick()
         object_type = self.catalogue.types[object_name]
         commit = self._new_commit(self.admin_user_id, origin="")
-        return [self._load_row(object_type, row, commit) for row in rows]
+        defaults = self._defaults(object_type)
+        ids = [self._load_row(object_type, defaults, row) for row in rows]
+        self.ledger.append_seeds(object_name, commit, self._tables[object_name].live.snapshot(ids))
+        return ids
 
-    def _load_row(self, object_type: ObjectType, given: Row, commit: Commit) -> str:
+    def _load_row(self, object_type: ObjectType, defaults: Row, given: Row) -> str:
         unknown = given.keys() - object_type.by_name.keys()
         if unknown:
             raise ValueError(f"{object_type.name} has no field {', '.join(sorted(unknown))}")
         record_id = to_18(str(given["Id"])) if "Id" in given else self.ids.take(object_type.key_prefix)
-        row = self._defaults(object_type) | {name: value for name, value in given.items() if value is not None}
+        row = defaults | {name: value for name, value in given.items() if value is not None}
         row["Id"] = record_id
         if object_type.has_person_name or object_type.name == "User":
             row["Name"] = full_name(row)
         self._tables[object_type.name].live[record_id] = row
         self.unique.note(object_type, row)
-        change = Change("create", object_type.name, record_id, row, row)
-        self._record(change, commit, None, told=None)
         return record_id
 
     def _defaults(self, object_type: ObjectType) -> Row:
@@ -278,11 +279,11 @@ class Org:
                 published.update(dict.fromkeys(event.record_ids or (event.entity,), publication))
         return published
 
-    def _record(self, change: Change, commit: Commit, actor: Actor | None, told: Publication | None) -> None:
+    def _record(self, change: Change, commit: Commit, actor: Actor, told: Publication | None) -> None:
         self.ledger.append(
             LedgerEntry(
                 number=len(self.ledger) + 1,
-                kind="seed" if actor is None else "commit",
+                kind="commit",
                 commit_number=commit.number,
                 commit_timestamp_ms=commit.timestamp_ms,
                 committed_at_ms=commit.committed_at_ms,

@@ -1,0 +1,150 @@
+"""Stretches of the ledger in the three forms in which it keeps them: recent ones as they are, old ones in a file, seeds
+as the rows that were loaded."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, field, fields
+from typing import IO, Any, Protocol
+
+import orjson
+
+from sandbox.org.events import Commit
+from sandbox.org.ledger_entries import Entry, FaultEntry, LedgerEntry
+from sandbox.org.tables import Snapshot
+from sandbox.org.writes import Actor
+
+# The fastest: a ledger is written far more often than it is read.
+_COMPRESSION_LEVEL = 1
+
+
+class Section(Protocol):
+    """Entries with consecutive numbers."""
+
+    @property
+    def first(self) -> int:
+        """The number of its first entry."""
+
+    def __len__(self) -> int: ...
+
+    def entries(self, start: int, stop: int) -> Iterable[Entry]:
+        """Those at these positions within the section."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Entries in memory."""
+
+    first: int
+    held: list[Entry] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def entries(self, start: int, stop: int) -> Iterable[Entry]:
+        return self.held[start:stop]
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """Rows that were loaded in one go: their entries are made when somebody asks."""
+
+    first: int
+    object_name: str
+    commit: Commit
+    rows: Snapshot
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def entries(self, start: int, stop: int) -> Iterator[Entry]:
+        commit = self.commit
+        for number, row in enumerate(self.rows[start:stop], start=self.first + start):
+            yield LedgerEntry(
+                number=number,
+                kind="seed",
+                commit_number=commit.number,
+                commit_timestamp_ms=commit.timestamp_ms,
+                committed_at_ms=commit.committed_at_ms,
+                transaction_key=commit.transaction_key,
+                operation="create",
+                object_name=self.object_name,
+                record_id=str(row["Id"]),
+                changed=row,
+                after=row,
+                actor=None,
+                replay_id=None,
+                channels=(),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Spilled:
+    """Entries in a file."""
+
+    first: int
+    count: int
+    _spill: Spill
+    _offset: int
+    _length_bytes: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def entries(self, start: int, stop: int) -> Iterator[Entry]:
+        return (_entry(parts) for parts in self._spill.read(self._offset, self._length_bytes)[start:stop])
+
+
+class Spill:
+    """A file without a name, which goes when the org goes; opened when there is something to put in it."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+
+    def write(self, section: Held) -> Spilled:
+        file = self._open()
+        text = zlib.compress(orjson.dumps([_parts(entry) for entry in section.held]), _COMPRESSION_LEVEL)
+        offset = file.seek(0, os.SEEK_END)
+        file.write(text)
+        return Spilled(section.first, len(section), self, offset, len(text))
+
+    def read(self, offset: int, length_bytes: int) -> list[list[Any]]:
+        file = self._open()
+        file.seek(offset)
+        entries: list[list[Any]] = orjson.loads(zlib.decompress(file.read(length_bytes)))
+        return entries
+
+    def _open(self) -> IO[bytes]:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with its owner)
+            weakref.finalize(self, self._file.close)
+        return self._file
+
+
+_COMMIT_FIELDS = [one.name for one in fields(LedgerEntry)]
+_FAULT_FIELDS = [one.name for one in fields(FaultEntry)]
+_CHANGED, _AFTER, _ACTOR, _CHANNELS = map(_COMMIT_FIELDS.index, ("changed", "after", "actor", "channels"))
+
+
+def _parts(entry: Entry) -> list[Any]:
+    """The fields in their order. Of a creation all is new, which need not be said twice."""
+    if isinstance(entry, FaultEntry):
+        return [getattr(entry, name) for name in _FAULT_FIELDS]
+    parts = [getattr(entry, name) for name in _COMMIT_FIELDS]
+    parts[_CHANGED] = None if entry.changed is entry.after else entry.changed
+    parts[_ACTOR] = None if entry.actor is None else astuple(entry.actor)
+    return parts
+
+
+def _entry(parts: list[Any]) -> Entry:
+    if len(parts) == len(_FAULT_FIELDS):
+        return FaultEntry(*parts)
+    if parts[_CHANGED] is None:
+        parts[_CHANGED] = parts[_AFTER]
+    parts[_ACTOR] = None if parts[_ACTOR] is None else Actor(*parts[_ACTOR])
+    parts[_CHANNELS] = tuple(parts[_CHANNELS])
+    return LedgerEntry(*parts)
