@@ -8,8 +8,9 @@ from __future__ import annotations
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sandbox.org import samples
 from sandbox.org.pools import pools
@@ -71,33 +72,53 @@ class Dataset:
 
 
 def generate(seed: int, contacts: int, leads: int, accounts: int) -> Dataset:
-    """Sample data plus generated rows; the numbers are totals, 0 means none of that object.
-
-    A total below the number of sample rows gives the samples.
-    """
-    data = Dataset()
-    if not (contacts or leads or accounts):
-        return data
-    maker = _Maker(seed)
-    if accounts:
-        data.accounts = samples.accounts()
-        data.accounts += [maker.account() for _ in range(accounts - len(data.accounts))]
-    if contacts:
-        _add_contacts(data, maker, contacts)
-    if leads:
-        data.leads = samples.leads()
-        data.leads += [maker.lead() for _ in range(leads - len(data.leads))]
+    """All rows at once; see `Generation`."""
+    generation = Generation(seed)
+    data = Dataset(accounts=list(generation.accounts(accounts)))
+    for row, account in generation.contacts(contacts):
+        data.contacts.append(row)
+        data.contact_accounts.append(account)
+    data.leads = list(generation.leads(leads))
     return data
 
 
-def _add_contacts(data: Dataset, maker: _Maker, total: int) -> None:
-    for row, account in samples.contacts():
-        data.contacts.append(row)
-        data.contact_accounts.append(account if data.accounts else None)
-    for _ in range(total - len(data.contacts)):
-        account_index = maker.pick_account(len(data.accounts))
-        data.contacts.append(maker.contact(account_index))
-        data.contact_accounts.append(account_index)
+class Generation:
+    """Sample data plus generated rows, one by one: a million of them are no sooner here than they are stored.
+
+    To be asked for accounts, then contacts, then leads, which collide with what came before. The numbers are totals, 0
+    means none of that object; a total below the number of sample rows gives the samples.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._accounts = 0
+
+    @cached_property
+    def _maker(self) -> _Maker:
+        """Made when there is something to make: its pools take a second."""
+        return _Maker(self._seed)
+
+    def accounts(self, total: int) -> Iterator[Row]:
+        first = samples.accounts() if total else []
+        self._accounts = max(total, len(first))
+        yield from first
+        for _ in range(total - len(first)):
+            yield self._maker.account()
+
+    def contacts(self, total: int) -> Iterator[tuple[Row, int | None]]:
+        """Each with the index of its account."""
+        first = samples.contacts() if total else []
+        for row, account in first:
+            yield row, account if self._accounts else None
+        for _ in range(total - len(first)):
+            account_index = self._maker.pick_account(self._accounts)
+            yield self._maker.contact(account_index), account_index
+
+    def leads(self, total: int) -> Iterator[Row]:
+        first = samples.leads() if total else []
+        yield from first
+        for _ in range(total - len(first)):
+            yield self._maker.lead()
 
 
 class _Maker:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from sandbox.org.generate import generate
+from sandbox.org.generate import Generation
 from sandbox.org.store import Org
 
 
 def seed(org: Org) -> None:
     """Load accounts first, so that contacts can point at them."""
     config = org.config
-    data = generate(config.seed, config.contacts, config.leads, config.accounts)
-    account_ids = org.load("Account", data.accounts)
+    generation = Generation(config.seed)
+    account_ids = org.load("Account", generation.accounts(config.accounts))
     contacts = (
         row if index is None else row | {"AccountId": account_ids[index]}
-        for row, index in zip(data.contacts, data.contact_accounts, strict=True)
+        for row, index in generation.contacts(config.contacts)
     )
     org.load("Contact", contacts)
-    org.load("Lead", data.leads)
+    org.load("Lead", generation.leads(config.leads))

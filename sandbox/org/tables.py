@@ -13,6 +13,8 @@ from sandbox.org.writes import Row
 
 #: Values, and behind them the tuple of their names.
 _Packed = tuple[Any, ...]
+#: Records by value in lower case, in the order in which they got it.
+_Index = dict[str, dict[str, None]]
 
 
 class Snapshot(Sequence[Row]):
@@ -56,7 +58,7 @@ class Rows(MutableMapping[str, Row]):
     def __init__(self) -> None:
         self._packed: dict[str, _Packed] = {}
         self._shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._indexes: dict[str, dict[str, dict[str, None]]] = {}
+        self._indexes: dict[str, _Index] = {}
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -93,17 +95,20 @@ class Rows(MutableMapping[str, Row]):
         if index is None:
             index = self._indexes[field_name] = {}
             for record_id, row in self.items():
-                _enter(index, record_id, row.get(field_name))
-        return list(index.get(_key(value), ()))
+                if (key := _key(row.get(field_name))) is not None:
+                    _enter(index, record_id, key)
+        wanted = _key(value)
+        return [] if wanted is None else list(index.get(wanted, ()))
 
     def _index(self, record_id: str, before: Row, after: Row) -> None:
         for name, index in self._indexes.items():
-            old, new = before.get(name), after.get(name)
+            old, new = _key(before.get(name)), _key(after.get(name))
             if old == new:
                 continue
             if old is not None:
                 _leave(index, record_id, old)
-            _enter(index, record_id, new)
+            if new is not None:
+                _enter(index, record_id, new)
 
 
 def _unpacked(packed: _Packed) -> Row:
@@ -111,20 +116,18 @@ def _unpacked(packed: _Packed) -> Row:
     return dict(zip(cast("tuple[str, ...]", packed[-1]), packed, strict=False))
 
 
-def _enter(index: dict[str, dict[str, None]], record_id: str, value: object) -> None:
-    if value is not None:
-        index.setdefault(_key(value), {})[record_id] = None
+def _enter(index: _Index, record_id: str, key: str) -> None:
+    index.setdefault(key, {})[record_id] = None
 
 
-def _leave(index: dict[str, dict[str, None]], record_id: str, value: object) -> None:
-    ids = index[_key(value)]
-    del ids[record_id]
-    if not ids:
-        del index[_key(value)]
+def _leave(index: _Index, record_id: str, key: str) -> None:
+    del index[key][record_id]
+    if not index[key]:
+        del index[key]
 
 
-def _key(value: object) -> str:
-    return str(value).lower()
+def _key(value: object) -> str | None:
+    return None if value is None else str(value).lower()
 
 
 class Table:
