@@ -30,7 +30,8 @@ class Connection(Document):
     client_id: str
     grant: Literal["authorization_code", "client_credentials"]
     secret: str
-    state: Literal["active", "needs_reconnect", "disabled"] = "active"
+    state: Literal["active", "needs_reconnect", "parked", "disabled"] = "active"
+    """Parked: too much of what its org sent was malformed."""
     detail: str | None = None
     connected_at_ms: int
 

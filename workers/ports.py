@@ -29,6 +29,7 @@ from schemas.documents import (
 from schemas.events import Change, Entity, MembershipChange, Parked, Position, Reevaluation
 from workers.core.budget import Allowance
 from workers.core.preflight import ObjectAccess
+from workers.core.session_machine import Refusal, Trouble
 
 
 class Unavailable(Exception):
@@ -207,22 +208,35 @@ class StreamEvent:
     received_at_ms: int
 
 
-class ReplayRefused(Exception):
-    """Salesforce does not know the replay id any more: the entities named must be read again in full."""
+@dataclass(frozen=True, slots=True)
+class StreamBatch:
+    """What one or more answered polls brought."""
 
-    def __init__(self, entities: frozenset[Entity]) -> None:
-        super().__init__(f"replay id refused for {', '.join(sorted(entities))}")
+    events: Sequence[StreamEvent] = ()
+    refused: Mapping[Entity, Refusal] = field(default_factory=dict)
+    """Of the first batch: the channels that could not be had. The others stream."""
+    answered_ms: int | None = None
+    """The server's time of the last reply. With no events it ends a poll that was held for as long as polls are."""
+
+
+class StreamEnded(Unavailable):
+    """The session is over, or could not begin; `trouble` decides what is done about it."""
+
+    def __init__(self, reason: str, trouble: Trouble, entities: frozenset[Entity] = frozenset()) -> None:
+        super().__init__(reason)
+        self.trouble = trouble
         self.entities = entities
 
 
 class ChangeStream(Protocol):
     """One CometD session of one team."""
 
-    def events(self, positions: Mapping[Entity, str | None]) -> AsyncIterator[Sequence[StreamEvent]]:
+    def events(self, positions: Mapping[Entity, str | None]) -> AsyncIterator[StreamBatch]:
         """Subscribe after the given replay ids (None: new events only) and yield what arrives, in order, in batches.
 
-        The first yield is an empty batch: every channel is subscribed. Never moves a position by itself.
-        Raises `ReplayRefused`, `Unavailable` (lost the connection, silent for too long), `Refused` (no permission).
+        The first yield has no events: it says that the session is up, and which channels were refused. Never moves a
+        position by itself. While the caller is busy at most a bounded number of events waits; then no poll is sent.
+        Raises `StreamEnded`, or `Refused` when the authorisation is gone.
         """
 
 

@@ -25,6 +25,8 @@ class Digest:
     """Records to read again, with the version of the event that says so: without them no position may move."""
     whole: set[Entity] = field(default_factory=set)
     """Entities of which everything must be read again."""
+    malformed: list[bool] = field(default_factory=list)
+    """Of each event, in order."""
 
 
 def digest(team: str, events: Sequence[StreamEvent]) -> Digest:
@@ -44,6 +46,7 @@ def digest(team: str, events: Sequence[StreamEvent]) -> Digest:
 def _take(result: Digest, team: str, event: StreamEvent) -> int | None:
     """Commit time of the event; None when it is not known."""
     normalized = normalize(team, event)
+    result.malformed.append(isinstance(normalized, Malformed))
     if isinstance(normalized, Malformed):
         result.parked.append(parked_event(team, CHANGES[event.entity].name, event, normalized.reason))
         return None

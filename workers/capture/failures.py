@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Iterator
 from typing import NoReturn
 
-from workers.ports import Fenced, Refused, ReplayRefused, Unavailable
+from workers.ports import Fenced, Refused, StreamEnded, Unavailable
 
-EXPECTED: tuple[type[Exception], ...] = (Fenced, Refused, ReplayRefused, Unavailable)
+EXPECTED: tuple[type[Exception], ...] = (Fenced, Refused, StreamEnded, Unavailable)
 """In the order in which they decide."""
 
 

@@ -16,6 +16,8 @@ class Pace:
     backoff_base_seconds: float = 0.5
     backoff_cap_seconds: float = 30.0
     """Salesforce drops a CometD session that is away for 40 s anyway; longer pauses only add delay."""
+    scale: float = 1.0
+    """Of a session's pauses, which `core.session_machine` decides; tests shorten them."""
     healthy_seconds: float = 30.0
     """A session that lasted this long starts its next backoff from the beginning."""
     failed_query_cap_seconds: float = 300.0

@@ -1,35 +1,77 @@
-"""One team's session: connected, or waiting to be, until a person must act."""
+"""One team's session: drives the machine that decides, until a person must act."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Literal, TypeAlias
+import random
+from collections.abc import Mapping
+from functools import partial
 
 import structlog
 
 from schemas.documents import Connection
+from schemas.events import ENTITIES, Entity
 from workers.capture import metrics
 from workers.capture.attempt import Attempt
 from workers.capture.committer import Move, Submission
 from workers.capture.context import Context
 from workers.capture.failures import raise_decisive
 from workers.capture.pace import Backoff
+from workers.capture.pollers import Pollers
 from workers.capture.progress import ImportProgress
+from workers.core.channel_status import ChannelStatus, SessionState
+from workers.core.poison import PoisonLimit
+from workers.core.session_machine import (
+    Action,
+    ChannelsDue,
+    Connect,
+    Ended,
+    Forget,
+    GiveUp,
+    Happening,
+    Leave,
+    Machine,
+    Poll,
+    Refusal,
+    Subscribed,
+    TryChannelsAfter,
+    Wait,
+    Waited,
+    channel_state,
+    step,
+)
 from workers.core.positions import PENDING
-from workers.ports import Refused, ReplayRefused, Unavailable
+from workers.ports import Refused, StreamEnded, Unavailable
 
 log = structlog.get_logger()
 
-State: TypeAlias = Literal["connecting", "streaming", "waiting"]
+
+class _Left(Exception):
+    """The machine wants the attempt to end, and what then."""
+
+    def __init__(self, actions: tuple[Action, ...]) -> None:
+        self.actions = actions
 
 
 class Session:
     def __init__(self, connection: Connection, context: Context) -> None:
         self.connection = connection
         """Replaced by whoever owns the session when the document changes; the next attempt uses it."""
-        self.state: State = "connecting"
         self._team = connection.team
         self._context = context
+        self._machine = Machine()
+        self._since_ms = context.clock.now_ms()
+        self._reconnects = 0
+        self._poison = PoisonLimit()
+        self._pollers: Pollers | None = None
+
+    @property
+    def state(self) -> SessionState:
+        return self._machine.state
+
+    def status(self) -> list[ChannelStatus]:
+        """Of each channel, as of now."""
+        return [self._status(entity) for entity in ENTITIES]
 
     async def run(self) -> int:
         """Until cancelled, or a person must act: then the revision of the connection document that says so.
@@ -38,51 +80,90 @@ class Session:
         """
         metrics.SESSIONS.labels(self.state).inc()
         try:
-            return await self._run()
+            async with asyncio.TaskGroup() as tasks:
+                self._pollers = Pollers(tasks, self._context)
+                return await self._drive(self._pollers)
+        except BaseExceptionGroup as group:
+            raise_decisive(group)
         finally:
             metrics.SESSIONS.labels(self.state).dec()
 
-    async def _run(self) -> int:
-        backoff = Backoff.of(self._context.pace)
+    async def _drive(self, pollers: Pollers) -> int:
+        actions: tuple[Action, ...] = (Connect(),)
         while True:
-            with backoff.healthy_after(self._context.pace.healthy_seconds):
-                try:
-                    await self._attempt()
-                except Refused as error:
-                    return await self._give_up(str(error))
-                except ReplayRefused as error:
-                    await self._forget(error)
-                except Unavailable as error:
-                    self._interrupted("unavailable", str(error))
-            self._enter("waiting")
-            await backoff.pause()
-            self._enter("connecting")
+            doing, actions = actions, ()
+            for action in doing:
+                match action:
+                    case Connect():
+                        actions = await self._attempt(pollers)
+                    case Wait():
+                        await self._pause(action)
+                        actions = self._step(Waited())
+                    case Poll(entities=entities):
+                        pollers.keep(self.connection, entities)
+                    case Forget(entities=entities):
+                        await self._forget(entities)
+                    case GiveUp(state=state, reason=reason):
+                        return await self._give_up(state, reason)
+                    case Leave() | TryChannelsAfter():
+                        pass  # the attempt has done so
 
-    async def _attempt(self) -> None:
-        """Connect and stay connected. Raises Refused, ReplayRefused or Unavailable, or what nobody expects."""
+    async def _attempt(self, pollers: Pollers) -> tuple[Action, ...]:
+        """Connect and stay connected. What to do next; raises what nobody expects."""
+        try:
+            await self._stream(pollers)
+            raise AssertionError("an attempt ends with an exception")
+        except _Left as left:
+            return left.actions
+        except StreamEnded as ended:
+            return self._step(Ended(ended.trouble, str(ended), ended.entities))
+        except Refused as refused:
+            return self._step(Ended("refused", str(refused)))
+        except Unavailable as error:
+            return self._step(Ended("network", str(error)))
+
+    async def _stream(self, pollers: Pollers) -> None:
         context = self._context
         try:
             async with asyncio.TaskGroup() as tasks:
                 progress = ImportProgress(context.store.jobs, self._team, context.clock, context.pace)
                 tasks.create_task(progress.run())
-                attempt = Attempt(self.connection, context, tasks, progress)
-                await attempt.run(on_subscribed=lambda: self._enter("streaming"))
+                attempt = Attempt(self.connection, context, tasks, progress, self._poison)
+                await attempt.run(on_subscribed=partial(self._subscribed, tasks, pollers))
         except BaseExceptionGroup as group:
             raise_decisive(group)
 
-    async def _forget(self, error: ReplayRefused) -> None:
+    def _subscribed(self, tasks: asyncio.TaskGroup, pollers: Pollers, refused: Mapping[Entity, Refusal]) -> None:
+        actions = self._step(Subscribed(refused))
+        if Leave() in actions:
+            raise _Left(actions)
+        for action in actions:
+            if isinstance(action, Poll):
+                pollers.keep(self.connection, action.entities)
+            elif isinstance(action, TryChannelsAfter):
+                tasks.create_task(self._try_channels(action.wait))
+
+    async def _try_channels(self, wait: Wait) -> None:
+        await self._pause(wait)
+        raise _Left(self._step(ChannelsDue()))
+
+    async def _pause(self, wait: Wait) -> None:
+        """Full jitter, in the pace of the process: tests are quicker."""
+        drawn_seconds = random.uniform(0, wait.jitter_seconds)  # noqa: S311 - spreads load, guards nothing
+        await asyncio.sleep(self._context.pace.scale * (wait.least_seconds + drawn_seconds))
+
+    async def _forget(self, entities: frozenset[Entity]) -> None:
         """Events may be lost for good: subscribe to new ones, and read everything again."""
-        self._interrupted("replay refused", str(error))
         await self._context.committer.settled(self._team)
-        moves = tuple(Move(entity, snapshot=PENDING, forget_replay_id=True) for entity in sorted(error.entities))
+        moves = tuple(Move(entity, snapshot=PENDING, forget_replay_id=True) for entity in sorted(entities))
         await self._context.committer.commit(Submission(self._team, moves=moves))
 
-    async def _give_up(self, detail: str) -> int:
-        log.error("connection refused", team=self._team, detail=detail)
+    async def _give_up(self, state: SessionState, reason: str) -> int:
+        log.error("session given up", team=self._team, state=state, reason=reason)
         backoff = Backoff.of(self._context.pace)
         while True:
             try:
-                revision = await self._mark(detail)
+                revision = await self._mark(state, reason)
             except Unavailable:
                 metrics.STORE_ERRORS.inc()
                 revision = None
@@ -90,25 +171,42 @@ class Session:
                 return revision
             await backoff.pause()
 
-    async def _mark(self, detail: str) -> int | None:
-        """Say in the connection that it must be connected anew. None: somebody else wrote at the same time."""
+    async def _mark(self, state: SessionState, reason: str) -> int | None:
+        """Say in the connection what a person must do. None: somebody else wrote at the same time."""
         key = (self._team, self._team)
         stored = (await self._context.store.connections.load([key])).get(key)
         if stored is None or not same_connection(stored, self.connection):
             return self.connection.rev
         if stored.state != "active":
             return stored.rev
-        marked = stored.model_copy(update={"state": "needs_reconnect", "detail": detail})
+        update = {"state": "parked" if state == "parked" else "needs_reconnect", "detail": reason}
+        marked = stored.model_copy(update=update)
         return None if await self._context.store.connections.swap([marked]) else stored.rev + 1
 
-    def _enter(self, state: State) -> None:
-        metrics.SESSIONS.labels(self.state).dec()
-        metrics.SESSIONS.labels(state).inc()
-        self.state = state
+    def _step(self, happened: Happening) -> tuple[Action, ...]:
+        before = self.state
+        self._machine, actions = step(self._machine, happened, asyncio.get_running_loop().time())
+        if isinstance(happened, Ended):
+            self._reconnects += 1
+            metrics.RECONNECTS.labels(happened.trouble).inc()
+            log.warning("session ended", team=self._team, trouble=happened.trouble, reason=happened.reason)
+        if self.state != before:
+            self._since_ms = self._context.clock.now_ms()
+            metrics.SESSIONS.labels(before).dec()
+            metrics.SESSIONS.labels(self.state).inc()
+        return actions
 
-    def _interrupted(self, reason: str, detail: str) -> None:
-        metrics.RECONNECTS.labels(reason).inc()
-        log.warning("session interrupted", team=self._team, reason=reason, detail=detail)
+    def _status(self, entity: Entity) -> ChannelStatus:
+        state, reason = channel_state(self._machine, entity)
+        return ChannelStatus(
+            self._team,
+            entity,
+            state,
+            self._since_ms,
+            reason,
+            polling=self._pollers is not None and entity in self._pollers.entities,
+            reconnects=self._reconnects,
+        )
 
 
 def same_connection(one: Connection, other: Connection) -> bool:

@@ -19,6 +19,7 @@ Trouble: TypeAlias = Literal[
     "session_lost",
     "silent",
     "stuck",
+    "congested",
     "overloaded",
     "authentication",
     "too_many_clients",
@@ -30,9 +31,10 @@ Trouble: TypeAlias = Literal[
     "refused",
 ]
 """`network`: no answer, or none that is Bayeux. `session_lost`: the server forgot the client. `silent`: no reply within
-1.5 times the advised timeout. `stuck`: replies, but no events although the org counts deliveries. `forbidden`: a
-channel that the connected user may not have. `unsupported`: the org does not understand us, which only a person can
-mend. `poisoned`: too much of what comes is malformed. `refused`: the authorisation is gone for good."""
+1.5 times the advised timeout. `stuck`: replies, but no events although the org counts deliveries. `congested`: we left,
+since Kafka takes too long. `forbidden`: a channel that the connected user may not have. `unsupported`: the org does not
+understand us, which only a person can mend. `poisoned`: too much of what comes is malformed. `refused`: the
+authorisation is gone for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ REACTIONS: Mapping[Trouble, Reaction] = MappingProxyType(
         "session_lost": Reaction("connecting"),
         "silent": Reaction("stalled"),
         "stuck": Reaction("stalled"),
+        "congested": Reaction("stalled"),
         # "Wait a few minutes" (Handling Streaming API Errors).
         "overloaded": Reaction("connecting", first_seconds=60, cap_seconds=300, at_least_seconds=30),
         # The first time at once, with a new token; `_after` makes an end of the second in a row.
@@ -215,6 +218,9 @@ def step(machine: Machine, happened: Happening, now_seconds: float) -> tuple[Mac
 
 
 def _up(machine: Machine, happened: Subscribed, now_seconds: float) -> tuple[Machine, tuple[Action, ...]]:
+    if useless := _useless(happened.refused):
+        down, actions = _after(machine, useless, now_seconds)
+        return down, (Leave(), *actions)
     up = replace(
         machine,
         state="streaming",
@@ -230,6 +236,17 @@ def _up(machine: Machine, happened: Subscribed, now_seconds: float) -> tuple[Mac
     waits = [_wait(REACTIONS[refusal.trouble], machine.channel_failures) for refusal in happened.refused.values()]
     soonest = min(waits, key=lambda wait: wait.least_seconds + wait.jitter_seconds)
     return up, (Poll(frozenset(happened.refused)), TryChannelsAfter(soonest))
+
+
+def _useless(refused: Mapping[Entity, Refusal]) -> Ended | None:
+    """A session that must be opened again with other replay ids, or has no channel at all."""
+    expired = {entity: refusal for entity, refusal in refused.items() if refusal.trouble == "replay_refused"}
+    if expired:
+        return Ended("replay_refused", next(iter(expired.values())).reason, frozenset(expired))
+    if len(refused) == len(ENTITIES):
+        first = next(iter(refused.values()))
+        return Ended(first.trouble, first.reason)
+    return None
 
 
 def _after(machine: Machine, ended: Ended, now_seconds: float) -> tuple[Machine, tuple[Action, ...]]:

@@ -41,6 +41,7 @@ QUICK = Pace(
     backoff_cap_seconds=0.5,
     query_poll_seconds=0.05,
     fenced_seconds=1,
+    scale=0.1,
 )
 PATIENCE_SECONDS = 40.0
 

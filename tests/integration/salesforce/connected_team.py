@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,7 +18,7 @@ from workers.adapters.memory.store import memory_store
 from workers.adapters.salesforce.oauth import Authorization
 from workers.adapters.salesforce.orgs import Orgs
 from workers.adapters.secrets import TokenCipher, generate_key
-from workers.ports import SalesforceOrg, Store, StreamEvent
+from workers.ports import SalesforceOrg, Store, StreamBatch, StreamEvent
 
 TEAM = "acme"
 PATIENCE_SECONDS = 15
@@ -62,26 +62,28 @@ class Setup:
     @asynccontextmanager
     async def streaming(self, positions: Mapping[Entity, str | None]) -> AsyncIterator[Listener]:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            events = cast("AsyncGenerator[Sequence[StreamEvent]]", self.orgs.stream(self.connection).events(positions))
-            async with aclosing(events):
-                assert await anext(events) == []
-                yield Listener(events)
+            batches = cast("AsyncGenerator[StreamBatch]", self.orgs.stream(self.connection).events(positions))
+            async with aclosing(batches):
+                first = await anext(batches)
+                assert not first.events
+                yield Listener(batches, first)
 
 
 @dataclass
 class Listener:
-    events: AsyncIterator[Sequence[StreamEvent]]
+    batches: AsyncIterator[StreamBatch]
+    first: StreamBatch
 
     async def take(self, count: int) -> list[StreamEvent]:
         taken: list[StreamEvent] = []
         while len(taken) < count:
-            taken += await anext(self.events)
+            taken += (await anext(self.batches)).events
         return taken
 
     async def rest(self, into: list[StreamEvent]) -> None:
         """Everything until the stream raises."""
-        async for batch in self.events:
-            into += batch
+        async for batch in self.batches:
+            into += batch.events
 
 
 Connect = Callable[..., Awaitable[Setup]]

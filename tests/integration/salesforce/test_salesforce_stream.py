@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from schemas.events import Entity
 from tests.support.waiting import until
-from workers.ports import Refused, ReplayRefused, Unavailable
+from workers.ports import Refused, StreamEnded, Unavailable
 
 from .connected_team import Connect
 
@@ -78,25 +79,46 @@ async def test_a_forgotten_session_costs_no_login(connect: Connect) -> None:
     assert setup.sandbox.tokens._access == before
 
 
-async def test_an_unknown_replay_id_names_the_entities_to_read_again(connect: Connect) -> None:
+async def test_an_unknown_replay_id_is_refused_and_the_other_channels_stream(connect: Connect) -> None:
     setup = await connect()
-    with pytest.raises(ReplayRefused) as refused:
-        async with setup.streaming({"contact": "99999999", "lead": None, "account": "88888888"}):
-            pass
-    assert refused.value.entities == {"contact", "account"}
+    async with setup.streaming({"contact": None, "lead": "99999999", "account": "88888888"}) as stream:
+        refused = stream.first.refused
+        setup.create_contacts(1)
+        assert len(await stream.take(1)) == 1
+    assert {entity: refusal.trouble for entity, refusal in refused.items()} == {
+        "lead": "replay_refused",
+        "account": "replay_refused",
+    }
 
 
 async def test_an_object_that_is_not_selected_names_what_an_administrator_does(connect: Connect) -> None:
     setup = await connect(cdc_entities=("Contact", "Lead"))
-    with pytest.raises(Refused, match="select Account under Setup > Change Data Capture"):
-        async with setup.streaming(NEW_ONLY):
-            pass
+    async with setup.streaming(NEW_ONLY) as stream:
+        setup.create_contacts(1)
+        assert len(await stream.take(1)) == 1
+    (entity,) = stream.first.refused
+    assert (entity, stream.first.refused[entity].trouble) == ("account", "forbidden")
+    assert "select Account under Setup > Change Data Capture" in stream.first.refused[entity].reason
 
 
-async def test_a_revoked_token_is_renewed_and_the_stream_goes_on(connect: Connect) -> None:
+async def test_a_quiet_poll_tells_until_when_nothing_happened(connect: Connect) -> None:
+    setup = await connect()
+    async with setup.streaming(NEW_ONLY) as stream:
+        batch = await anext(stream.batches)
+    assert not batch.events
+    assert batch.answered_ms is not None
+    assert abs(batch.answered_ms / 1000 - time.time()) < 60, "the server's clock, to the second"
+
+
+async def test_a_revoked_token_ends_the_stream_and_is_not_used_again(connect: Connect) -> None:
     setup = await connect()
     async with setup.streaming(NEW_ONLY) as stream:
         setup.sandbox.tokens.revoke_access_tokens()
+        setup.create_contacts(1)
+        with pytest.raises(StreamEnded) as ended:
+            await stream.rest(into=[])
+    assert ended.value.trouble == "authentication"
+    async with setup.streaming(NEW_ONLY) as stream:
         setup.create_contacts(3)
         assert len(await stream.take(3)) == 3
 
@@ -106,8 +128,11 @@ async def test_a_revoked_authorisation_ends_the_stream_as_refused(connect: Conne
     async with setup.streaming(NEW_ONLY) as stream:
         object.__setattr__(setup.sandbox.org.config, "client_secret", "CHANGED")
         setup.sandbox.tokens.revoke_access_tokens()
-        with pytest.raises(Refused, match="segment-sync teams connect acme"):
+        with pytest.raises(StreamEnded):
             await stream.rest(into=[])
+    with pytest.raises(Refused, match="segment-sync teams connect acme"):
+        async with setup.streaming(NEW_ONLY):
+            pass
 
 
 async def test_an_org_that_goes_away_names_its_host(connect: Connect) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
 
 import pytest
 from aiohttp import web
 
-from workers.adapters.salesforce import cometd
+from workers.adapters.salesforce import cometd, cometd_inbox
 from workers.adapters.salesforce.cometd import CometdStream
 from workers.adapters.salesforce.http import Request, exchange, open_session
 from workers.adapters.salesforce.tokens import Tokens
-from workers.ports import Refused, StreamEvent, Unavailable
+from workers.ports import StreamBatch, StreamEnded, Unavailable
 
 from .scripted_bayeux import Bayeux, Dropped, FakeTokens, Message, Poll, event, quiet, serving
 
@@ -27,10 +27,10 @@ class Clock:
 async def heard(tokens: FakeTokens, into: list[str], *, enough: int | None = None) -> None:
     """Collect replay ids until the stream raises, or there are enough."""
     stream = CometdStream(cast("Tokens", tokens), Clock())
-    events = cast("AsyncGenerator[Sequence[StreamEvent]]", stream.events({"contact": "7"}))
+    events = cast("AsyncGenerator[StreamBatch]", stream.events({"contact": "7"}))
     async with asyncio.timeout(15), aclosing(events):
         async for batch in events:
-            into += [one.replay_id for one in batch]
+            into += [one.replay_id for one in batch.events]
             if enough is not None and len(into) >= enough:
                 return
 
@@ -100,12 +100,12 @@ async def test_a_busy_consumer_is_not_handed_what_came_behind_the_gap() -> None:
     server = Bayeux(after_first([{"channel": "/meta/disconnect", "id": "x"}]))
     async with serving(server) as tokens:
         stream = CometdStream(cast("Tokens", tokens), Clock()).events({})
-        events = cast("AsyncGenerator[Sequence[StreamEvent]]", stream)
+        events = cast("AsyncGenerator[StreamBatch]", stream)
         async with asyncio.timeout(15), aclosing(events):
-            assert await anext(events) == []
+            assert not (await anext(events)).events
             while server.polls < 10:  # noqa: ASYNC110 - the server goes on delivering while nobody listens
                 await asyncio.sleep(0.01)
-            assert [one.replay_id for one in await anext(events)] == ["1", "2"]
+            assert [one.replay_id for one in (await anext(events)).events] == ["1", "2"]
             with pytest.raises(Unavailable):
                 await anext(events)
 
@@ -141,7 +141,7 @@ async def test_a_redirected_call_is_not_followed() -> None:
 
 
 async def test_a_slow_consumer_gets_every_event_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cometd, "PENDING_EVENTS", 10)
+    monkeypatch.setattr(cometd_inbox, "PENDING_EVENTS", 10)
 
     async def poll(number: int) -> list[Message]:
         return [event(100 * number + offset) for offset in range(50)] if number <= 10 else await quiet(number)
@@ -165,7 +165,7 @@ async def test_an_event_without_a_replay_id_does_not_move_the_position() -> None
 
 async def test_an_event_nobody_asked_for_is_refused() -> None:
     odd = {"channel": "/data/OtherChangeEvent", "data": {}}
-    await ends_with(after_first([odd]), Refused, "/data/OtherChangeEvent")
+    await ends_with(after_first([odd]), StreamEnded, "/data/OtherChangeEvent")
 
 
 async def test_positions_go_out_as_numbers_and_none_as_new_events_only() -> None:

@@ -28,6 +28,7 @@ QUICK = Pace(
     query_poll_cap_seconds=0.002,
     progress_seconds=0.001,
     fenced_seconds=0.02,
+    scale=0.002,
 )
 DEADLINE_SECONDS = 10.0
 

@@ -13,7 +13,7 @@ from workers.capture.failures import decisive
 from workers.capture.pace import Backoff
 from workers.core.shards import shard_of
 from workers.core.snapshots import must_restart, page_read, parts, query_for, readable, started
-from workers.ports import Fenced, FieldInfo, Refused, ReplayRefused, Unavailable
+from workers.ports import Fenced, FieldInfo, Refused, StreamEnded, Unavailable
 
 
 def test_a_teams_shard_never_changes() -> None:
@@ -81,10 +81,10 @@ def test_pauses_grow_and_stay_below_the_cap() -> None:
 
 def test_the_failure_that_leaves_least_to_do_decides() -> None:
     down, refused, fenced = Unavailable("a"), Refused("b"), Fenced("c")
-    replay = ReplayRefused(frozenset({"lead"}))
+    ended = StreamEnded("403::Unknown client", "session_lost")
 
-    assert decisive(ExceptionGroup("", [down, ExceptionGroup("", [replay])])) is replay
-    assert decisive(ExceptionGroup("", [down, refused, replay])) is refused
+    assert decisive(ExceptionGroup("", [down, ExceptionGroup("", [ended])])) is ended
+    assert decisive(ExceptionGroup("", [down, refused, ended])) is refused
     assert decisive(ExceptionGroup("", [refused, fenced])) is fenced
 
 

@@ -54,6 +54,7 @@ def test_every_trouble_has_a_reaction() -> None:
         ("session_lost", "connecting", (Wait(0.5),)),
         ("silent", "stalled", (Wait(0.5),)),
         ("stuck", "stalled", (Wait(0.5),)),
+        ("congested", "stalled", (Wait(0.5),)),
         ("overloaded", "connecting", (Wait(60, 30),)),
         ("authentication", "reauthenticating", (Wait(0.1),)),
         ("too_many_clients", "quota_exceeded", (EVERYBODY, Wait(60, 30))),

@@ -13,6 +13,7 @@ from schemas.events import ENTITIES, Entity
 from workers.core.budget import Allowance
 from workers.core.normalize import OBJECTS
 from workers.core.preflight import ObjectAccess
+from workers.core.session_machine import Refusal
 from workers.ports import (
     FieldInfo,
     IngestRow,
@@ -21,8 +22,8 @@ from workers.ports import (
     Meter,
     Page,
     Refused,
-    ReplayRefused,
     RowOutcome,
+    StreamBatch,
     StreamEvent,
 )
 
@@ -78,7 +79,9 @@ class MemoryOrg:
         self._queries: dict[str, _Query] = {}
         self._ingests: dict[str, _Ingest] = {}
         self._news = asyncio.Condition()
+        self.refused_channels: dict[Entity, Refusal] = {}
         self._broken: Exception | None = None
+        self._quiet_ms: int | None = None
         self._commits = 0
 
     # --- what happens in the org -------------------------------------------------------------------------------------
@@ -124,26 +127,41 @@ class MemoryOrg:
             self._news.notify_all()
         await asyncio.sleep(0)
 
+    async def poll_quietly(self, answered_ms: int) -> None:
+        """The open stream's poll ends without events."""
+        async with self._news:
+            self._quiet_ms = answered_ms
+            self._news.notify_all()
+
     # --- ChangeStream ------------------------------------------------------------------------------------------------
 
-    async def events(self, positions: Mapping[Entity, str | None]) -> AsyncIterator[Sequence[StreamEvent]]:
+    async def events(self, positions: Mapping[Entity, str | None]) -> AsyncIterator[StreamBatch]:
         self.subscriptions.append(dict(positions))
         self._fail_as_told("events")
         self._broken = None
         after = {entity: self._begin(entity, replay_id) for entity, replay_id in positions.items()}
-        if refused := [e for e in positions if positions[e] != "-2" and after[e] < self.first_replay_id[e]]:
-            raise ReplayRefused(frozenset(refused))
-        yield []
+        refused = {entity: refusal for entity, refusal in self.refused_channels.items() if entity in positions}
+        for entity, replay_id in positions.items():
+            if replay_id != "-2" and after[entity] < self.first_replay_id[entity]:
+                refused[entity] = Refusal(
+                    "replay_refused", f"400::The replayId {{{replay_id}}} you provided was invalid."
+                )
+        yield StreamBatch(refused=refused)
         seen = 0
         while True:
             async with self._news:
-                while len(self.events_sent) == seen and self._broken is None:
+                while len(self.events_sent) == seen and self._broken is None and self._quiet_ms is None:
                     await self._news.wait()
             if self._broken is not None:
                 raise self._broken
+            if self._quiet_ms is not None and len(self.events_sent) == seen:
+                answered_ms, self._quiet_ms = self._quiet_ms, None
+                yield StreamBatch(answered_ms=answered_ms)
+                continue
             arrived, seen = self.events_sent[seen:], len(self.events_sent)
-            if batch := [e for e in arrived if int(e.replay_id) > after[e.entity]]:
-                yield batch
+            had = [e for e in arrived if e.entity not in refused and int(e.replay_id) > after[e.entity]]
+            if had:
+                yield StreamBatch(had, answered_ms=EPOCH_MS + self._commits * 1000)
 
     def _begin(self, entity: Entity, replay_id: str | None) -> int:
         """The replay id after which events are delivered; None: the tip, "-2": all that are retained."""

@@ -16,7 +16,7 @@ from typing import Any
 from aiocometd_ng.constants import MetaChannel
 
 from workers.adapters.salesforce import bayeux_errors
-from workers.ports import Unavailable
+from workers.ports import StreamEnded
 
 ADVISED_TIMEOUT_MS = 110_000
 """Salesforce's long poll, until a reply advises another."""
@@ -24,19 +24,24 @@ ADVISED_TIMEOUT_MS = 110_000
 SILENCE_FACTOR = 1.5
 """A poll is answered within the advised timeout; the library gives it 1.2 times that."""
 
+HELD_SHARE = 0.5
+"""Of the advised timeout. A poll may be answered early without events, as when the client subscribes to something."""
+
 
 class Watch:
-    """Fed with every message sent and every payload received. `wake` is set at the first failure."""
+    """Fed with every message sent and every payload received. `wake` is set at the first failure. Create inside a
+    running event loop."""
 
-    def __init__(self, team: str, wake: asyncio.Event) -> None:
+    def __init__(self, team: str) -> None:
         self.team = team
+        self.wake = asyncio.Event()
         self.failure: Exception | None = None
         self.subscribed = False
         """Until then a refused subscription is for the subscriber to judge."""
         self.token_rejected = False
-        self._token_renewed = False
-        self._wake = wake
-        self._poll_unanswered = False
+        self.held = False
+        """Whether the last reply ended a poll that the server had held for want of events."""
+        self._poll_sent_seconds: float | None = None
         self._last_reply_seconds = time.monotonic()
         self._advised_timeout_ms: float = ADVISED_TIMEOUT_MS
 
@@ -49,52 +54,53 @@ class Watch:
     def fail(self, error: Exception) -> None:
         if self.failure is None:
             self.failure = error
-        self._wake.set()
-
-    def token_renewed(self) -> None:
-        """A token rejected again after this is a refusal."""
-        self.token_rejected = False
-        self._token_renewed = True
+        self.wake.set()
 
     def sent(self, message: Mapping[str, Any]) -> None:
         if message.get("channel") != MetaChannel.CONNECT:
             return
-        if self._poll_unanswered:
-            self.fail(Unavailable(f"a reply of the change stream of team {self.team} was lost"))
-        self._poll_unanswered = True
+        if self._poll_sent_seconds is not None:
+            self.fail(StreamEnded(f"a reply of the change stream of team {self.team} was lost", "network"))
+        self._poll_sent_seconds = time.monotonic()
 
-    def received(self, payload: Any) -> None:
-        """Never raises: the library would swallow it and go on."""
+    def received(self, payload: Any) -> bool:
+        """Whether it is a list of Bayeux messages. Never raises: the library would swallow it and go on."""
         self._last_reply_seconds = time.monotonic()
+        self.held = False
         if not isinstance(payload, list) or not all(isinstance(message, dict) for message in payload):
-            self.fail(
-                Unavailable(f"the change stream of team {self.team} was answered with something else than Bayeux")
-            )
-            return
+            reason = f"the change stream of team {self.team} was answered with something else than Bayeux"
+            self.fail(StreamEnded(reason, "network"))
+            return False
         for message in payload:
             self._take_advice(message.get("advice"))
             self._judge(message)
+        return True
 
     def _judge(self, message: Mapping[str, Any]) -> None:
         channel = message.get("channel")
         if channel == MetaChannel.CONNECT:
-            self._poll_unanswered = False
+            self._answered()
         if channel == MetaChannel.DISCONNECT:  # API 64 and later: the server is being scaled down
-            self.fail(Unavailable(f"Salesforce ended the change stream of team {self.team}"))
-        elif message.get("successful"):
-            self._token_renewed = False
-        elif "successful" in message or channel is None:
+            self.fail(StreamEnded(f"Salesforce ended the change stream of team {self.team}", "session_lost"))
+        elif not message.get("successful") and ("successful" in message or channel is None):
             self._unsuccessful(message)
 
+    def _answered(self) -> None:
+        if self._poll_sent_seconds is not None and self.subscribed:
+            held_seconds = self._last_reply_seconds - self._poll_sent_seconds
+            self.held = held_seconds >= HELD_SHARE * self._advised_timeout_ms / 1000
+        self._poll_sent_seconds = None
+
     def _unsuccessful(self, message: Mapping[str, Any]) -> None:
-        channel = message.get("channel")
-        if bayeux_errors.is_authentication(bayeux_errors.reason(message)) and not self._token_renewed:
-            self.token_rejected = True
-            if channel is not None:
-                return  # the library asks for a token and sends the payload again
-        if channel == MetaChannel.SUBSCRIBE and not self.subscribed:
+        refusal = bayeux_errors.refusal(message, self.team)
+        if (
+            message.get("channel") == MetaChannel.SUBSCRIBE
+            and not self.subscribed
+            and refusal.trouble in bayeux_errors.OF_ONE_CHANNEL
+        ):
             return
-        self.fail(bayeux_errors.failure(message, self.team))
+        self.token_rejected |= refusal.trouble == "authentication"
+        self.fail(StreamEnded(refusal.reason, refusal.trouble))
 
     def _take_advice(self, advice: Any) -> None:
         if not isinstance(advice, dict):
