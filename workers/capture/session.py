@@ -21,6 +21,7 @@ from workers.capture.pollers import Pollers
 from workers.capture.progress import ImportProgress
 from workers.core.channel_status import ChannelStatus, SessionState
 from workers.core.poison import PoisonLimit
+from workers.core.positions import PENDING
 from workers.core.session_machine import (
     Action,
     ChannelsDue,
@@ -40,7 +41,6 @@ from workers.core.session_machine import (
     channel_state,
     step,
 )
-from workers.core.positions import PENDING
 from workers.ports import Refused, StreamEnded, Unavailable
 
 log = structlog.get_logger()
@@ -160,6 +160,7 @@ class Session:
 
     async def _give_up(self, state: SessionState, reason: str) -> int:
         log.error("session given up", team=self._team, state=state, reason=reason)
+        await self._context.committer.settled(self._team)
         backoff = Backoff.of(self._context.pace)
         while True:
             try:

@@ -9,6 +9,8 @@ import pytest
 from schemas.events import Entity, Snapshot, Version
 from tests.support.waiting import until
 from workers.adapters.memory.shards import MemoryShardOwnership
+from workers.core.poison import LIMIT_IN_A_ROW
+from workers.core.session_machine import Refusal
 from workers.core.shards import shard_of
 from workers.ports import IngestState, Refused, Unavailable
 
@@ -248,6 +250,33 @@ async def test_a_malformed_event_is_parked_and_stops_nobody(rig: Rig) -> None:
     assert (parked.team, parked.topic, parked.replay_id) == ("acme", "salesforce.contact.changes", replay_id)
     assert parked.reason == "malformed"
     assert parked.payload == '{"no": "header"}'
+
+
+async def test_a_team_that_sends_only_malformed_events_is_parked_and_resumes_when_told(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        for _ in range(LIMIT_IN_A_ROW):
+            await rig.org.emit("contact", {"no": "header"})
+        await until(rig.is_refused)
+        parked = await rig.stored_connection()
+        await until(lambda: len(rig.topics.parked) == LIMIT_IN_A_ROW)
+        assert not await rig.store.connections.swap([parked.model_copy(update={"state": "active", "detail": None})])
+        await rig.org.write("contact", [ADA], {"Title": "next"})
+        await until(lambda: rig.titles() == ["next"])
+
+    assert parked.state == "parked"
+    assert "100 events in a row were malformed" in str(parked.detail)
+    assert len(rig.topics.parked) == LIMIT_IN_A_ROW, "what was parked is not read again"
+
+
+async def test_a_channel_that_is_refused_does_not_stop_the_others(rig: Rig) -> None:
+    rig.org.refused_channels = {"account": Refusal("forbidden", "select Account")}
+    async with rig.running():
+        await until(lambda: bool(rig.org.subscriptions))
+        await rig.org.write("contact", [ADA], {"Title": "streams"})
+        await until(lambda: rig.titles() == ["streams"])
+
+    assert (await rig.stored_connection()).state == "active"
 
 
 async def test_a_team_that_is_refused_is_marked_and_the_others_go_on() -> None:

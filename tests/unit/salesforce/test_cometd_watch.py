@@ -114,7 +114,7 @@ def test_the_gateways_answer_to_an_expired_token(watch: Watch) -> None:
 
 def test_only_a_poll_that_was_held_says_that_nothing_happened(watch: Watch) -> None:
     watch.subscribed = True
-    polled(watch, advice={"timeout": 0.001})
+    polled(watch, advice={"timeout": 1e-9})
     polled(watch)
     assert watch.held
     polled(watch, advice={"timeout": 110_000})
