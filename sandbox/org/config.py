@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sandbox.org.automation.specs import Automation, ValidationRule
 from sandbox.org.custom_channels import CustomChannel
 from sandbox.org.faults import FaultSpec
 from sandbox.org.grants import AddressAccess, AppAccess
+from sandbox.org.record_types import RecordTypeSpec
 from sandbox.org.soql.settings import SoqlSettings
 
 
@@ -95,6 +98,15 @@ class OrgConfig:
     delivery_limit_at: tuple[Literal["connect", "subscribe"], ...] = ("connect", "subscribe")
     limit_advice: Literal["none", "retry", "handshake", "absent"] = "none"
     cookies_required: bool = False
+
+    # What administrators have set up. Custom fields are given as the Tooling API takes them: full name and metadata.
+    person_accounts: bool = False
+    record_types: tuple[RecordTypeSpec, ...] = ()
+    custom_fields: tuple[tuple[str, Mapping[str, object]], ...] = ()
+    validation_rules: tuple[ValidationRule, ...] = ()
+    automations: tuple[Automation, ...] = ()
+    # The guide says both that events have them and that they have not.
+    formula_fields_in_events: bool = False
 
     # Faults planned from the start; shares are drawn with the seed.
     faults: tuple[FaultSpec, ...] = ()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sandbox.org.automation.rollups import Operation, RollUp
+from sandbox.org.formulas.compiler import Formula, compile_formula
+from sandbox.org.formulas.syntax import FormulaError
 from sandbox.org.objects import Catalogue, FieldType, ObjectType
 
 _Json = dict[str, object]
@@ -17,6 +20,22 @@ _TYPES = {
 _LENGTHS = {"TextArea": 255, "Email": 80, "Phone": 40, "Url": 255, "Picklist": 255, "Lookup": 18}
 # Metadata API: what the length must be given for, up to which.
 _MAX_LENGTHS = {"Text": 255, "LongTextArea": 131_072, "MultiselectPicklist": 4_099}
+
+_FORMULA_TYPES = frozenset({"string", "double", "currency", "percent", "boolean", "date", "datetime"})
+_OPERATIONS: dict[str, Operation] = {"count": "count", "sum": "sum", "min": "min", "max": "max"}
+_SUMMED = ("double", "currency", "percent", "int")
+# Metadata API, FilterOperation -> formula.
+_FILTERS = {
+    "equals": "{field} = {value}",
+    "notEqual": "{field} <> {value}",
+    "lessThan": "{field} < {value}",
+    "greaterThan": "{field} > {value}",
+    "lessOrEqual": "{field} <= {value}",
+    "greaterOrEqual": "{field} >= {value}",
+    "contains": "CONTAINS({field}, {value})",
+    "notContain": "NOT(CONTAINS({field}, {value}))",
+    "startsWith": "BEGINS({field}, {value})",
+}
 
 
 class InvalidFieldError(ValueError):
@@ -33,6 +52,7 @@ class CustomField:
 
     object_type: ObjectType
     field: FieldType
+    roll_up: RollUp | None = None
 
     @classmethod
     def of(cls, catalogue: Catalogue, full_name: object, metadata: object) -> CustomField:
@@ -46,6 +66,10 @@ class CustomField:
         if object_type.find(name) is not None:
             message = f"There is already a field named {name.removesuffix('__c')} on {object_type.name}."
             raise InvalidFieldError(message, "DUPLICATE_DEVELOPER_NAME")
+        if metadata.get("type") == "Summary":
+            return cls(object_type, *_summary(catalogue, object_type, name, metadata))
+        if metadata.get("formula"):
+            return cls(object_type, _formula(catalogue, object_type, name, metadata))
         return cls(object_type, _field(object_type, name, metadata))
 
     def extended(self) -> ObjectType:
@@ -80,6 +104,91 @@ def _field(object_type: ObjectType, name: str, metadata: _Json) -> FieldType:
         unique=metadata.get("unique") is True,
         in_events=True,
     )
+
+
+def _formula(catalogue: Catalogue, object_type: ObjectType, name: str, metadata: _Json) -> FieldType:
+    """A field whose value is worked out when it is read."""
+    text, blanks = str(metadata["formula"]), metadata.get("formulaTreatBlanksAs", "BlankAsZero") == "BlankAsZero"
+    plain = replace(_field(object_type, name, metadata), createable=False, updateable=False, required=False)
+    if plain.type not in _FORMULA_TYPES:
+        raise InvalidFieldError(f"Field Type: bad value for restricted picklist field: {metadata.get('type')}")
+    try:
+        compile_formula(text, object_type, catalogue.types, blanks_are_zero=blanks)
+    except FormulaError as error:
+        raise InvalidFieldError(f"Error: {error}") from error
+    # Describe: texts of formulas are 1,300 long.
+    length = 1_300 if plain.type == "string" else 0
+    return replace(plain, formula=text, blanks_are_zero=blanks, length=length, default=None, in_events=False)
+
+
+def _summary(catalogue: Catalogue, object_type: ObjectType, name: str, metadata: _Json) -> tuple[FieldType, RollUp]:
+    """A roll-up summary over the details of the object."""
+    child_name, _, lookup = str(metadata.get("summaryForeignKey")).partition(".")
+    child = catalogue.find(child_name)
+    link = child.find(lookup) if child else None
+    if child is None or link is None or object_type.name not in link.reference_to:
+        raise InvalidFieldError("Invalid summary foreign key: it must name the lookup of a child object")
+    operation = str(metadata.get("summaryOperation")).lower()
+    summarized = child.find(str(metadata.get("summarizedField") or "").partition(".")[2])
+    if operation not in _OPERATIONS or (summarized is None) != (operation == "count"):
+        raise InvalidFieldError("Summary operation and summarized field do not go together")
+    allowed = _SUMMED if operation == "sum" else (*_SUMMED, "date", "datetime")
+    if summarized is not None and summarized.type not in allowed:
+        raise InvalidFieldError(f"{summarized.name} cannot be summarized")
+    condition = _summary_condition(catalogue, child, metadata.get("summaryFilterItems"))
+    roll_up = RollUp(
+        object_type.name,
+        name,
+        child.name,
+        link.name,
+        _OPERATIONS[operation],
+        summarized.name if summarized else "",
+        condition,
+    )
+    field = FieldType(
+        name,
+        summarized.type if summarized else "double",
+        str(metadata.get("label") or name.removesuffix("__c")),
+        precision=18 if summarized is None or summarized.precision else 0,
+        scale=summarized.scale if summarized else 0,
+        createable=False,
+        updateable=False,
+        custom=True,
+        summary=True,
+    )
+    return field, roll_up
+
+
+def _summary_condition(catalogue: Catalogue, child: ObjectType, items: object) -> Formula | None:
+    """``[{"field": "Opportunity.StageName", "operation": "equals", "value": "A,B"}]``, all at once."""
+    given = items if isinstance(items, list) else []
+    parts = [_filter_item(child, one) for one in given if isinstance(one, dict)]
+    try:
+        return compile_formula(" && ".join(parts), child, catalogue.types, blanks_are_zero=False) if parts else None
+    except FormulaError as error:
+        raise InvalidFieldError(f"Error: {error}") from error
+
+
+def _filter_item(child: ObjectType, item: _Json) -> str:
+    field = child.find(str(item.get("field")).rpartition(".")[2])
+    form = _FILTERS.get(str(item.get("operation")))
+    if field is None or form is None:
+        raise InvalidFieldError("Invalid summary filter")
+    values = str(item.get("value", "")).split(",")
+    tests = (form.format(field=field.name, value=_filter_value(field, value.strip())) for value in values)
+    joined = (" && " if str(item.get("operation")).startswith("not") else " || ").join(tests)
+    return f"({joined})"
+
+
+def _filter_value(field: FieldType, value: str) -> str:
+    if field.type == "boolean":
+        return str(value in {"1", "True", "true"}).upper()
+    if field.type in _SUMMED:
+        return value or "NULL"
+    if field.type == "date":
+        return f'DATEVALUE("{value}")'
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _length(kind: str, metadata: _Json) -> int:

@@ -16,13 +16,13 @@ _SOAP_TYPES = {
 }  # fmt: skip
 
 _FALSE = (
-    "aiPredictionField", "autoNumber", "calculated", "cascadeDelete", "caseSensitive", "dependentPicklist",
-    "deprecatedAndHidden", "displayLocationInDecimal", "encrypted", "formulaTreatNullNumberAsZero",
+    "aiPredictionField", "autoNumber", "cascadeDelete", "caseSensitive", "dependentPicklist",
+    "deprecatedAndHidden", "displayLocationInDecimal", "encrypted",
     "highScaleNumber", "htmlFormatted", "restrictedDelete",
     "searchPrefilterable", "writeRequiresMasterRead",
 )  # fmt: skip
 _NULL = (
-    "calculatedFormula", "controllerName", "defaultValueFormula", "filteredLookupInfo", "inlineHelpText", "mask",
+    "controllerName", "defaultValueFormula", "filteredLookupInfo", "inlineHelpText", "mask",
     "maskType", "referenceTargetField", "relationshipOrder",
 )  # fmt: skip
 
@@ -138,6 +138,8 @@ def describe_field(object_type: ObjectType, field: FieldType) -> _Json:
     entry: _Json = dict.fromkeys(_FALSE, False) | dict.fromkeys(_NULL, None)
     entry |= {
         "byteLength": field.length if field.type in {"id", "reference"} else field.length * 3,
+        "calculated": bool(field.formula) or field.summary,
+        "calculatedFormula": field.formula or None,
         "compoundFieldName": field.compound,
         "createable": field.createable,
         "custom": field.custom,
@@ -146,6 +148,7 @@ def describe_field(object_type: ObjectType, field: FieldType) -> _Json:
         "digits": 8 if field.type == "int" else 0,
         "externalId": field.external_id,
         "extraTypeInfo": _extra_type(field),
+        "formulaTreatNullNumberAsZero": bool(field.formula) and field.blanks_are_zero,
         "idLookup": field.id_lookup,
         "label": field.label,
         "length": field.length,
@@ -153,7 +156,9 @@ def describe_field(object_type: ObjectType, field: FieldType) -> _Json:
         "nameField": field.name == "Name",
         "nillable": _nillable(field),
         "picklistValues": [_picklist_entry(value, field.default) for value in field.picklist],
-        "permissionable": _nillable(field) and field.type != "id" and (field.createable or field.type == "address"),
+        "permissionable": _nillable(field)
+        and field.type != "id"
+        and (field.createable or field.type == "address" or bool(field.formula) or field.summary),
         "precision": field.precision,
         "queryByDistance": field.type == "address",
         "namePointing": len(field.reference_to) > 1,

@@ -185,7 +185,21 @@ def change_body(object_type: ObjectType, change: Change) -> dict[str, object]:
     """The record fields of the payload: nothing of a delete, all that is not empty of a creation, else what changed."""
     if change.operation in {"delete", "hard_delete"}:
         return {}
+    if object_type.computed_event_fields:
+        return event_fields(object_type, change.changed | _computed(object_type, change))
     return event_fields(object_type, change.changed)
+
+
+def _computed(object_type: ObjectType, change: Change) -> Row:
+    """Formula fields that are others than before; they never count as changed fields."""
+    values: Row = {}
+    for field in object_type.computed_event_fields:
+        assert field.compute is not None
+        before = None if change.before is None else field.compute(change.before)
+        value = field.compute(change.after)
+        if value != before:
+            values[field.name] = value
+    return values
 
 
 def event_fields(object_type: ObjectType, values: Row) -> dict[str, object]:
@@ -202,8 +216,10 @@ def _put(body: dict[str, object], field: FieldType, values: Row) -> None:
     if field.compound is None or field.component is None:
         body[field.name] = value
         return
-    parts = body.setdefault(field.compound, {})
-    assert isinstance(parts, dict)
+    parts = body.get(field.compound)
+    if not isinstance(parts, dict):
+        # The name of a person account is told by its parts.
+        parts = body[field.compound] = {}
     parts[field.component] = value
 
 

@@ -41,6 +41,8 @@ class FieldType:
     # The text of a formula field, whose value is worked out whenever it is read, and how to read it from a row.
     formula: str = ""
     blanks_are_zero: bool = True
+    # A roll-up summary: stored, and written by the org alone.
+    summary: bool = False
     compute: Callable[[Mapping[str, object]], object] | None = field(default=None, compare=False, repr=False)
     # Change events leave out fields derived from other records and bookkeeping.
     in_events: bool = True
@@ -52,7 +54,7 @@ class FieldType:
     @property
     def groupable(self) -> bool:
         ungroupable = {"double", "currency", "percent", "datetime", "address"}
-        return self.filterable and self.type not in ungroupable
+        return self.filterable and self.type not in ungroupable and not self.formula
 
     @property
     def sortable(self) -> bool:
@@ -101,6 +103,10 @@ class ObjectType:
         return {one.name: one.default for one in self.fields if one.default is not None}
 
     @cached_property
+    def required(self) -> tuple[str, ...]:
+        return tuple(one.name for one in self.fields if one.required)
+
+    @cached_property
     def references(self) -> tuple[FieldType, ...]:
         return tuple(one for one in self.fields if one.type == "reference")
 
@@ -112,6 +118,11 @@ class ObjectType:
     def event_fields(self) -> tuple[FieldType, ...]:
         """Fields that change events may carry, components in place of their compounds."""
         return tuple(one for one in self.fields if one.in_events and one.type != "address" and one.name != "Id")
+
+    @cached_property
+    def computed_event_fields(self) -> tuple[FieldType, ...]:
+        """Formula fields, in an org whose events tell them."""
+        return tuple(one for one in self.event_fields if one.compute is not None)
 
     @cached_property
     def long_text_fields(self) -> tuple[FieldType, ...]:
@@ -127,6 +138,11 @@ class ObjectType:
         """Compound address field -> its components in describe order."""
         compounds = [one.name for one in self.fields if one.type == "address"]
         return {name: tuple(part for part in self.fields if part.compound == name) for name in compounds}
+
+
+def record_name(row: dict[str, object]) -> object:
+    """The ``Name`` of a person from its parts, or the one that any other record has."""
+    return full_name(row) or row.get("Name")
 
 
 def full_name(row: dict[str, object]) -> str | None:

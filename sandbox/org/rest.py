@@ -173,6 +173,8 @@ def refused_write(result: RowResult) -> web.Response:
 
 def value_of(object_type: ObjectType, field: FieldType, row: Row) -> object:
     """A field as REST shows it: addresses as objects, nulls included."""
+    if field.compute is not None:
+        return field.compute(row)
     if field.type == "address":
         return address(object_type, field.name, row)
     # A checkbox is never null, not even in rows older than the field.

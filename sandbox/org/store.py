@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from sandbox.org.automation.rulebook import Rulebook
 from sandbox.org.bayeux import completed
 from sandbox.org.channels import FilterSource, members_by_entity
 from sandbox.org.clock import OrgClock
@@ -19,8 +20,9 @@ from sandbox.org.faults import FaultPlan, FaultSpec, PlannedFault
 from sandbox.org.fields import standard_catalogue
 from sandbox.org.ids import IdSequence, to_18
 from sandbox.org.ledger import Ledger, LedgerEntry
-from sandbox.org.objects import Catalogue, ObjectType, full_name
+from sandbox.org.objects import Catalogue, ObjectType, record_name
 from sandbox.org.publication import Publication, Publisher
+from sandbox.org.saving import OrgRules
 from sandbox.org.tables import Snapshot, Table
 from sandbox.org.timestamps import rest_datetime
 from sandbox.org.transaction import Transaction
@@ -52,6 +54,7 @@ class Org:
         self.catalogue: Catalogue = standard_catalogue()
         self._tables = {name: Table() for name in self.catalogue.types}
         self.unique = UniqueIndex(self._tables)
+        self.rules = OrgRules(Rulebook(self.catalogue), hard_deletes_announced=config.hard_delete_announces)
         self._unit: UnitOfWork | None = None
         self.events = EventLog(config.cdc_entities, config.retention_seconds, self._rng, self.clock)
         self.ledger = Ledger(config.ledger_entries_in_memory)
@@ -123,11 +126,12 @@ class Org:
             actor,
             rest_datetime(self._second),
             unique=self.unique,
-            hard_deletes_announced=self.config.hard_delete_announces,
+            rules=self.rules,
         )
 
     def install(self, transaction: Transaction) -> None:
         """Make the changes visible, publish their events and record them; a transaction without changes is nothing."""
+        transaction.finish()
         if transaction.changes:
             self._install(transaction.changes, transaction.actor)
 
@@ -217,7 +221,7 @@ class Org:
         row = defaults | {name: value for name, value in given.items() if value is not None}
         row["Id"] = record_id
         if object_type.has_person_name or object_type.name == "User":
-            row["Name"] = full_name(row)
+            row["Name"] = record_name(row)
         self._tables[object_type.name].live[record_id] = row
         self.unique.note(object_type, row)
         return record_id

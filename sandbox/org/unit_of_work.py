@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sandbox.org.staging import stage
 from sandbox.org.tables import Table
 from sandbox.org.writes import Actor, Change, Row
 
@@ -14,18 +15,24 @@ class UnitOfWork:
     """Collects the changes of its commits. Nothing else may write meanwhile: do not await anything that waits."""
 
     _tables: Mapping[str, Table]
-    changes: list[Change] = field(default_factory=list)
+    _changes: dict[str, Change] = field(default_factory=dict)
     actor: Actor | None = None
     failed: bool = False
     # What each record was before, newest last: table, id, live row, deleted row.
     _before: list[tuple[Table, str, Row | None, Row | None]] = field(default_factory=list)
+
+    @property
+    def changes(self) -> list[Change]:
+        """One change for each record, however many commits had a part in it."""
+        return list(self._changes.values())
 
     def stage(self, changes: Sequence[Change], actor: Actor) -> None:
         """Remember the records as they are, before the changes are put."""
         for change in changes:
             table, key = self._tables[change.object_name], change.record_id
             self._before.append((table, key, table.live.get(key), table.deleted.get(key)))
-        self.changes.extend(changes)
+        for change in changes:
+            stage(self._changes, change)
         self.actor = actor
 
     def fail(self) -> None:

@@ -35,7 +35,12 @@ class FieldError(Exception):
 
 
 def check_row(
-    object_type: ObjectType, fields: dict[str, object], exists: ReferenceCheck, *, creating: bool
+    object_type: ObjectType,
+    fields: dict[str, object],
+    exists: ReferenceCheck,
+    *,
+    creating: bool,
+    required: tuple[str, ...],
 ) -> tuple[Row, list[RowError]]:
     """The writable values by exact field name (None clears), and why the row must be refused."""
     clean: Row = {}
@@ -46,7 +51,7 @@ def check_row(
             clean[field.name] = coerce(field, value, exists)
         except FieldError as refusal:
             errors.append(refusal.error)
-    missing = _missing(object_type, clean, creating=creating)
+    missing = _missing(object_type, clean, required, creating=creating)
     if missing and not errors:
         errors.append(
             RowError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
@@ -63,8 +68,12 @@ def _writable(object_type: ObjectType, name: str, *, creating: bool) -> FieldTyp
     return field
 
 
-def _missing(object_type: ObjectType, clean: Row, *, creating: bool) -> tuple[str, ...]:
-    required = (one.name for one in object_type.fields if one.required)
+def required_fields(object_type: ObjectType, *, person: bool = False) -> tuple[str, ...]:
+    """A person account has a last name instead of a name."""
+    return ("LastName",) if person else object_type.required
+
+
+def _missing(object_type: ObjectType, clean: Row, required: tuple[str, ...], *, creating: bool) -> tuple[str, ...]:
     if creating:
         return tuple(name for name in required if clean.get(name, object_type.defaults.get(name)) is None)
     return tuple(name for name in required if name in clean and clean[name] is None)

@@ -7,6 +7,8 @@ from typing import Literal
 
 #: ``hard_delete`` takes a record out of the recycle bin, or past it.
 Operation = Literal["create", "update", "delete", "undelete", "hard_delete"]
+#: After these a record is not live.
+GONE: frozenset[Operation] = frozenset({"delete", "hard_delete"})
 
 #: Flat field values of one record; a field that is null is absent. Rows handed out by the org are never changed in
 #: place by anybody: a commit puts a new dict in the old one's place.

@@ -12,7 +12,7 @@ from sandbox.org.formulas.functions import FUNCTIONS, Function
 from sandbox.org.formulas.parser import parse
 from sandbox.org.formulas.syntax import Call, Constant, Expression, FormulaError, Reference
 from sandbox.org.formulas.values import EvaluationError, Value, from_field, is_blank, truth
-from sandbox.org.objects import FieldType, ObjectType, full_name
+from sandbox.org.objects import FieldType, ObjectType, record_name
 from sandbox.org.writes import Row
 
 #: The live row of an object and an id, as the transaction sees it.
@@ -29,6 +29,10 @@ class Record:
     user_id: str = ""
     # The record before it was saved; None while it is created.
     before: Row | None = None
+
+    def with_fields(self, fields: Row) -> Record:
+        """The record with further fields set."""
+        return replace(self, row=self.row | fields) if fields else self
 
 
 Evaluate = Callable[[Record], Value]
@@ -139,7 +143,7 @@ class _Compiler:
         if found.formula:
             return self._formula_field(object_type, found)
         if found.name == "Name" and object_type.has_person_name:
-            return lambda record: full_name(record.row) or _text(record.row.get("Name"))
+            return lambda record: _text(record_name(record.row))
         return lambda record: from_field(found, record.row.get(found.name))
 
     def _formula_field(self, object_type: ObjectType, found: FieldType) -> Evaluate:

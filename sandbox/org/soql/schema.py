@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from sandbox.org.objects import FieldType, ObjectType, address, full_name
+from sandbox.org.objects import FieldType, ObjectType, address, record_name
 from sandbox.org.soql.errors import malformed, unknown_column, unknown_relationship, unsupported_type
 from sandbox.org.soql.functions import row_function
 from sandbox.org.soql.literals import Clock
@@ -162,10 +162,12 @@ def _through(source: RecordSource, reference: str, parents: Mapping[str, Column]
 
 def _reader(object_type: ObjectType, field: FieldType) -> Callable[[Row], object]:
     name = field.name
+    if field.compute is not None:
+        return field.compute
     if field.type == "address":
         return lambda row: address(object_type, name, row)
     if name == "Name" and object_type.find("LastName"):
-        return full_name
+        return record_name
     if field.type == "boolean":
         return lambda row: bool(row.get(name))
     return lambda row: row.get(name)

@@ -1,0 +1,97 @@
+"""The changes of one transaction over the tables: what it would see, and what it will leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from sandbox.org.objects import Catalogue, ObjectType
+from sandbox.org.tables import Table
+from sandbox.org.writes import GONE, Change, Row
+
+
+class Staging:
+    """Changes by record id in the order in which the records were first touched; one change per record."""
+
+    def __init__(self, catalogue: Catalogue, tables: Mapping[str, Table]) -> None:
+        self._catalogue = catalogue
+        self._tables = tables
+        self._changes: dict[str, Change] = {}
+
+    @property
+    def changes(self) -> list[Change]:
+        return list(self._changes.values())
+
+    def __contains__(self, record_id: str) -> bool:
+        return record_id in self._changes
+
+    def put(self, change: Change) -> None:
+        """Stage a change, as part of the one that the record has already."""
+        stage(self._changes, change)
+
+    def savepoint(self) -> dict[str, Change]:
+        return dict(self._changes)
+
+    def roll_back(self, savepoint: dict[str, Change]) -> None:
+        self._changes = savepoint
+
+    def staged(self, record_id: str) -> Change | None:
+        return self._changes.get(record_id)
+
+    def live(self, object_name: str, record_id: str) -> Row | None:
+        """The row as this transaction sees it; None when it is deleted or was never there."""
+        staged = self._changes.get(record_id)
+        if staged is None:
+            table = self._tables.get(object_name)
+            return table.live.get(record_id) if table else None
+        return staged.after if staged.object_name == object_name and staged.operation not in GONE else None
+
+    def exists(self, object_names: Iterable[str], record_id: str) -> bool:
+        return any(self.live(name, record_id) is not None for name in object_names)
+
+    def referring(self, object_name: str, lookup: str, parent_id: str) -> Iterator[Row]:
+        """The live rows whose lookup points at the parent, as this transaction sees them."""
+        live = self._tables[object_name].live
+        for record_id in live.ids_with(lookup, parent_id):
+            if record_id not in self._changes:
+                yield live[record_id]
+        for change in self._changes.values():
+            if (
+                change.object_name == object_name
+                and change.operation not in GONE
+                and change.after.get(lookup) == parent_id
+            ):
+                yield change.after
+
+    def children(self, parent_name: str, parent_id: str, *, deleted: bool) -> list[tuple[ObjectType, str, str, Row]]:
+        """Records that go with their parent: type, the field that refers to it, id, row."""
+        found: list[tuple[ObjectType, str, str, Row]] = []
+        for child_type in self._catalogue.types.values():
+            for parent, field_name in child_type.cascade_from:
+                if parent == parent_name:
+                    table = self._tables[child_type.name]
+                    rows = table.deleted if deleted else table.live
+                    found += [(child_type, field_name, key, rows[key]) for key in rows.ids_with(field_name, parent_id)]
+        return found
+
+
+def stage(changes: dict[str, Change], change: Change) -> None:
+    """One record has one change in a transaction: of the first kind, with the final data (CDC guide)."""
+    earlier = changes.get(change.record_id)
+    if earlier is None:
+        changes[change.record_id] = change
+    elif change.operation in GONE and earlier.operation == "create":
+        # It never was.
+        del changes[change.record_id]
+    else:
+        changes[change.record_id] = _merged(earlier, change)
+
+
+def _merged(earlier: Change, later: Change) -> Change:
+    if later.operation != "update":
+        return replace(later, before=earlier.before)
+    announced = earlier.announced or later.announced
+    if earlier.operation == "update":
+        changed = earlier.changed | later.changed
+        return replace(later, changed=changed, before=earlier.before, announced=announced)
+    return replace(earlier, changed=later.after, after=later.after, announced=announced)
