@@ -1,19 +1,29 @@
-"""Bulk API 2.0 ingest jobs: create, upload, start, poll, three result files."""
+"""Bulk API 2.0 ingest jobs over HTTP: create, upload, start, poll, three result files."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import orjson
 from aiohttp import web
 
-from sandbox.org.bulk_csv import UploadError, quoted_line, read_upload
-from sandbox.org.bulk_jobs import FINISHED, Job, JobTable, dialect_of, invalid_state, requested_state
-from sandbox.org.bulk_rows import IngestRow, Layout, Writer, failed_line_cells, split_rows, successful_line_cells
+from sandbox.org.allocations import Allocation
+from sandbox.org.bulk_ingest_run import IngestJob, IngestRun
+from sandbox.org.bulk_jobs import (
+    FINISHED,
+    JobTable,
+    abort,
+    already,
+    dialect_of,
+    invalid_state,
+    one_of,
+    refusing,
+    requested_state,
+    since,
+)
+from sandbox.org.bulk_results import ResultFiles
+from sandbox.org.bulk_stream import csv_response
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.rest import DATA
 from sandbox.org.store import Org
@@ -27,85 +37,40 @@ from sandbox.org.wire import (
     not_found,
     routing_error,
 )
-from sandbox.org.writes import Actor, RowResult, Write
 
-# Bulk API 2.0 guide, "Limits": batches per rolling 24 hours; rows beyond them are in no result file.
-DAILY_BATCHES = 15_000
-_OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
+# Bulk API 2.0 guide, "Upload Job Data": 150 MB in base64, which adds a third; "Create a Job" for multipart requests.
+MAX_UPLOAD_BYTES = 150 * 1024 * 1024 * 3 // 4
+MAX_MULTIPART_CHARACTERS = 100_000
+_SINCE = 41.0
+_OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 _HARD_DELETE = "hardDelete operation requires special user profile permission, please contact your system administrator"
-_RESULT_FILES = {"successfulresults": "successful", "failedresults": "failed", "unprocessedrecords": "unprocessed"}
-_FIRST_COLUMNS = {"successful": ("sf__Id", "sf__Created"), "failed": ("sf__Id", "sf__Error"), "unprocessed": ()}
-
-
-def routes(org: Org) -> list[web.RouteDef]:
-    """Handlers of `/jobs/ingest`."""
-    api = BulkIngest(org)
-    job = f"{DATA}/jobs/ingest/{{id}}"
-    return [
-        web.post(f"{DATA}/jobs/ingest", api.create),
-        web.get(f"{DATA}/jobs/ingest", api.list_jobs),
-        web.get(job, api.read),
-        web.patch(job, api.change_state),
-        web.delete(job, api.delete),
-        web.put(f"{job}/batches", api.upload),
-        web.get(f"{job}/{{file}}", api.result_file),
-    ]
-
-
-@dataclass(slots=True)
-class IngestJob(Job):
-    external_id: str = ""
-    client: str | None = None
-    content: bytes | None = field(default=None, repr=False)
-    layout: Layout | None = None
-    rows: list[IngestRow] = field(default_factory=list, repr=False)
-    failed: int = 0
-    error_message: str = ""
-
-    def head(self) -> dict[str, object]:
-        base = Job.head(self)
-        return base | {"externalIdFieldName": self.external_id} if self.external_id else base
-
-    def created(self) -> dict[str, object]:
-        return self.short() | self._content_url() | self.format()
-
-    def full(self) -> dict[str, object]:
-        counters: dict[str, object] = {}
-        if self.state != "Open":
-            counters = {"numberRecordsProcessed": self.processed, "numberRecordsFailed": self.failed}
-        times = {
-            "retries": 0,
-            "totalProcessingTime": self.processing_ms,
-            "apiActiveProcessingTime": self.processing_ms,
-            "apexProcessingTime": 0,
-        }
-        kind: dict[str, object] = {"jobType": "V2Ingest"}
-        error = {"errorMessage": self.error_message} if self.error_message else {}
-        url = self._content_url() if self.state == "Open" else {}
-        tail = {"isPkChunkingSupported": False} if float(self.api_version) >= 61 else {}
-        return self.short() | kind | url | self.format() | counters | times | error | tail
-
-    def _content_url(self) -> dict[str, object]:
-        return {"contentUrl": f"services/data/v{self.api_version}/jobs/ingest/{self.job_id}/batches"}
-
-    def fail(self, message: str) -> None:
-        self.error_message = message
-        self.enter("Failed")
-
-    def settle(self, row: IngestRow, result: RowResult) -> None:
-        row.result = result
-        self.processed += 1
-        self.failed += not result.success
+_FILES: dict[str, Callable[[ResultFiles], Iterator[str]]] = {
+    "successfulresults": ResultFiles.successful,
+    "failedresults": ResultFiles.failed,
+    "unprocessedrecords": ResultFiles.unprocessed,
+}
 
 
 class BulkIngest:
-    """The handlers, and the jobs that run in the background."""
+    """The handlers of `/jobs/ingest`."""
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, jobs: JobTable, batches: Allocation) -> None:
         self._org = org
-        self._jobs: JobTable[IngestJob] = JobTable(org, "V2Ingest")
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._batches_today = 0
+        self._jobs = jobs
+        self._run = IngestRun(org, batches)
+
+    def routes(self) -> list[web.RouteDef]:
+        job = f"{DATA}/jobs/ingest/{{id}}"
+        routes = [
+            web.post(f"{DATA}/jobs/ingest", refusing(self.create)),
+            web.get(f"{DATA}/jobs/ingest", self.list_jobs),
+            web.get(job, self.read),
+            web.patch(job, refusing(self.change_state)),
+            web.delete(job, self.delete),
+            web.put(f"{job}/batches", self.upload),
+            web.get(f"{job}/{{file}}", self.result_file),
+        ]
+        return [web.RouteDef(one.method, one.path, since(_SINCE, one.handler), one.kwargs) for one in routes]
 
     async def create(self, request: web.Request) -> web.Response:
         content: bytes | None = None
@@ -113,179 +78,116 @@ class BulkIngest:
             body, content = await _multipart(request)
         else:
             body = await json_object(request)
-        refused = self._check_operation(body)
-        if refused is not None:
-            return refused
+        operation, dialect = one_of(body, "operation", _OPERATIONS), dialect_of(body)
+        if operation == "hardDelete" and not self._org.config.bulk_hard_delete_allowed:
+            return routing_error(400, "FEATURENOTENABLED", _HARD_DELETE)
         object_type = self._org.find_object(str(body.get("object")))
         if object_type is None:
-            message = f"InvalidEntity : Unable to find object: {body.get('object')}"
-            return routing_error(400, "INVALIDENTITY", message)
-        external_id = _external_id(object_type, body)
-        if external_id is None:
-            message = (
-                f"InvalidField : Field name provided, {body.get('externalIdFieldName')} does not match an External ID"
-            )
-            return routing_error(400, "INVALIDFIELD", message)
+            return _invalid_job(f"Unable to find object: {body.get('object')}")
+        key = _key_field(object_type, operation, str(body.get("externalIdFieldName") or ""))
+        if key is None:
+            name = body.get("externalIdFieldName") or ""
+            return _invalid_job(f"Field name provided, {name} does not match an External ID for {object_type.name}")
+        if content is not None and len(content.decode(errors="replace")) > MAX_MULTIPART_CHARACTERS:
+            return _too_large(f"{MAX_MULTIPART_CHARACTERS} characters of a multipart request")
         job = IngestJob(
-            job_id=self._jobs.new_id(),
-            operation=str(body["operation"]),
-            object_name=object_type.name,
-            user_id=request[USER_ID],
-            api_version=api_version(request),
-            dialect=dialect_of(body),
-            clock=self._org.clock,
-            state="Open",
-            external_id=external_id,
-            client=client_name(request),
-            content=content,
-        )
+            self._jobs.new_id(), operation, object_type.name, request[USER_ID], api_version(request), dialect,
+            self._org.clock, "Open", key=key, assignment_rule_id=str(body.get("assignmentRuleId") or ""),
+            client=client_name(request), content=content,
+        )  # fmt: skip
         self._jobs.add(job)
         if content is None:
             return json_response(job.created())
         self._start(job)
         return json_response(job.short() | job.format())
 
-    def _check_operation(self, body: dict[str, object]) -> web.Response | None:
-        operation = str(body.get("operation"))
-        if operation == "hardDelete" and not self._org.config.bulk_hard_delete_allowed:
-            return routing_error(400, "FEATURENOTENABLED", _HARD_DELETE)
-        if operation not in _OPERATIONS:
-            return routing_error(400, "INVALIDOPERATION", f"InvalidOperation : Unsupported operation: {operation}")
-        return None
-
     async def upload(self, request: web.Request) -> web.Response:
-        job = self._jobs.find(request)
+        job = self._jobs.find(request, IngestJob)
         if job is None:
             return not_found()
-        if job.content is not None:
+        if job.content is not None and not self._org.config.bulk_second_upload_accepted:
             message = (
                 f"Found multiple contents for job: <{job.job_id}>, please 'Close' / 'Abort' / 'Delete' the current Job "
                 "then create a new Job and make sure you only do 'PUT' once on a given Job."
             )
-            return invalid_state(message)
+            return routing_error(400, "BULK_API_ERROR", message)
         if job.state != "Open":
-            return invalid_state(f"Uploading to a job in state {job.state} is not allowed")
+            return invalid_state(f"Uploading to already {already(job)} Job not allowed")
+        content = await _body(request)
+        if content is None:
+            return _too_large("150 MB in base64")
         job.client = client_name(request) or job.client
-        job.content = await request.read()
+        job.content = content
         return web.Response(status=201)
 
     async def change_state(self, request: web.Request) -> web.Response:
-        job = self._jobs.find(request)
+        job = self._jobs.find(request, IngestJob)
         if job is None:
             return not_found()
-        state = requested_state(await json_object(request), {"UploadComplete", "Aborted"})
+        state = await requested_state(request, ("UploadComplete", "Aborted"))
         job.client = client_name(request) or job.client
         if state == "Aborted":
-            if job.state in FINISHED:
-                return invalid_state("Aborting already Completed Job not allowed")
-            job.enter("Aborted")
-        elif job.state != "Open":
-            return invalid_state(f"Closing a job in state {job.state} is not allowed")
-        else:
-            self._start(job)
+            return abort(job)
+        if job.state != "Open":
+            return invalid_state(f"Closing already {already(job)} Job not allowed")
+        self._start(job)
         return json_response(job.short())
 
     async def read(self, request: web.Request) -> web.Response:
-        job = self._jobs.find(request)
+        job = self._jobs.find(request, IngestJob)
         return not_found() if job is None else json_response(job.full())
 
     async def list_jobs(self, request: web.Request) -> web.Response:
-        return self._jobs.listing(request)
+        return self._jobs.listing(request, IngestJob)
 
     async def delete(self, request: web.Request) -> web.Response:
-        return self._jobs.delete(request)
+        return self._jobs.delete(request, IngestJob)
 
-    async def result_file(self, request: web.Request) -> web.Response:
-        job = self._jobs.find(request)
-        name = _RESULT_FILES.get(request.match_info["file"].lower())
-        if job is None or name is None:
+    async def result_file(self, request: web.Request) -> web.StreamResponse:
+        job = self._jobs.find(request, IngestJob)
+        file = _FILES.get(request.match_info["file"].lower())
+        if job is None or file is None:
             return not_found()
         if job.state not in FINISHED:
             return invalid_state(f"The results of a job in state {job.state} are not available")
-        return web.Response(text=_file_text(job, name, self._org.config.seed), content_type="text/csv")
+        files = job.result_files(self._org.config.seed)
+        return await csv_response(request, _chunks(iter(()) if files is None else file(files)))
 
     def _start(self, job: IngestJob) -> None:
         job.enter("UploadComplete")
-        task = asyncio.create_task(self._process(job))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _process(self, job: IngestJob) -> None:
-        """Run one job. Whatever ends it early leaves it Failed, with what was written still written."""
-        await asyncio.sleep(self._org.config.bulk_processing_delay_seconds)
-        if job.state == "Aborted":
-            return
-        job.enter("InProgress")
-        try:
-            await self._write_all(job)
-        except UploadError as error:
-            job.fail(str(error))
-        finally:
-            if job.state == "InProgress":
-                job.fail("InternalServerError : the job ended unexpectedly")
-
-    async def _write_all(self, job: IngestJob) -> None:
-        await self._read_rows(job)
-        if job.layout is None:
-            job.enter("JobComplete")
-            return
-        actor = Actor(job.user_id, self._org.config.bulk_origin_api, job.client, job.api_version)
-        writer = Writer(self._org, job.layout, job.operation, job.external_id or "Id")
-        batch_rows, transaction_rows = self._org.config.bulk_internal_batch_rows, self._org.config.bulk_transaction_rows
-        for batch_start in range(0, len(job.rows), batch_rows):
-            if self._batches_today >= DAILY_BATCHES:
-                del job.rows[batch_start:]
-                break
-            self._batches_today += 1
-            writer.begin_batch()
-            batch = job.rows[batch_start : batch_start + batch_rows]
-            for start in range(0, len(batch), transaction_rows):
-                if job.state != "InProgress":  # aborted meanwhile
-                    return
-                self._transaction(job, writer, batch[start : start + transaction_rows], actor)
-                await asyncio.sleep(0)
-        job.enter("JobComplete")
-
-    async def _read_rows(self, job: IngestJob) -> None:
-        """All rows are read before any is written: a file that cannot be read writes nothing."""
-        if job.content is None:
-            return
-        upload = read_upload(job.content, job.dialect)
-        object_type = self._org.objects()[job.object_name]
-        job.layout = Layout.of(object_type, upload)
-        job.content = b""
-        chunk_rows = self._org.config.bulk_internal_batch_rows
-        while chunk := list(islice(upload.rows, chunk_rows)):
-            job.rows += [IngestRow(cells) for cells in chunk]
-            await asyncio.sleep(0)
-
-    def _transaction(self, job: IngestJob, writer: Writer, rows: Sequence[IngestRow], actor: Actor) -> None:
-        pending: list[tuple[IngestRow, Write]] = []
-        writer.begin_transaction()
-        for row in rows:
-            prepared = writer.prepare(row)
-            if isinstance(prepared, Write):
-                pending.append((row, prepared))
-            else:
-                job.settle(row, prepared)
-        results = self._org.commit([write for _, write in pending], actor) if pending else []
-        for (row, write), result in zip(pending, results, strict=True):
-            job.settle(row, result)
-            writer.note(write, result)
+        self._jobs.start(job, self._run.process(job))
 
 
-def _external_id(object_type: ObjectType, body: dict[str, object]) -> str | None:
-    """The exact name of the upsert key, empty for other operations; None when it cannot be one."""
-    name = str(body.get("externalIdFieldName") or "")
-    if body["operation"] != "upsert":
-        return ""
+async def _chunks(lines: Iterator[str]) -> AsyncIterator[bytes]:
+    for line in lines:
+        yield line.encode()
+        await asyncio.sleep(0)
+
+
+def _invalid_job(message: str) -> web.Response:
+    return routing_error(400, "INVALIDJOB", f"InvalidJob : {message}")
+
+
+def _too_large(limit: str) -> web.Response:
+    return routing_error(413, "BULK_API_ERROR", f"The data exceeds the limit of {limit}")
+
+
+def _key_field(object_type: ObjectType, operation: str, name: str) -> FieldType | None:
+    """The field by which records are found: of an upsert the one that is named, if it can be one; else the id."""
+    if operation != "upsert":
+        return object_type.by_name["Id"]
     found = object_type.find(name)
-    return found.name if found is not None and _is_lookup_field(found) else None
+    return found if found is not None and found.id_lookup else None
 
 
-def _is_lookup_field(found: FieldType) -> bool:
-    """describe: `idLookup` is true for ids and e-mails."""
-    return found.type in {"id", "email"}
+async def _body(request: web.Request) -> bytes | None:
+    """The body, or None when it is larger than an upload may be; what is beyond that is not kept."""
+    content = bytearray()
+    async for chunk in request.content.iter_any():
+        content += chunk
+        if len(content) > MAX_UPLOAD_BYTES:
+            return None
+    return bytes(content)
 
 
 async def _multipart(request: web.Request) -> tuple[dict[str, object], bytes]:
@@ -303,23 +205,3 @@ async def _multipart(request: web.Request) -> tuple[dict[str, object], bytes]:
     if not isinstance(body, dict) or content is None:
         raise MalformedBodyError("A multipart job needs the parts job and content")
     return body, content.encode() if isinstance(content, str) else bytes(content)
-
-
-def _file_text(job: IngestJob, name: str, seed: int) -> str:
-    """Salesforce promises no order of the rows, so they come shuffled, the same way each time."""
-    layout, delimiter = job.layout, job.dialect.delimiter
-    if layout is None:
-        return ""
-    rows = split_rows(job.rows)[name]
-    random.Random(f"{seed}:{job.job_id}").shuffle(rows)
-    first = "".join(f'"{column}"{delimiter}' for column in _FIRST_COLUMNS[name])
-    lines = (quoted_line(_cells(job, layout, row), delimiter) for row in rows)
-    return "".join((f"{first}{layout.header_line}\n", *lines))
-
-
-def _cells(job: IngestJob, layout: Layout, row: IngestRow) -> list[str]:
-    if row.result is None:
-        return row.cells
-    if row.result.success:
-        return successful_line_cells(layout, row, row.result)
-    return failed_line_cells(row, row.result, job.operation)

@@ -1,153 +1,186 @@
-"""Bulk API 2.0 query jobs."""
+"""Bulk API 2.0 query jobs over HTTP."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 from aiohttp import web
 
-from sandbox.org.bulk_csv import quoted_line
-from sandbox.org.bulk_jobs import FINISHED, Job, JobTable, dialect_of, invalid_state, requested_state, same_version
-from sandbox.org.java_text import java_double
+from sandbox.org.allocations import Allocation
+from sandbox.org.bulk_jobs import (
+    JobTable,
+    abort,
+    dialect_of,
+    invalid_state,
+    one_of,
+    refusing,
+    requested_state,
+    same_version,
+    since,
+)
+from sandbox.org.bulk_query_run import QueryJob, QueryRun, ResultFile
+from sandbox.org.bulk_stream import csv_response
 from sandbox.org.parameters import whole_number
 from sandbox.org.rest import DATA
 from sandbox.org.soql.errors import SoqlError
-from sandbox.org.soql.execute import PreparedQuery, Selection, prepare
-from sandbox.org.soql.schema import Column, Row
+from sandbox.org.soql.execute import PreparedQuery, prepare
 from sandbox.org.store import Org
-from sandbox.org.timestamps import event_datetime
-from sandbox.org.wire import (
-    TRUNCATE,
-    USER_ID,
-    api_error,
-    api_version,
-    json_object,
-    json_response,
-    not_found,
-    routing_error,
-)
+from sandbox.org.wire import USER_ID, api_error, api_version, json_object, json_response, not_found, routing_error
 
 # The server chooses the page size when the client does not; the guide's examples have 50,000.
 DEFAULT_PAGE_RECORDS = 50_000
-# Rows written between two turns of the event loop.
-_ROWS_PER_TURN = 1_000
-
-
-def routes(org: Org) -> list[web.RouteDef]:
-    """Handlers of `/jobs/query`."""
-    api = BulkQuery(org)
-    job = f"{DATA}/jobs/query/{{id}}"
-    return [
-        web.post(f"{DATA}/jobs/query", api.create),
-        web.get(f"{DATA}/jobs/query", api.list_jobs),
-        web.get(job, api.read),
-        web.patch(job, api.abort),
-        web.delete(job, api.delete),
-        web.get(f"{job}/results", api.results),
-    ]
-
-
-@dataclass(slots=True)
-class QueryJob(Job):
-    prepared: PreparedQuery | None = None
-    selection: Selection | None = None
-
-    def full(self) -> dict[str, object]:
-        counters = {"numberRecordsProcessed": self.processed, "retries": 0, "totalProcessingTime": self.processing_ms}
-        kind: dict[str, object] = {"jobType": "V2Query"}
-        return self.short() | kind | self.format() | (counters if self.state in FINISHED else {})
+# Bulk API 2.0 guide, "Get Parallel Results for a Query Job".
+_PAGES_PER_REPLY = 5
+_SINCE, _PARALLEL_SINCE = 47.0, 58.0
+_TEXT_LOCATORS_SINCE = 49.0
+_UNSUPPORTED_OBJECTS = frozenset({"RecentlyViewed"})
 
 
 class BulkQuery:
-    """The handlers, and the jobs that run in the background."""
+    """The handlers of `/jobs/query`."""
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, jobs: JobTable, queries: Allocation, storage: Allocation) -> None:
         self._org = org
-        self._jobs: JobTable[QueryJob] = JobTable(org, "V2Query")
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._jobs = jobs
+        self._queries = queries
+        self._storage = storage
+        self._run = QueryRun(org, storage)
+
+    def routes(self) -> list[web.RouteDef]:
+        jobs, job = f"{DATA}/jobs/query", f"{DATA}/jobs/query/{{id}}"
+        return [
+            web.post(jobs, since(_SINCE, refusing(self.create))),
+            web.get(jobs, since(_SINCE, self.list_jobs)),
+            web.get(job, since(_SINCE, self.read)),
+            web.patch(job, since(_SINCE, refusing(self.abort))),
+            web.delete(job, since(_SINCE, self.delete)),
+            web.get(f"{job}/results", since(_SINCE, self.results)),
+            web.get(f"{job}/resultPages", since(_PARALLEL_SINCE, self.result_pages)),
+        ]
 
     async def create(self, request: web.Request) -> web.Response:
         body = await json_object(request)
-        operation, text = str(body.get("operation")), body.get("query")
-        if operation not in {"query", "queryAll"} or not isinstance(text, str):
-            return routing_error(400, "INVALIDOPERATION", "operation must be query or queryAll, with a query")
-        dialect = dialect_of(body)
+        operation, dialect = one_of(body, "operation", ("query", "queryAll")), dialect_of(body)
         try:
-            prepared = prepare(self._org, text, request[USER_ID])
+            prepared = prepare(self._org, str(body.get("query") or ""), request[USER_ID])
             _check(prepared)
         except SoqlError as error:
             return api_error(400, error.error_code, error.message)
+        refused = self._over_the_limit()
+        if refused is not None:
+            return refused
         job = QueryJob(
-            self._jobs.new_id(), operation, prepared.object_type.name, request[USER_ID],
-            api_version(request), dialect,
+            self._jobs.new_id(), operation, prepared.object_type.name, request[USER_ID], api_version(request), dialect,
             self._org.clock, "UploadComplete", prepared=prepared,
         )  # fmt: skip
         self._jobs.add(job)
-        task = asyncio.create_task(self._process(job))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._jobs.start(job, self._run.process(job))
         return json_response(job.short() | job.format())
 
-    async def _process(self, job: QueryJob) -> None:
-        await asyncio.sleep(self._org.config.bulk_processing_delay_seconds)
-        if job.state == "Aborted" or job.prepared is None:
-            return
-        job.enter("InProgress")
-        job.selection = job.prepared.run(self._org, deleted=job.operation == "queryAll")
-        job.processed = len(job.selection.rows)
-        job.enter("JobComplete")
+    def _over_the_limit(self) -> web.Response | None:
+        """Count one more job of the day, or tell in the recorded words why there is none."""
+        maximum, jobs = self._queries.maximum, self._queries.used + 1
+        if jobs > maximum:
+            return _limit_exceeded(f"Max bulk v2 query jobs ({maximum}) per 24 hrs has been reached ({jobs})")
+        if self._storage.exhausted:
+            kilobytes = self._storage.maximum // 1024
+            return _limit_exceeded(
+                f"Max bulk v2 query result size stored ({kilobytes}) kb per 24 hrs has been exceeded"
+            )
+        self._queries.take()
+        return None
 
     async def list_jobs(self, request: web.Request) -> web.Response:
-        return self._jobs.listing(request)
+        return self._jobs.listing(request, QueryJob)
 
     async def read(self, request: web.Request) -> web.Response:
-        job = self._jobs.find(request)
+        job = self._jobs.find(request, QueryJob)
         return not_found() if job is None else json_response(job.full())
 
     async def abort(self, request: web.Request) -> web.Response:
-        job = self._jobs.find(request)
+        job = self._jobs.find(request, QueryJob)
         if job is None:
             return not_found()
-        requested_state(await json_object(request), {"Aborted"})
-        if job.state in FINISHED:
-            return invalid_state("Aborting already Completed Job not allowed")
-        job.enter("Aborted")
-        return json_response(job.short())
+        await requested_state(request, ("Aborted",))
+        return abort(job)
 
     async def delete(self, request: web.Request) -> web.Response:
-        return self._jobs.delete(request)
+        return self._jobs.delete(request, QueryJob)
 
     async def results(self, request: web.Request) -> web.StreamResponse:
-        job = self._jobs.find(request)
+        found = self._results(request)
+        if isinstance(found, web.Response):
+            return found
+        start = _offset(request.query.get("locator"))
+        if start is None or (start and start >= len(found)):
+            return routing_error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        end = min(start + _page_records(request), len(found))
+        headers = {
+            "Sforce-Locator": _locator(request, end) if end < len(found) else "null",
+            "Sforce-NumberOfRecords": str(end - start),
+        }
+        return await csv_response(request, found.page(start, end), headers)
+
+    async def result_pages(self, request: web.Request) -> web.Response:
+        """Where pages of the results are, so that several can be fetched at once."""
+        found = self._results(request)
+        if isinstance(found, web.Response):
+            return found
+        start = _offset(request.query.get("locator"))
+        if start is None or (start and start >= len(found)):
+            return routing_error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        page_records, path = _page_records(request), request.path.rstrip("/")
+        end = min(start + _PAGES_PER_REPLY * page_records, len(found))
+        results = path.removesuffix("resultPages") + "results"
+        starts = range(start, end, page_records) if end else range(1)
+        pages = [
+            {"resultLink": f"{results}?locator={_locator(request, one)}&maxRecords={page_records}"} for one in starts
+        ]
+        more = end < len(found)
+        next_url = f"{path}?locator={_locator(request, end)}&maxRecords={page_records}" if more else None
+        return json_response({"resultPages": pages, "nextRecordsUrl": next_url, "done": not more})
+
+    def _results(self, request: web.Request) -> ResultFile | web.Response:
+        """The results of the job in the path, or why there are none."""
+        job = self._jobs.find(request, QueryJob)
         if job is None:
             return not_found()
         if not same_version(request, job):
             message = f"The job was created with API version {job.api_version}"
             return routing_error(409, "API_VERSION_MISMATCH", message)
-        if job.state != "JobComplete" or job.selection is None:
+        if job.state != "JobComplete" or job.results is None:
             return invalid_state(f"The results of a job in state {job.state} are not available")
-        start = _offset(request.query.get("locator"))
-        if start is None or (start and start >= len(job.selection.rows)):
-            return routing_error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-        return await _stream(request, job, job.selection, start)
+        return job.results
 
 
 def _check(prepared: PreparedQuery) -> None:
-    """SoqlError for what Bulk queries do not take."""
+    """SoqlError for what Bulk queries do not take (Bulk API 2.0 guide, "Understanding Bulk API 2.0 Query")."""
+    kind = "not supported in Bulk V2 Query with CSV content type"
+    if prepared.object_type.name in _UNSUPPORTED_OBJECTS:
+        raise SoqlError("INVALIDENTITY", f"Entity '{prepared.object_type.name}' is not supported by the Bulk API.")
     if prepared.query.counts_only or prepared.grouping is not None:
-        raise SoqlError("FEATURENOTENABLED", "Aggregate queries are not supported by Bulk queries")
+        raise SoqlError("FEATURENOTENABLED", f"Aggregate Functions {kind}")
     if prepared.children:
-        raise SoqlError("FEATURENOTENABLED", "Nested queries are not supported by Bulk queries")
-    if any(column.field.type == "address" for column in prepared.columns):
-        raise SoqlError("FUNCTIONALITY_NOT_ENABLED", "Selecting compound data not supported in Bulk Query")
+        raise SoqlError("FEATURENOTENABLED", f"Aggregate Relationships {kind}")
+    if prepared.query.offset:
+        raise SoqlError("FEATURENOTENABLED", f"OFFSET {kind}")
+    if any(column.field.type in {"address", "location"} for column in prepared.columns):
+        raise SoqlError("API_ERROR", "Selecting compound data not supported in Bulk Query")
 
 
-def _locator(offset: int) -> str:
-    """`MTAwMDA` is 10000 in base64, without padding, as recorded."""
+def _limit_exceeded(message: str) -> web.Response:
+    return routing_error(400, "LIMIT_EXCEEDED", message)
+
+
+def _page_records(request: web.Request) -> int:
+    return whole_number(request, "maxRecords", 0) or DEFAULT_PAGE_RECORDS
+
+
+def _locator(request: web.Request, offset: int) -> str:
+    """`MTAwMDA` is 10000 in base64, without padding, as recorded; older versions have the number."""
+    if float(api_version(request)) < _TEXT_LOCATORS_SINCE:
+        return str(offset)
     return base64.b64encode(str(offset).encode()).decode().rstrip("=")
 
 
@@ -155,50 +188,10 @@ def _offset(locator: str | None) -> int | None:
     """Where a page starts; None for a locator that was never given out."""
     if not locator:
         return 0
-    try:
-        text = base64.b64decode(locator + "=" * (-len(locator) % 4), validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
-        return None
-    return int(text) if text.isdigit() and len(text) < 10 else None
-
-
-async def _stream(request: web.Request, job: QueryJob, selection: Selection, start: int) -> web.StreamResponse:
-    rows = selection.rows[start : start + max(whole_number(request, "maxRecords", DEFAULT_PAGE_RECORDS), 1)]
-    end = start + len(rows)
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": "text/csv",
-            "Sforce-Locator": _locator(end) if end < len(selection.rows) else "null",
-            "Sforce-NumberOfRecords": str(len(rows)),
-        }
-    )
-    await response.prepare(request)
-    cut = request.get(TRUNCATE)
-    rows = rows[: len(rows) // 2] if cut else rows
-    await response.write(_lines(job, [[column.text for column in selection.columns]]))
-    for first in range(0, len(rows), _ROWS_PER_TURN):
-        cells = ([_cell(column, row) for column in selection.columns] for row in rows[first : first + _ROWS_PER_TURN])
-        await response.write(_lines(job, cells))
-        await asyncio.sleep(0)
-    if cut == "visibly" and request.transport is not None:
-        request.transport.close()
-        return response
-    await response.write_eof()
-    return response
-
-
-def _lines(job: QueryJob, rows: Iterable[list[str]]) -> bytes:
-    dialect = job.dialect
-    return "".join(quoted_line(cells, dialect.delimiter, dialect.newline) for cells in rows).encode()
-
-
-def _cell(column: Column, row: Row) -> str:
-    """Empty for null; doubles as Java writes them, date-times with Z."""
-    value = column.read(row)
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return java_double(value)
-    return event_datetime(str(value)) if column.field.type == "datetime" else str(value)
+    text = locator
+    if not locator.isdigit():
+        try:
+            text = base64.b64decode(locator + "=" * (-len(locator) % 4), validate=True).decode("ascii")
+        except (binascii.Error, ValueError):
+            return None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

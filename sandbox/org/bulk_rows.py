@@ -1,65 +1,26 @@
-"""Rows of an ingest job: from cells to writes, from results to lines of the three result files."""
+"""Rows of an ingest job: from cells to writes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sandbox.org.bulk_csv import Upload, UploadError
-from sandbox.org.java_text import java_double
-from sandbox.org.objects import ObjectType
+from sandbox.org.bulk_layout import NULL_CELL, ColumnOf, Layout, ParentKey
+from sandbox.org.key_index import KeyIndexes
+from sandbox.org.objects import FieldType
 from sandbox.org.store import Org
 from sandbox.org.writes import Operation, RowError, RowResult, Write
 
-NULL_CELL = "#N/A"
-_FLOATING = frozenset({"double", "currency", "percent"})
+_OPERATIONS: dict[str, Operation] = {"update": "update", "delete": "delete", "hardDelete": "hard_delete"}
 _ID_IN_INSERT = RowError("INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", ("Id",))
-_NO_ID = RowError("MISSING_ARGUMENT", "Id not specified in an {0} call")
 
 
-@dataclass(slots=True)
-class IngestRow:
-    """One uploaded row and what became of it; `result` None means not processed."""
+class _Refused(Exception):
+    """The row cannot be written; carries the reason."""
 
-    cells: list[str]
-    result: RowResult | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The uploaded columns, resolved: exact field names in column order, and the column of the record id."""
-
-    object_type: ObjectType
-    header_line: str
-    columns: tuple[str, ...]
-
-    @classmethod
-    def of(cls, object_type: ObjectType, upload: Upload) -> Layout:
-        """UploadError names the first column that is not a field; a byte order mark makes one of the first column."""
-        names: list[str] = []
-        for column in upload.columns:
-            found = object_type.find(column)
-            if found is None:
-                raise UploadError(f"InvalidBatch : Field name not found : {column}")
-            if found.name in names:
-                raise UploadError(f"InvalidBatch : Duplicate field name : {column}")
-            names.append(found.name)
-        return cls(object_type, upload.header_line, tuple(names))
-
-    def values(self, cells: Sequence[str]) -> dict[str, str]:
-        return dict(zip(self.columns, cells, strict=True))
-
-    def successful_cells(self, cells: Sequence[str]) -> list[str]:
-        """The cells as success files show them: numbers rendered anew in Java's form."""
-        return [self._rendered(name, cell) for name, cell in zip(self.columns, cells, strict=True)]
-
-    def _rendered(self, name: str, cell: str) -> str:
-        if self.object_type.by_name[name].type not in _FLOATING or cell in {"", NULL_CELL}:
-            return cell
-        try:
-            return java_double(float(cell))
-        except ValueError:  # a delete ignores its other cells, whatever they hold
-            return cell
+    def __init__(self, status_code: str, message: str) -> None:
+        super().__init__(message)
+        self.error = RowError(status_code, message)
 
 
 @dataclass(slots=True)
@@ -69,100 +30,97 @@ class Writer:
     org: Org
     layout: Layout
     operation: str
-    external_id: str = "Id"
-    # Upsert: records by external id, lower case; built once per batch and kept up with what the batch creates.
-    _by_external_id: dict[str, list[str]] = field(default_factory=dict)
-
+    external_id: FieldType
+    _indexes: KeyIndexes = field(init=False)
     # Upsert: keys that the current transaction is about to create.
     _being_created: set[str] = field(default_factory=set)
+    _names: tuple[str, ...] = field(init=False)
+    _parents: tuple[tuple[int, ColumnOf, ParentKey], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._indexes = KeyIndexes(self.org)
+        self._names = tuple(column.field.name for column in self.layout.columns)
+        self._parents = self.layout.parents
+
+    def begin_batch(self) -> None:
+        self._indexes.clear()
 
     def begin_transaction(self) -> None:
         self._being_created.clear()
 
-    def begin_batch(self) -> None:
-        if self.operation != "upsert" or self.external_id == "Id":
-            return
-        self._by_external_id.clear()
-        for row in self.org.rows(self.layout.object_type.name):
-            if row.get(self.external_id):
-                self._remember(str(row[self.external_id]), str(row["Id"]))
-
-    def _remember(self, key: str, record_id: str) -> None:
-        self._by_external_id.setdefault(key.lower(), []).append(record_id)
-
-    def prepare(self, row: IngestRow) -> Write | RowResult:
+    def prepare(self, cells: Sequence[str]) -> Write | RowResult:
         """The write that a row asks for, or why it cannot be made."""
-        values = self.layout.values(row.cells)
-        record_id = values.pop("Id", "")
-        fields: dict[str, object] = {
-            name: None if cell == NULL_CELL else cell for name, cell in values.items() if cell != ""
-        }
+        by_name = dict(zip(self._names, cells, strict=True))
+        record_id = by_name.pop("Id", "")
+        try:
+            return self._write(record_id, by_name)
+        except _Refused as refusal:
+            return _refused(record_id, refusal.error)
+
+    def _write(self, record_id: str, cells: dict[str, str]) -> Write | RowResult:
         name = self.layout.object_type.name
-        if self.operation == "insert" and record_id:
-            return _refused("", _ID_IN_INSERT)
-        if self.operation == "insert":
-            return Write("create", name, None, fields)
+        if self.operation in {"delete", "hardDelete"}:
+            return Write(_OPERATIONS[self.operation], name, self._given(record_id), {})
+        fields = self._fields(cells)
+        if self.operation == "update":
+            return Write("update", name, self._given(record_id), fields)
         if self.operation == "upsert":
             return self._upsert(record_id, fields)
-        if not record_id:
-            return _refused("", RowError(_NO_ID.status_code, _NO_ID.message.format(self.operation)))
-        operation = _OPERATIONS[self.operation]
-        return Write(operation, name, record_id, fields if operation == "update" else {})
+        return _refused("", _ID_IN_INSERT) if record_id else Write("create", name, None, fields)
 
-    def _upsert(self, record_id: str, fields: dict[str, object]) -> Write | RowResult:
-        name = self.layout.object_type.name
-        if self.external_id == "Id":
+    def _given(self, record_id: str) -> str:
+        if not record_id:
+            raise _Refused("MISSING_ARGUMENT", f"Id not specified in an {self.operation} call")
+        return record_id
+
+    def _fields(self, cells: dict[str, str]) -> dict[str, object]:
+        """An empty cell says nothing, `#N/A` clears the field."""
+        for _, column, parent in self._parents:
+            cell = cells[column.field.name]
+            if cell not in {"", NULL_CELL}:
+                cells[column.field.name] = self._parent_id(parent, cell)
+        return {name: None if cell == NULL_CELL else cell for name, cell in cells.items() if cell != ""}
+
+    def _parent_id(self, parent: ParentKey, value: str) -> str:
+        key, parent_type = parent.key, parent.parent
+        if not key.id_lookup:
+            rule = f"does not match an External ID, Salesforce Id, or indexed field for {parent_type.name}"
+            raise _Refused("INVALID_FIELD", f"Field name provided, {key.name} {rule}")
+        found = self._indexes.find(parent_type, key, value)
+        if not found:
+            place = f"for field {key.name} in entity {parent_type.name}"
+            raise _Refused("INVALID_FIELD", f"Foreign key external ID: {value} not found {place}")
+        return _only(key, found)
+
+    def _upsert(self, record_id: str, fields: dict[str, object]) -> Write:
+        object_type, key_field = self.layout.object_type, self.external_id
+        name = object_type.name
+        if key_field.type == "id":
             return Write("update", name, record_id, fields) if record_id else Write("create", name, None, fields)
-        key = str(fields.get(self.external_id) or "")
+        key = str(fields.get(key_field.name) or "")
         if not key:
-            return _refused("", RowError("MISSING_ARGUMENT", f"{self.external_id} not specified"))
-        matches = self._by_external_id.get(key.lower(), [])
-        if len(matches) > 1:
-            found = ", ".join(matches)
-            message = f"more than one record found for external id field: [{found}]"
-            return _refused("", RowError("DUPLICATE_EXTERNAL_ID", message))
-        if matches:
-            return Write("update", name, matches[0], fields)
+            raise _Refused("MISSING_ARGUMENT", f"{key_field.name} not specified")
+        found = self._indexes.find(object_type, key_field, key)
+        if found:
+            return Write("update", name, _only(key_field, found), fields)
         if key.lower() in self._being_created:
-            return _refused("", RowError("DUPLICATE_VALUE", f"Duplicate external id specified: {key}"))
+            raise _Refused("DUPLICATE_VALUE", f"Duplicate external id specified: {key}")
         self._being_created.add(key.lower())
         return Write("create", name, None, fields)
 
     def note(self, write: Write, result: RowResult) -> None:
-        """Later rows of the batch find what earlier ones created."""
-        if result.created and result.record_id and self.operation == "upsert" and self.external_id != "Id":
-            self._remember(str(write.fields[self.external_id]), result.record_id)
+        """Later transactions of the batch find what earlier ones created."""
+        if result.created and result.record_id and self.operation == "upsert" and self.external_id.type != "id":
+            key = str(write.fields[self.external_id.name])
+            self._indexes.note(self.layout.object_type, self.external_id, key, result.record_id)
 
 
-_OPERATIONS: dict[str, Operation] = {"update": "update", "delete": "delete", "hardDelete": "hard_delete"}
+def _only(key: FieldType, record_ids: list[str]) -> str:
+    if len(record_ids) > 1:
+        message = f"{key.label}: more than one record found for external id field: [{', '.join(record_ids)}]"
+        raise _Refused("DUPLICATE_EXTERNAL_ID", message)
+    return record_ids[0]
 
 
 def _refused(record_id: str, error: RowError) -> RowResult:
     return RowResult(record_id or None, success=False, created=False, errors=(error,))
-
-
-def error_text(errors: Iterable[RowError]) -> str:
-    """`CODE:message:Field,Field --` of the first error; `:--` without fields."""
-    first = next(iter(errors))
-    fields = f"{','.join(first.fields)} --" if first.fields else "--"
-    return f"{first.status_code}:{first.message}:{fields}"
-
-
-def successful_line_cells(layout: Layout, row: IngestRow, result: RowResult) -> list[str]:
-    created = str(result.created).lower()
-    return [result.record_id or "", created, *layout.successful_cells(row.cells)]
-
-
-def failed_line_cells(row: IngestRow, result: RowResult, operation: str) -> list[str]:
-    """A row that was to create a record has no id."""
-    record_id = "" if operation == "insert" else result.record_id or ""
-    return [record_id, error_text(result.errors), *row.cells]
-
-
-def split_rows(rows: Iterable[IngestRow]) -> Mapping[str, list[IngestRow]]:
-    """The rows by result file."""
-    files: dict[str, list[IngestRow]] = {"successful": [], "failed": [], "unprocessed": []}
-    for row in rows:
-        name = "unprocessed" if row.result is None else "successful" if row.result.success else "failed"
-        files[name].append(row)
-    return files

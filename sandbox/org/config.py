@@ -127,6 +127,12 @@ class OrgConfig:
     bulk_processing_delay_seconds: float = 0
     bulk_origin_api: str = "bulkapi"
     bulk_hard_delete_allowed: bool = False  # the "Bulk API Hard Delete" permission
+    bulk_second_upload_accepted: bool = False
+    bulk_job_lifetime_seconds: float = 7 * 24 * 3600
+    # Per rolling 24 hours (Bulk API 2.0 guide, "Limits").
+    daily_bulk_batches: int = 15_000
+    daily_bulk_query_jobs: int = 10_000
+    daily_bulk_query_megabytes: int = 976_562
 
     def __post_init__(self) -> None:
         for name, value in _derived(self.seed).items():

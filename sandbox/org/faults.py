@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Surface = Literal["http", "records", "events", "cometd"]
+Surface = Literal["http", "records", "events", "cometd", "jobs"]
 
 #: Every kind of fault: the surface it strikes, and what it does (settings in brackets).
 KINDS: dict[str, tuple[Surface, str]] = {
@@ -23,6 +23,8 @@ KINDS: dict[str, tuple[Surface, str]] = {
     "row-lock": ("records", "a row is refused with UNABLE_TO_LOCK_ROW"),
     "clock-skew": ("records", "the org's clock jumps before a transaction [seconds]"),
     "org-migration": ("records", "the org moves to another instance before a transaction: replay ids start again"),
+    "slow-job": ("jobs", "a Bulk job, or a batch of an ingest job, takes long [seconds]"),
+    "failed-job": ("jobs", "a Bulk job fails at its start, or at a batch; the rest is unprocessed [message]"),
     "drop-event": ("events", "an event is never published"),
     "duplicate-event": ("events", "an event is published twice, with two replay ids"),
     "reorder-event": ("events", "an event is published after the next one"),
@@ -42,7 +44,7 @@ class FaultSpec:
     """A fault to plan: how often, on which share of its occasions, and where.
 
     ``where`` compares with the occasion: ``path`` by prefix, everything else (``method``, ``object``, ``operation``,
-    ``entity``, ``channel``, ``client``) for equality.
+    ``entity``, ``channel``, ``client``, ``job_type``, ``batch``) for equality.
     """
 
     kind: str

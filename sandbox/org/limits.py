@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from sandbox.org.bulk import Bulk
 from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.rest import DATA
 from sandbox.org.stats import Stats
@@ -14,9 +15,6 @@ from sandbox.org.wire import json_response
 
 _MAXIMA = {
     "DailyAsyncApexExecutions": 250_000,
-    "DailyBulkApiBatches": 15_000,
-    "DailyBulkV2QueryFileStorageMB": 976_562,
-    "DailyBulkV2QueryJobs": 10_000,
     "DailyDeliveredPlatformEvents": 10_000,
     "DailyDurableGenericStreamingApiEvents": 10_000,
     "DailyDurableStreamingApiEvents": 10_000,
@@ -33,9 +31,9 @@ _MAXIMA = {
 }
 
 
-def routes(org: Org, stats: Stats, sessions: SessionTable) -> list[web.RouteDef]:
+def routes(org: Org, stats: Stats, sessions: SessionTable, bulk: Bulk) -> list[web.RouteDef]:
     async def limits(_request: web.Request) -> web.Response:
-        return json_response(current_limits(org, stats, sessions))
+        return json_response(current_limits(org, stats, sessions, bulk))
 
     async def record_count(request: web.Request) -> web.Response:
         asked = request.query.get("sObjects")
@@ -46,16 +44,25 @@ def routes(org: Org, stats: Stats, sessions: SessionTable) -> list[web.RouteDef]
     return [web.get(f"{DATA}/limits", limits), web.get(f"{DATA}/limits/recordCount", record_count)]
 
 
-def current_limits(org: Org, stats: Stats, sessions: SessionTable) -> Mapping[str, object]:
+def current_limits(org: Org, stats: Stats, sessions: SessionTable, bulk: Bulk) -> Mapping[str, object]:
     """Key -> Max and Remaining, alphabetical. Going over an allocation is not enforced: Remaining stops at 0."""
-    maxima = _MAXIMA | {"DailyApiRequests": org.config.daily_api_requests}
+    maxima = _MAXIMA | {"DailyApiRequests": org.config.daily_api_requests} | _bulk_maxima(org)
     maxima["DailyDeliveredPlatformEvents"] = org.config.daily_delivered_events or maxima["DailyDeliveredPlatformEvents"]
     used = {
         "DailyApiRequests": stats.api_requests,
         "DailyDeliveredPlatformEvents": sessions.delivered_in_a_day.total,
         "DurableStreamingApiConcurrentClients": len(sessions),
+        **bulk.used,
     }
     return {key: _limit(maximum, used.get(key, 0)) for key, maximum in sorted(maxima.items())}
+
+
+def _bulk_maxima(org: Org) -> dict[str, int]:
+    return {
+        "DailyBulkApiBatches": org.config.daily_bulk_batches,
+        "DailyBulkV2QueryFileStorageMB": org.config.daily_bulk_query_megabytes,
+        "DailyBulkV2QueryJobs": org.config.daily_bulk_query_jobs,
+    }
 
 
 def _limit(maximum: int, used: int) -> dict[str, int]:

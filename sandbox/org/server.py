@@ -13,12 +13,13 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.org import bulk_ingest, bulk_query, limits, listviews, oauth, query_api, record_collections, rest
+from sandbox.org import limits, listviews, oauth, query_api, record_collections, rest
 from sandbox.org.admin import Admin, Outage
 from sandbox.org.admin_faults import AdminFaults
 from sandbox.org.admin_forms import PREFIX
 from sandbox.org.admin_page import AdminPage
 from sandbox.org.admin_records import AdminRecords
+from sandbox.org.bulk import Bulk
 from sandbox.org.cometd import CometD
 from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.compression import compressed
@@ -166,16 +167,17 @@ def _application(
         ],
     )
     app.on_response_prepare.append(common_headers(org.config, stats))
+    bulk = Bulk(org)
+    app.on_shutdown.append(lambda _app: bulk.close())
     surfaces = [
         *rest.routes(org),
         *record_collections.routes(org),
-        *limits.routes(org, stats, cometd_sessions),
+        *limits.routes(org, stats, cometd_sessions, bulk),
         *query_api.routes(org),
         *listviews.routes(org),
         *soap_routes(org, tokens),
         *policy_routes(tokens, cometd_sessions),
-        *bulk_ingest.routes(org),
-        *bulk_query.routes(org),
+        *bulk.routes(),
         *data_resources(org),
         *oauth.routes(org, tokens),
         *CometD(org.config, cometd_sessions, org.faults, tokens.check, lambda: outage.active).routes(),

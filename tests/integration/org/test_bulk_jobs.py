@@ -160,7 +160,7 @@ async def test_insert_upsert_and_delete(http: aiohttp.ClientSession, org: Runnin
             "Id,Title\r\n1,2\r\n",
             "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF",
         ),
-        ('Id,Title\n1,2\n"3\n', "InvalidBatch : Failed to parse CSV: unexpected end of data"),
+        ('Id,Title\n1,2\n"3\n', "InvalidBatch : Failed to parse CSV. EOF reached before closing an opened quote"),
     ],
 )
 async def test_a_bad_file_fails_the_job_and_writes_nothing(
@@ -204,7 +204,7 @@ async def test_abort_keeps_what_was_written(http: aiohttp.ClientSession) -> None
             (error,) = await call(client, "PATCH", path, 400, json={"state": "Aborted"})
             assert error == {
                 "errorCode": "INVALIDJOBSTATE",
-                "message": "Aborting already Completed Job not allowed",
+                "message": "Aborting already Aborted Job not allowed",
             }
             await call(client, "DELETE", path, 204)
             await call(client, "GET", path, 404)
@@ -226,11 +226,11 @@ async def test_job_rules(http: aiohttp.ClientSession) -> None:
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({"object": "Nope", "operation": "update"}, "INVALIDENTITY"),
-        ({"object": "Contact", "operation": "merge"}, "INVALIDOPERATION"),
+        ({"object": "Nope", "operation": "update"}, "INVALIDJOB"),
+        ({"object": "Contact", "operation": "merge"}, "API_ERROR"),
         ({"object": "Contact", "operation": "hardDelete"}, "FEATURENOTENABLED"),
-        ({"object": "Contact", "operation": "upsert", "externalIdFieldName": "Title"}, "INVALIDFIELD"),
-        ({"object": "Contact", "operation": "update", "columnDelimiter": "SPACE"}, "JSON_PARSER_ERROR"),
+        ({"object": "Contact", "operation": "upsert", "externalIdFieldName": "Title"}, "INVALIDJOB"),
+        ({"object": "Contact", "operation": "update", "columnDelimiter": "SPACE"}, "API_ERROR"),
     ],
 )
 async def test_jobs_that_are_not_created(http: aiohttp.ClientSession, body: dict[str, str], code: str) -> None:

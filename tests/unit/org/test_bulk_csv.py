@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.org.bulk_csv import Dialect, UploadError, quoted_line, read_upload
+from sandbox.org.bulk_csv import Dialect, UploadError, cells_of, quoted_lines, read_upload
 from sandbox.org.java_text import java_date, java_double
 
 
 def read(content: str | bytes, dialect: Dialect | None = None) -> tuple[list[str], list[list[str]]]:
     data = content.encode() if isinstance(content, str) else content
-    upload = read_upload(data, dialect or Dialect())
-    return upload.columns, list(upload.rows)
+    dialect = dialect or Dialect()
+    upload = read_upload(data, dialect)
+    return upload.columns, list(cells_of(upload.records, dialect, len(upload.columns)))
 
 
 @pytest.mark.parametrize(
@@ -49,10 +50,17 @@ def test_a_byte_order_mark_stays_in_the_first_name() -> None:
         (b"Id\n1\n", Dialect(line_ending="CRLF"), "Current LineEnding setting is CRLF"),
         (b'Id\r\n"a\nb"\r\n', Dialect(line_ending="CRLF"), "Current LineEnding setting is CRLF"),
         (b"Id\n\xff\n", Dialect(), "InvalidBatch : .*UTF-8"),
-        (b"", Dialect(), "InvalidBatch : .*header"),
+        (b"", Dialect(), "InvalidBatch : Records not found"),
+        (b"\n\n", Dialect(), "InvalidBatch : Records not found"),
         (b"Id\n1,2\n", Dialect(), "InvalidBatch : .*2 cells under 1 columns"),
-        (b'Id\n"1"x\n', Dialect(), "InvalidBatch : Failed to parse CSV"),
-        (b'Id\n"1\n', Dialect(), "InvalidBatch : Failed to parse CSV"),
+        (b'Id\n"1"x\n', Dialect(), "Not expecting more text after end quote"),
+        (b'Id\n"1\n', Dialect(), "EOF reached before closing an opened quote"),
+        (b'Id\n1x"\n', Dialect(), "Found unescaped quote. A value with quote should be within a quote"),
+        (b'\xef\xbb\xbf"Id"\n1\n', Dialect(), "Found unescaped quote. A value with quote should be within a quote"),
+        (b"Id\n" + b"x" * 32_001, Dialect(), "Exceeded max field size: 32001"),
+        (b'Id\n"' + b"x" * 200_000 + b'"', Dialect(), "Exceeded max field size"),
+        (b"A" + b",B" * 5_000, Dialect(), "Exceeded max number of columns per record : 5000"),
+        (b",".join([b"C"] * 20) + b"\n" + b",".join([b"x" * 30_000] * 20), Dialect(), "one record: 600000"),
     ],
 )  # fmt: skip
 def test_refused(content: bytes, dialect: Dialect, message: str) -> None:
@@ -61,8 +69,8 @@ def test_refused(content: bytes, dialect: Dialect, message: str) -> None:
 
 
 def test_every_cell_is_quoted() -> None:
-    assert quoted_line(["", 'a"b', "c,d"]) == '"","a""b","c,d"\n'
-    assert quoted_line(["x", "y"], "|", "\r\n") == '"x"|"y"\r\n'
+    assert quoted_lines([[None, "", 'a"b', "c,d"], ["x"]], Dialect()) == ['"","","a""b","c,d"\n', '"x"\n']
+    assert quoted_lines([["x", "y"]], Dialect("PIPE", "CRLF")) == ['"x"|"y"\r\n']
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def test_a_clock_that_is_set_back_never_turns_stamps_back(org: Org) -> None:
 
 
 def test_the_documentation_names_every_kind() -> None:
-    assert {surface for surface, _meaning in KINDS.values()} == {"http", "records", "events", "cometd"}
+    assert {surface for surface, _meaning in KINDS.values()} == {"http", "records", "events", "cometd", "jobs"}
 
 
 def test_how_often_a_fault_strikes_does_not_depend_on_other_occasions() -> None:
