@@ -17,8 +17,34 @@ Accounts = Annotated[int, typer.Option(min=0, help="Accounts in the org.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same data, names and secrets.")]
 
 
+_SANDBOX_EXAMPLES = """
+[bold]Examples[/]
+
+One org on port 8443; how to log in is on the screen:
+[cyan]segment-sync sandbox --contacts 200[/]
+
+Any free port, and one JSON line for a program when it is ready:
+[cyan]segment-sync sandbox --port 0 --json[/]
+
+200 orgs on one port, at /o/org-1 or org-1.localhost ...:
+[cyan]segment-sync sandbox --orgs 200 --contacts 50[/]
+
+Now and then a reset, a 503, a lost reply, a repeated event ...:
+[cyan]segment-sync sandbox --fault-rate 0.01[/]
+
+Stored replay ids expire after a minute, cookies are required:
+[cyan]segment-sync sandbox --set retention_seconds=60 --set cookies_required=true[/]
+
+[bold]Then[/]
+
+A program logs in by OAuth with client_id and client_secret, by SOAP with username, password + security_token,
+or takes access_token as it is. A person opens admin_url: data, sessions, events, faults, time travel.
+What was written, by whom, with which replay id, and every fault: admin_url/ledger.
+"""
+
+
 def register(app: typer.Typer) -> None:
-    app.command()(sandbox)
+    app.command(epilog=_SANDBOX_EXAMPLES)(sandbox)
     app.command()(demo)
     app.command()(up)
 
@@ -29,6 +55,14 @@ def sandbox(
     leads: Leads = 500,
     accounts: Accounts = 300,
     seed: Seed = 7,
+    orgs: Annotated[int, typer.Option(min=0, help="Serve so many orgs, org-1 ..., on the one port; 0: one org.")] = 0,
+    fault_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of occasions at which a fault strikes, by the seed.")
+    ] = 0.0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting, repeatable; 'help' lists them."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line when it is ready.")] = False,
     certificate: Annotated[Path | None, typer.Option(help="PEM certificate: serve https:// with it.")] = None,
     private_key: Annotated[Path | None, typer.Option(help="PEM key of the certificate, if it is not in it.")] = None,
@@ -37,8 +71,9 @@ def sandbox(
 
     OAuth, SOAP login, REST, SOQL, list views, Bulk API 2.0 and change events over CometD; nothing leaves this machine.
     """
-    from sandbox.commands import serve_org
+    from sandbox.commands import serve_org, serve_orgs, with_settings
     from sandbox.org.config import OrgConfig
+    from sandbox.org.faults import random_faults
 
     config = OrgConfig(
         port=port,
@@ -46,10 +81,12 @@ def sandbox(
         leads=leads,
         accounts=accounts,
         seed=seed,
+        faults=random_faults(fault_rate) if fault_rate else (),
         certificate=certificate,
         private_key=private_key,
     )
-    asyncio.run(serve_org(config, as_json))
+    config = with_settings(config, settings or [])
+    asyncio.run(serve_orgs(config, orgs, as_json) if orgs else serve_org(config, as_json))
 
 
 def demo(

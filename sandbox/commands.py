@@ -6,39 +6,104 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Coroutine, Iterable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_type_hints
 
+import rich.progress
+from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from sandbox.demo.environment import Sizes, surroundings
 from sandbox.demo.story import Demo, Options, connect_team, problems, write_summary
+from sandbox.org.admin_forms import PREFIX
 from sandbox.org.config import OrgConfig
+from sandbox.org.fleet import numbered
+from sandbox.org.fleet_server import serve_fleet
+from sandbox.org.seeding import Progress
 from sandbox.org.server import serve
 from sandbox.stack import StackError
 
 console = Console(stderr=True)
+# Fewer are there within a second.
+_PROGRESS_FROM_RECORDS = 10_000
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 T = TypeVar("T")
 
 
 async def serve_org(config: OrgConfig, as_json: bool) -> None:
     stop = stop_event()
-    try:
-        org = await serve(config)
-    except OSError as error:
-        fail(f"port {config.port} is in use: choose another with --port, or 0 for any free one", error)
-    except ValueError as error:
-        fail(str(error), error)
+    with generation_progress(config) as progress:
+        org = await listening(serve(config, progress), config)
     async with org:
         if as_json:
             print(json.dumps(org.credentials), flush=True)
         else:
             show_credentials(org.credentials)
         await stop.wait()
+
+
+async def serve_orgs(config: OrgConfig, count: int, as_json: bool) -> None:
+    stop = stop_event()
+    async with await listening(serve_fleet(numbered(count, config), config), config) as fleet:
+        orgs = [fleet.fleet.summary(member) for member in fleet.fleet]
+        if as_json:
+            print(
+                json.dumps({"base_url": fleet.base_url, "admin_url": fleet.base_url + PREFIX, "orgs": orgs}), flush=True
+            )
+        else:
+            show_credentials(
+                {
+                    "orgs": f"{fleet.base_url}/o/org-1 ... org-{count}",
+                    "admin_url": f"{fleet.base_url}{PREFIX}/",
+                    "credentials": f"{fleet.base_url}{PREFIX}/orgs/org-1 ...",
+                    "client_id": config.client_id,
+                    "client_secret": config.client_secret,
+                }
+            )
+        await stop.wait()
+
+
+def with_settings(config: OrgConfig, given: Iterable[str]) -> OrgConfig:
+    """The configuration with ``name=value`` settings, each of its field's type."""
+    types = get_type_hints(OrgConfig)
+    changes: dict[str, Any] = {}
+    for one in given:
+        name, _, text = one.partition("=")
+        if name not in types:
+            fail(f"{name} is no setting of an org; there are {', '.join(sorted(types))}")
+        try:
+            changes[name] = TypeAdapter(types[name]).validate_strings(text)
+        except (ValidationError, PydanticSchemaGenerationError) as error:
+            kind = types[name].__name__ if isinstance(types[name], type) else types[name]
+            fail(f"{one}: {name} is of the type {kind}, like {getattr(config, name)!r}", error)
+    return replace(config, **changes)
+
+
+async def listening(starting: Awaitable[T], config: OrgConfig) -> T:
+    try:
+        return await starting
+    except OSError as error:
+        fail(f"port {config.port} is in use: choose another with --port, or 0 for any free one", error)
+    except ValueError as error:
+        fail(str(error), error)
+
+
+@contextmanager
+def generation_progress(config: OrgConfig) -> Iterator[Progress | None]:
+    """A bar per object while much data is generated; nothing for what takes no time, or where nobody looks."""
+    wanted = {"Account": config.accounts, "Contact": config.contacts, "Lead": config.leads}
+    if sum(wanted.values()) < _PROGRESS_FROM_RECORDS or not console.is_terminal:
+        yield None
+        return
+    with rich.progress.Progress(*_COLUMNS, console=console, transient=True) as bars:
+        tasks = {name: bars.add_task(name, total=total) for name, total in wanted.items()}
+        yield lambda name, loaded: bars.update(tasks[name], completed=loaded)
 
 
 def play_demo(options: Options) -> None:
@@ -112,7 +177,10 @@ async def cancelled_by_sigterm(play: Coroutine[Any, Any, T]) -> T:
 
 
 def show_credentials(credentials: dict[str, str]) -> None:
-    table = Table("", "", show_header=False, title="Simulated Salesforce org")
+    table = Table(show_header=False, title="Simulated Salesforce org")
+    table.add_column()
+    # Folded, never cut: these are to be copied.
+    table.add_column(overflow="fold")
     for name, value in credentials.items():
         table.add_row(name, value)
     Console().print(table)
@@ -133,6 +201,6 @@ def brief(value: object) -> str:
     return str(value)
 
 
-def fail(message: str, error: BaseException) -> NoReturn:
+def fail(message: str, error: BaseException | None = None) -> NoReturn:
     console.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise SystemExit(1) from error

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from aiohttp.http_parser import RawRequestMessage
 from yarl import URL
 
+from sandbox.org.admin_forms import PREFIX
 from sandbox.org.config import OrgConfig
 from sandbox.org.seeding import seed
 from sandbox.org.server import RunningOrg, open_org
@@ -105,6 +106,33 @@ class Fleet:
         """Where ``*.localhost`` is resolved: browsers do."""
         url = URL(self.base_url)
         return str(url.with_host(f"{member.name}.localhost")).rstrip("/")
+
+    def summary(self, member: Member) -> dict[str, object]:
+        """How to get at an org, and what there is of it if anybody did."""
+        config, running = member.config, member.running
+        known: dict[str, object] = {
+            "name": member.name,
+            "login_url": self.address(member),
+            "host_url": self.host_address(member),
+            "admin_url": self.address(member) + PREFIX,
+            "client_id": config.client_id,
+            "client_secret": config.client_secret,
+            "username": config.username,
+            "password": config.password,
+            "security_token": config.security_token,
+            "open": running is not None,
+        }
+        if running is not None:
+            org = running.org
+            known |= {
+                "org_id": org.organization_id,
+                "records": sum(org.count(name) for name in org.objects()),
+                "ledger": len(org.ledger),
+                "replay_id": org.events.tip,
+                "cometd_sessions": len(running.cometd_sessions),
+                "clock_offset_seconds": org.clock.offset_seconds,
+            }
+        return known
 
     def find(self, message: RawRequestMessage) -> tuple[Member | None, str]:
         """The org a request is for, and the path below which it is addressed.

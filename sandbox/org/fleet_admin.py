@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sandbox.org.admin_forms import PREFIX, AdminError, answer, arguments, number, text
 from sandbox.org.config import OrgConfig
-from sandbox.org.fleet import Fleet, Member, alike
+from sandbox.org.fleet import Fleet, alike
 from sandbox.org.pages import page
 from sandbox.org.wire import json_response
 
@@ -37,10 +37,10 @@ class FleetAdmin:
         ]
 
     async def index(self, _request: web.Request) -> web.Response:
-        return page("fleet.html", prefix=PREFIX, orgs=[self._summary(member) for member in self.fleet])
+        return page("fleet.html", prefix=PREFIX, orgs=[self.fleet.summary(member) for member in self.fleet])
 
     async def listing(self, _request: web.Request) -> web.Response:
-        return json_response({"orgs": [self._summary(member) for member in self.fleet]})
+        return json_response({"orgs": [self.fleet.summary(member) for member in self.fleet]})
 
     async def credentials(self, request: web.Request) -> web.Response:
         """All that a client of one org needs, with an access token: this makes the org."""
@@ -63,7 +63,7 @@ class FleetAdmin:
             member = self.fleet.add(text(given, "name"), config)
         except (AdminError, ValueError) as error:
             return json_response({"error": str(error)}, 400)
-        return answer(request, self._summary(member), 201)
+        return answer(request, self.fleet.summary(member), 201)
 
     async def remove(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -71,29 +71,3 @@ class FleetAdmin:
             return json_response({"error": f"no such org: {name}"}, 404)
         await self.fleet.remove(name)
         return answer(request, {"removed": name})
-
-    def _summary(self, member: Member) -> dict[str, object]:
-        config, running = member.config, member.running
-        known: dict[str, object] = {
-            "name": member.name,
-            "login_url": self.fleet.address(member),
-            "host_url": self.fleet.host_address(member),
-            "admin_url": self.fleet.address(member) + PREFIX,
-            "client_id": config.client_id,
-            "client_secret": config.client_secret,
-            "username": config.username,
-            "password": config.password,
-            "security_token": config.security_token,
-            "open": running is not None,
-        }
-        if running is not None:
-            org = running.org
-            known |= {
-                "org_id": org.organization_id,
-                "records": sum(org.count(name) for name in org.objects()),
-                "ledger": len(org.ledger),
-                "replay_id": org.events.tip,
-                "cometd_sessions": len(running.cometd_sessions),
-                "clock_offset_seconds": org.clock.offset_seconds,
-            }
-        return known

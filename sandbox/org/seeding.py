@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+
 from sandbox.org.generate import Generation
-from sandbox.org.store import Org
+from sandbox.org.store import Org, Row
+
+#: Told now and then which object is loaded, and how many of its records are.
+Progress = Callable[[str, int], None]
+_TOLD_EVERY_ROWS = 1_000
 
 
-def seed(org: Org) -> None:
+def seed(org: Org, progress: Progress | None = None) -> None:
     """Load accounts first, so that contacts can point at them."""
     config = org.config
     generation = Generation(config.seed)
-    account_ids = org.load("Account", generation.accounts(config.accounts))
+    account_ids = _load(org, "Account", generation.accounts(config.accounts), progress)
     contacts = (
         row if index is None else row | {"AccountId": account_ids[index]}
         for row, index in generation.contacts(config.contacts)
     )
-    org.load("Contact", contacts)
-    org.load("Lead", generation.leads(config.leads))
+    _load(org, "Contact", contacts, progress)
+    _load(org, "Lead", generation.leads(config.leads), progress)
+
+
+def _load(org: Org, object_name: str, rows: Iterable[Row], progress: Progress | None) -> list[str]:
+    ids = org.load(object_name, rows if progress is None else _told(object_name, rows, progress))
+    if progress is not None:
+        progress(object_name, len(ids))
+    return ids
+
+
+def _told(object_name: str, rows: Iterable[Row], progress: Progress) -> Iterator[Row]:
+    for loaded, row in enumerate(rows):
+        if loaded % _TOLD_EVERY_ROWS == 0:
+            progress(object_name, loaded)
+        yield row

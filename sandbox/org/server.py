@@ -28,7 +28,7 @@ from sandbox.org.data_resources import routes as data_resources
 from sandbox.org.http_faults import http_faults
 from sandbox.org.middleware import authenticated, common_headers, outages, salesforce_errors
 from sandbox.org.policy_admin import routes as policy_routes
-from sandbox.org.seeding import seed
+from sandbox.org.seeding import Progress, seed
 from sandbox.org.sessions import Sessions
 from sandbox.org.soap import routes as soap_routes
 from sandbox.org.stats import Stats
@@ -97,10 +97,10 @@ class RunningOrg:
         await self.close()
 
 
-async def serve(config: OrgConfig) -> RunningOrg:
+async def serve(config: OrgConfig, progress: Progress | None = None) -> RunningOrg:
     """Seed an org and serve it; OSError when the port is taken, ValueError for a key or certificate that is none."""
     org = Org(config)
-    seed(org)
+    seed(org, progress)
     return await serve_org(org)
 
 
