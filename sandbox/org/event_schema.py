@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from sandbox.org.events import schema_id
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.rest import DATA
 from sandbox.org.store import Org
@@ -33,7 +32,7 @@ def routes(org: Org) -> list[web.RouteDef]:
     async def by_id(request: web.Request) -> web.Response:
         wanted = request.match_info["schema_id"]
         types = (*org.objects().values(), *org.catalogue.former)
-        return _reply(request, next((one for one in types if schema_id(one) == wanted), None))
+        return _reply(request, next((one for one in types if one.event_schema_id == wanted), None))
 
     async def by_name(request: web.Request) -> web.Response:
         name = request.match_info["event"]
@@ -66,7 +65,7 @@ def compact_schema(object_type: ObjectType) -> _Json:
         "namespace": _NAMESPACE,
         "type": "record",
         "fields": [_header(), *_payload_fields(object_type)],
-        "uuid": schema_id(object_type),
+        "uuid": object_type.event_schema_id,
     }
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
-from sandbox.org.objects import Catalogue, FieldType, ObjectType
+from sandbox.org.objects import Catalogue, ObjectType
 from sandbox.org.textdiff import diff_of
 from sandbox.org.timestamps import event_datetime
 from sandbox.org.writes import Change, Operation, Row
@@ -78,8 +77,20 @@ class ChangeEvent:
         return ChangeEvent(self.entity, self.record_ids, self.schema_id, {"ChangeEventHeader": gap}, gap_type)
 
 
-#: Changes that one event may tell, and its fields as JSON.
-_Group = tuple[list[Change], int]
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Changes that one event may tell, and what it says of them."""
+
+    object_type: ObjectType
+    body: dict[str, object]
+    body_bytes: int
+    changed_paths: list[str]
+    changes: list[Change]
+
+    @property
+    def weight(self) -> int:
+        """CDC guide: a changed field of an update counts one, any other change of a record counts one."""
+        return len(self.changes) * (len(self.changed_paths) or 1)
 
 
 def change_events(
@@ -93,16 +104,16 @@ def change_events(
     events: list[ChangeEvent] = []
     overflowed: dict[str, None] = {}
     seen = sequence = 0
-    for group, body_bytes in _same_changes(changes, catalogue, rules):
-        object_type = catalogue.types[group[0].object_name]
-        seen += _weight(object_type, group)
+    for group in _same_changes(changes, catalogue, rules):
+        object_type = group.object_type
+        seen += group.weight
         if seen > rules.overflow_changes:
             overflowed[object_type.name] = None
             continue
         sequence += 1
         if object_type.name in rules.entities:
-            event = _event(commit, sequence, object_type, group, rules, rng)
-            events.append(event.as_gap() if body_bytes > rules.max_bytes else event)
+            event = _event(commit, sequence, group, rules, rng)
+            events.append(event.as_gap() if group.body_bytes > rules.max_bytes else event)
     for number, name in enumerate(overflowed, start=sequence + 1):
         if name in rules.entities:
             events.append(_overflow(commit, number, catalogue.types[name]))
@@ -114,40 +125,33 @@ def _same_changes(changes: Iterable[Change], catalogue: Catalogue, rules: EventR
     for change in changes:
         if not change.announced:
             continue
-        body = orjson.dumps(change_body(catalogue.types[change.object_name], change))
+        object_type = catalogue.types[change.object_name]
+        body = _change_body(object_type, change)
+        text = orjson.dumps(body)
         alone = "" if rules.merge_deletes or change.operation != "delete" else change.record_id
-        key = (change.object_name, change.operation, body, alone)
-        groups.setdefault(key, ([], len(body)))[0].append(change)
+        key = (change.object_name, change.operation, text, alone)
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = _Group(object_type, body, len(text), _changed_paths(object_type, change), [])
+        group.changes.append(change)
     return list(groups.values())
 
 
-def _weight(object_type: ObjectType, group: Sequence[Change]) -> int:
-    """CDC guide: a changed field of an update counts one, any other change of a record counts one."""
-    return len(group) * (len(changed_paths(object_type, group[0])) or 1)
-
-
-def _event(
-    commit: Commit,
-    sequence: int,
-    object_type: ObjectType,
-    group: Sequence[Change],
-    rules: EventRules,
-    rng: random.Random,
-) -> ChangeEvent:
-    first, record_ids = group[0], tuple(change.record_id for change in group)
+def _event(commit: Commit, sequence: int, group: _Group, rules: EventRules, rng: random.Random) -> ChangeEvent:
+    object_type, first, body = group.object_type, group.changes[0], group.body
+    record_ids = tuple(change.record_id for change in group.changes)
     change_type = _CHANGE_TYPES[first.operation]
     header = _header(commit, sequence, object_type, change_type, record_ids)
-    header["changedFields"] = changed_paths(object_type, first)
-    body = change_body(object_type, first)
-    if rules.long_text_as_diff and len(group) == 1:
+    header["changedFields"] = group.changed_paths
+    if rules.long_text_as_diff and len(group.changes) == 1:
         _put_diffs(body, object_type, first)
     payload = _with_header(header, body, rng)
-    return ChangeEvent(object_type.name, record_ids, schema_id(object_type), payload, change_type)
+    return ChangeEvent(object_type.name, record_ids, object_type.event_schema_id, payload, change_type)
 
 
 def _overflow(commit: Commit, sequence: int, object_type: ObjectType) -> ChangeEvent:
     header = _header(commit, sequence, object_type, OVERFLOW, (NO_RECORD,))
-    return ChangeEvent(object_type.name, (), schema_id(object_type), {"ChangeEventHeader": header}, OVERFLOW)
+    return ChangeEvent(object_type.name, (), object_type.event_schema_id, {"ChangeEventHeader": header}, OVERFLOW)
 
 
 def _header(
@@ -174,14 +178,14 @@ def _with_header(header: dict[str, object], body: dict[str, object], rng: random
     return dict(items)
 
 
-def changed_paths(object_type: ObjectType, change: Change) -> list[str]:
+def _changed_paths(object_type: ObjectType, change: Change) -> list[str]:
     """``changedFields``: names of an update with components dotted; empty for any other change."""
     if change.operation != "update":
         return []
     return [field.event_path for field in object_type.event_fields if field.name in change.changed]
 
 
-def change_body(object_type: ObjectType, change: Change) -> dict[str, object]:
+def _change_body(object_type: ObjectType, change: Change) -> dict[str, object]:
     """The record fields of the payload: nothing of a delete, all that is not empty of a creation, else what changed."""
     if change.operation in {"delete", "hard_delete"}:
         return {}
@@ -204,42 +208,28 @@ def _computed(object_type: ObjectType, change: Change) -> Row:
 
 def event_fields(object_type: ObjectType, values: Row) -> dict[str, object]:
     """Flat values as an event nests and writes them; what events never carry is left out."""
-    body: dict[str, object] = {}
-    for field in object_type.event_fields:
-        if field.name in values:
-            _put(body, field, values)
+    body: dict[str, Any] = {}
+    for name, compound, component, is_moment in object_type.event_parts:
+        if name not in values:
+            continue
+        value = values[name]
+        if type(value) is int:
+            value = float(value)
+        elif is_moment and isinstance(value, str):
+            value = event_datetime(value)
+        if compound is None:
+            body[name] = value
+            continue
+        parts = body.get(compound)
+        if not isinstance(parts, dict):
+            # The name of a person account is told by its parts.
+            parts = body[compound] = {}
+        parts[component] = value
     return body
 
 
-def _put(body: dict[str, object], field: FieldType, values: Row) -> None:
-    value = _event_value(field, values[field.name])
-    if field.compound is None or field.component is None:
-        body[field.name] = value
-        return
-    parts = body.get(field.compound)
-    if not isinstance(parts, dict):
-        # The name of a person account is told by its parts.
-        parts = body[field.compound] = {}
-    parts[field.component] = value
-
-
 def _put_diffs(body: dict[str, object], object_type: ObjectType, change: Change) -> None:
-    for field in object_type.long_text_fields:
-        before, after = (change.before or {}).get(field.name), change.changed.get(field.name)
+    for one in object_type.long_text_fields:
+        before, after = (change.before or {}).get(one.name), change.changed.get(one.name)
         if isinstance(before, str) and isinstance(after, str) and (diff := diff_of(before, after)) is not None:
-            body[field.name] = {"diff": diff}
-
-
-def _event_value(field: FieldType, value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if field.type == "datetime" and isinstance(value, str):
-        return event_datetime(value)
-    return value
-
-
-def schema_id(object_type: ObjectType) -> str:
-    """The id of the event schema: 22 characters that change when the object's fields change."""
-    names = ",".join(field.name for field in object_type.event_fields)
-    digest = hashlib.sha256(f"{object_type.name}:{names}".encode()).digest()
-    return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
+            body[one.name] = {"diff": diff}

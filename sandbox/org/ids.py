@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+# "1" for an upper-case letter, "0" for anything else; of five of them the first is the lowest bit.
+_CASES = str.maketrans({letter: "1" if letter.isupper() else "0" for letter in ALPHABET})
+_BY_CASES = {f"{number:05b}"[::-1]: letter for number, letter in enumerate(_CHECKSUM)}
 _ID = re.compile(r"[0-9A-Za-z]{15}(?:[A-Z0-5]{3})?")
 _COUNTER_DIGITS = 9
 
@@ -28,8 +31,8 @@ def to_18(record_id: str) -> str:
 
 def _checksum(id_15: str) -> str:
     """One character per group of five: bit i is set when the i-th character is an upper-case letter."""
-    groups = (id_15[start : start + 5] for start in (0, 5, 10))
-    return "".join(_CHECKSUM[sum(1 << i for i, c in enumerate(group) if "A" <= c <= "Z")] for group in groups)
+    cases = id_15.translate(_CASES)
+    return _BY_CASES[cases[:5]] + _BY_CASES[cases[5:10]] + _BY_CASES[cases[10:]]
 
 
 def base62(number: int, digits: int) -> str:
@@ -53,7 +56,8 @@ class IdSequence:
         """A new 18-character id."""
         number = self._next.get(prefix) or self._rng.randrange(62**4, 62**5)
         self._next[prefix] = number + self._rng.randint(1, 3)
-        return to_18(f"{prefix}{self.pod}0{base62(number, _COUNTER_DIGITS)}")
+        id_15 = f"{prefix}{self.pod}0{base62(number, _COUNTER_DIGITS)}"
+        return id_15 + _checksum(id_15)
 
     def stream(self, prefix: str) -> Iterator[str]:
         """Endless ids of one prefix."""

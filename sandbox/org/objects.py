@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -123,6 +125,18 @@ class ObjectType:
     def computed_event_fields(self) -> tuple[FieldType, ...]:
         """Formula fields, in an org whose events tell them."""
         return tuple(one for one in self.event_fields if one.compute is not None)
+
+    @cached_property
+    def event_parts(self) -> tuple[tuple[str, str | None, str | None, bool], ...]:
+        """Of each event field: its name, the compound and the component that it is, and whether it is a date-time."""
+        return tuple((one.name, one.compound, one.component, one.type == "datetime") for one in self.event_fields)
+
+    @cached_property
+    def event_schema_id(self) -> str:
+        """The id of the schema of its events: 22 characters that change when the fields do."""
+        names = ",".join(one.name for one in self.event_fields)
+        digest = hashlib.sha256(f"{self.name}:{names}".encode()).digest()
+        return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
     @cached_property
     def long_text_fields(self) -> tuple[FieldType, ...]:
