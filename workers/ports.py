@@ -306,10 +306,16 @@ class SalesforceOrg(Protocol):
 
     async def list_describe(self, entity: Entity, list_id: str) -> dict[str, Any]: ...
 
-    async def records(self, entity: Entity, record_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """The current state of records by id (REST query), those that exist; keys as in `fields`."""
+    async def records(self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
+        """These fields of records by id (REST query); with `IsDeleted` true those that are in the recycle bin."""
 
-    async def query_create(self, soql: str) -> str:
+    async def count(self, soql: str, *, deleted: bool = False) -> int:
+        """What a `SELECT count() FROM ...` counts; `deleted`: with what is in the recycle bin."""
+
+    async def query(self, soql: str, *, deleted: bool = False) -> list[dict[str, Any]]:
+        """All rows of a query by REST: for few rows, and a text of at most 12,000 characters."""
+
+    async def query_create(self, soql: str, *, deleted: bool = False) -> str:
         """Bulk query job id."""
 
     async def query_state(self, job_id: str) -> IngestState: ...

@@ -36,6 +36,8 @@ class Move:
     confirmed_ms: int | None = None
     """Never moves a position back."""
     snapshot: Snapshot | None = None
+    snapshot_before: Snapshot | None = None
+    """A step of a reading: taken only from here, since the reading may have been replaced by another one."""
     due_since_ms: int | None = None
     """What changed since then is to be read as well, by the present reading or after it."""
     forget_replay_id: bool = False

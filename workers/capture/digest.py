@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from schemas.events import Change, Entity, Parked, Version
 from schemas.topics import CHANGES
 from workers.capture.committer import Move
 from workers.core.normalize import Malformed, Reread, normalize, parked_event
-from workers.core.positions import PENDING
+from workers.core.positions import EVERYTHING_AGAIN
 from workers.ports import StreamEvent
 
 EVENTS = 500
@@ -36,10 +36,10 @@ def digest(team: str, events: Sequence[StreamEvent]) -> Digest:
         earlier = result.moves.get(event.entity)
         if commit_time_ms is None and earlier:
             commit_time_ms = earlier.commit_time_ms
-        result.moves[event.entity] = Move(event.entity, event.replay_id, commit_time_ms)
+        # Events come in the order of their commits, so that nothing before one of them is still to come.
+        result.moves[event.entity] = Move(event.entity, event.replay_id, commit_time_ms, confirmed_ms=commit_time_ms)
     for entity in result.whole:
-        move = result.moves[entity]
-        result.moves[entity] = Move(entity, move.replay_id, move.commit_time_ms, snapshot=PENDING)
+        result.moves[entity] = replace(result.moves[entity], snapshot=EVERYTHING_AGAIN)
     return result
 
 

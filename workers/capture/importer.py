@@ -1,22 +1,33 @@
-"""Reads what an entity already holds through a Bulk query, page by page, while the stream is open."""
+"""Reads an entity, whole or what changed, page by page, while the stream is open."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import structlog
 
-from schemas.events import Change, Entity, Parked, Snapshot
+from schemas.events import Entity, Snapshot
 from schemas.topics import CHANGES
 from workers.capture import metrics
 from workers.capture.committer import PART_ROWS, Move, Submission
 from workers.capture.context import Context
+from workers.capture.described import Described
 from workers.capture.pace import Backoff
 from workers.capture.progress import ImportProgress
 from workers.core.normalize import snapshot_changes
-from workers.core.positions import PENDING
-from workers.core.snapshots import page_read, parts, query_for, readable, started
-from workers.ports import Refused, SalesforceOrg, Unavailable
+from workers.core.snapshots import (
+    REST_QUERY_CHARACTERS,
+    begun,
+    count_of,
+    digest_of,
+    page_read,
+    parts,
+    query_for,
+    with_deleted,
+)
+from workers.ports import Page, Refused, SalesforceOrg, Unavailable
 
 log = structlog.get_logger()
 
@@ -29,7 +40,7 @@ class QueryFailed(Exception):
 
 
 class Importer:
-    """Imports one entity of one team."""
+    """Does the readings that the position of one entity of one team owes."""
 
     def __init__(
         self,
@@ -37,62 +48,90 @@ class Importer:
         entity: Entity,
         org: SalesforceOrg,
         context: Context,
+        described: Described,
         progress: ImportProgress,
     ) -> None:
         self._team = team
         self._entity = entity
         self._org = org
+        self._context = context
         self._committer = context.committer
+        self._described = described
         self._progress = progress
-        self._clock = context.clock
         self._pace = context.pace
-        self._types: dict[str, str] = {}
-        self._resumed = True
+        self._unread_job: str | None = None
+        """Created here, and no page of it read yet: when that is refused, another one would be too."""
+        self._lost_jobs: set[str] = set()
 
-    async def run(self, snapshot: Snapshot) -> None:
-        """Until the entity is read whole, from wherever a predecessor came to. Raises Refused."""
+    @property
+    def reading(self) -> Snapshot:
+        return self._committer.position(self._team, self._entity).snapshot
+
+    async def run(self) -> None:
+        """Until nothing is owed, from wherever a predecessor came to. Raises Refused."""
         backoff = Backoff.of(self._pace)
         failed = Backoff(self._pace.backoff_base_seconds, self._pace.failed_query_cap_seconds)
-        self._resumed = snapshot.state == "running"
-        self._progress.reached(self._entity, snapshot)
-        while snapshot.state != "done":
+        while (snapshot := self.reading).state != "done":
+            self._progress.reached(self._entity, snapshot)
             try:
-                snapshot = await self._step(snapshot)
+                await self._step(snapshot)
                 backoff.reset()
             except Unavailable as error:
                 self._waits(str(error))
                 await backoff.pause()
             except QueryFailed as error:
-                self._waits(str(error))
-                snapshot = PENDING
+                self._give_up(snapshot, str(error))
                 await failed.pause()
-            except Refused:
-                # A job of a predecessor may have expired (results are kept for some days); a new one may not.
-                if not self._resumed:
+            except Refused as error:
+                # A job and its results are kept for some days, a locator for less: the reading goes on with another.
+                if snapshot.job_id in (None, self._unread_job):
                     raise
-                snapshot = PENDING
-        log.info("imported", team=self._team, entity=self._entity, rows=snapshot.rows)
+                self._give_up(snapshot, str(error))
+        self._progress.reached(self._entity, self.reading)
+        log.info("read", team=self._team, entity=self._entity, rows=self.reading.rows, since_ms=self.reading.since_ms)
 
     def _waits(self, reason: str) -> None:
-        log.warning("import waits", team=self._team, entity=self._entity, reason=reason)
+        log.warning("reading waits", team=self._team, entity=self._entity, reason=reason)
         self._progress.stuck(reason)
 
-    async def _step(self, snapshot: Snapshot) -> Snapshot:
-        if snapshot.state == "pending" or snapshot.job_id is None:
-            return await self._start()
-        await self._completed(snapshot.job_id)
-        return await self._read_page(snapshot, snapshot.job_id)
+    def _give_up(self, snapshot: Snapshot, reason: str) -> None:
+        self._waits(reason)
+        if snapshot.job_id is not None:
+            self._lost_jobs.add(snapshot.job_id)
 
-    async def _start(self) -> Snapshot:
-        self._resumed = False
-        fields = await self._org.fields(self._entity)
-        self._types = readable(self._entity, fields)
-        job_id = await self._org.query_create(query_for(self._entity, fields))
+    async def _step(self, snapshot: Snapshot) -> None:
+        await self._within_budget()
+        if snapshot.state == "pending":
+            # Before the query: what becomes due from now on is read after it.
+            await self._commit([], snapshot, begun(snapshot, self._context.clock.now_ms(), None))
+        elif snapshot.job_id is None or snapshot.job_id in self._lost_jobs:
+            await self._query(snapshot)
+        else:
+            await self._completed(snapshot.job_id)
+            page = await self._org.query_page(snapshot.job_id, snapshot.locator)
+            self._unread_job = None
+            await self._read(snapshot, page)
+
+    async def _within_budget(self) -> None:
+        while self._org.background_calls_left() == 0:
+            self._waits("our share of the org's daily API requests is used up")
+            await asyncio.sleep(self._pace.budget_seconds)
+
+    async def _query(self, snapshot: Snapshot) -> None:
+        names = (await self._described.types(self._entity)).keys()
+        soql, deleted = query_for(self._entity, names, snapshot), with_deleted(snapshot)
+        if len(soql) <= REST_QUERY_CHARACTERS and await self._is_small(snapshot):
+            await self._read(snapshot, Page(await self._org.query(soql, deleted=deleted), None))
+            return
+        job_id = await self._org.query_create(soql, deleted=deleted)
         metrics.SNAPSHOTS.labels(self._entity).inc()
-        snapshot = started(job_id)
-        await self._commit([], [], snapshot)
-        self._progress.reached(self._entity, snapshot)
-        return snapshot
+        self._unread_job = job_id
+        whole = snapshot.since_ms is None and snapshot.after_id is None
+        await self._commit([], snapshot, begun(snapshot, self._context.clock.now_ms(), job_id), names if whole else ())
+
+    async def _is_small(self, snapshot: Snapshot) -> bool:
+        rows = await self._org.count(count_of(self._entity, snapshot), deleted=with_deleted(snapshot))
+        return rows < self._pace.rest_records
 
     async def _completed(self, job_id: str) -> None:
         """Wait until Salesforce has collected the results. Raises QueryFailed."""
@@ -104,28 +143,32 @@ class Importer:
             wait_seconds = min(wait_seconds * 1.5, self._pace.query_poll_cap_seconds)
         self._progress.expects(self._entity, state.processed)
 
-    async def _read_page(self, snapshot: Snapshot, job_id: str) -> Snapshot:
+    async def _read(self, snapshot: Snapshot, page: Page) -> None:
         """Commit a page in parts; only the last part moves the position, so that a crash repeats the page."""
-        page = await self._org.query_page(job_id, snapshot.locator)
-        if not self._types:
-            self._types = readable(self._entity, await self._org.fields(self._entity))
-        reached = page_read(snapshot, len(page.rows), page.locator)
+        types = await self._described.types(self._entity)
+        whole_by_rest = snapshot.job_id is None and snapshot.since_ms is None and snapshot.after_id is None
+        reached = page_read(snapshot, [str(row.get("Id")) for row in page.rows], page.locator)
         committed = 0
         for part in parts(page.rows, PART_ROWS):
             committed += len(part)
-            changes, parked = snapshot_changes(
-                self._team,
-                self._entity,
-                part,
-                self._types,
-                self._clock.now_ms(),
-                topic=CHANGES[self._entity].name,
-            )
-            await self._commit(changes, parked, reached if committed == len(page.rows) else None)
+            last = committed == len(page.rows)
+            await self._commit(part, snapshot, reached if last else None, types if last and whole_by_rest else ())
             self._progress.reached(self._entity, snapshot, committed)
-        self._progress.reached(self._entity, reached)
-        return reached
 
-    async def _commit(self, changes: list[Change], parked: list[Parked], snapshot: Snapshot | None) -> None:
-        moves = () if snapshot is None else (Move(self._entity, snapshot=snapshot),)
+    async def _commit(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        before: Snapshot,
+        snapshot: Snapshot | None,
+        names: Collection[str] = (),
+    ) -> None:
+        """`names`: the fields of a whole reading."""
+        now_ms = self._context.clock.now_ms()
+        types = await self._described.types(self._entity) if rows else {}
+        changes, parked = snapshot_changes(
+            self._team, self._entity, rows, types, now_ms, topic=CHANGES[self._entity].name
+        )
+        digest = digest_of(names) if names else None
+        move = Move(self._entity, snapshot=snapshot, snapshot_before=before, fields_digest=digest)
+        moves = () if snapshot is None else (move,)
         await self._committer.commit(Submission(self._team, tuple(changes), moves, tuple(parked)))

@@ -1,4 +1,4 @@
-"""How often capture looks, how long it waits."""
+"""How often capture looks, how long it waits, how it reads."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ class Pace:
     """A session that lasted this long starts its next backoff from the beginning."""
     failed_query_cap_seconds: float = 300.0
     """An org has a daily number of Bulk query jobs (10,000): one that keeps failing must not use them up."""
+    budget_seconds: float = 60.0
+    """Until an import that has used up our share of an org's API requests looks again: it frees up over 24 hours."""
+    rest_records: int = 2_000
+    """From so many on Salesforce advises Bulk API 2.0 (its Developer Guide); also one page of a REST query."""
     query_poll_seconds: float = 0.2
     query_poll_cap_seconds: float = 2.0
     progress_seconds: float = 0.5

@@ -36,6 +36,9 @@ class ImportProgress:
     def reached(self, entity: Entity, snapshot: Snapshot, rows_of_page: int = 0) -> None:
         """The state of an entity's snapshot, plus rows of the current page that are committed already."""
         seen = self._entities[entity]
+        if snapshot.since_ms is not None:  # a small one, after an import that is done
+            seen.done = True
+            return
         seen.done = snapshot.state == "done"
         seen.rows = snapshot.rows + rows_of_page
         seen.total = None if snapshot.state == "pending" else seen.rows if seen.done else seen.total
@@ -67,6 +70,8 @@ class ImportProgress:
         """Whether the document says what is so; False when somebody else wrote at the same time."""
         stored = (await self._jobs.load([(self._team, JOB_ID)])).get((self._team, JOB_ID))
         job = self._job(stored)
+        if stored and stored.state == job.state == "done":
+            return True
         if stored and job == stored.model_copy(update={"updated_at_ms": job.updated_at_ms}):
             return True
         return not await self._jobs.swap([job])

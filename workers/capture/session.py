@@ -18,10 +18,9 @@ from workers.capture.context import Context
 from workers.capture.failures import raise_decisive
 from workers.capture.pace import Backoff
 from workers.capture.pollers import Pollers
-from workers.capture.progress import ImportProgress
+from workers.capture.readings import Readings
 from workers.core.channel_status import ChannelStatus, SessionState
 from workers.core.poison import PoisonLimit
-from workers.core.positions import PENDING
 from workers.core.session_machine import (
     Action,
     ChannelsDue,
@@ -81,21 +80,25 @@ class Session:
         metrics.SESSIONS.labels(self.state).inc()
         try:
             async with asyncio.TaskGroup() as tasks:
+                readings = Readings(self._team, self._context.orgs.org(self.connection), self._context, tasks)
                 self._pollers = Pollers(tasks, self._context)
-                return await self._drive(self._pollers)
+                try:
+                    return await self._drive(self._pollers, readings)
+                finally:
+                    readings.close()
         except BaseExceptionGroup as group:
             raise_decisive(group)
         finally:
             metrics.SESSIONS.labels(self.state).dec()
 
-    async def _drive(self, pollers: Pollers) -> int:
+    async def _drive(self, pollers: Pollers, readings: Readings) -> int:
         actions: tuple[Action, ...] = (Connect(),)
         while True:
             doing, actions = actions, ()
             for action in doing:
                 match action:
                     case Connect():
-                        actions = await self._attempt(pollers)
+                        actions = await self._attempt(pollers, readings)
                     case Wait():
                         await self._pause(action)
                         actions = self._step(Waited())
@@ -108,10 +111,10 @@ class Session:
                     case Leave() | TryChannelsAfter():
                         pass  # the attempt has done so
 
-    async def _attempt(self, pollers: Pollers) -> tuple[Action, ...]:
+    async def _attempt(self, pollers: Pollers, readings: Readings) -> tuple[Action, ...]:
         """Connect and stay connected. What to do next; raises what nobody expects."""
         try:
-            await self._stream(pollers)
+            await self._stream(pollers, readings)
             raise AssertionError("an attempt ends with an exception")
         except _Left as left:
             return left.actions
@@ -122,13 +125,11 @@ class Session:
         except Unavailable as error:
             return self._step(Ended("network", str(error)))
 
-    async def _stream(self, pollers: Pollers) -> None:
-        context = self._context
+    async def _stream(self, pollers: Pollers, readings: Readings) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                progress = ImportProgress(context.store.jobs, self._team, context.clock, context.pace)
-                tasks.create_task(progress.run())
-                attempt = Attempt(self.connection, context, tasks, progress, self._poison)
+                tasks.create_task(readings.refused())
+                attempt = Attempt(self.connection, self._context, readings, self._poison)
                 await attempt.run(on_subscribed=partial(self._subscribed, tasks, pollers))
         except BaseExceptionGroup as group:
             raise_decisive(group)
@@ -153,9 +154,9 @@ class Session:
         await asyncio.sleep(self._context.pace.scale * (wait.least_seconds + drawn_seconds))
 
     async def _forget(self, entities: frozenset[Entity]) -> None:
-        """Events may be lost for good: subscribe to new ones, and read everything again."""
+        """Events may be lost for good: what changed since the last confirmed moment is read by queries instead."""
         await self._context.committer.settled(self._team)
-        moves = tuple(Move(entity, snapshot=PENDING, forget_replay_id=True) for entity in sorted(entities))
+        moves = tuple(Move(entity, forget_replay_id=True) for entity in sorted(entities))
         await self._context.committer.commit(Submission(self._team, moves=moves))
 
     async def _give_up(self, state: SessionState, reason: str) -> int:

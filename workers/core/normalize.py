@@ -41,6 +41,9 @@ NAME_PARTS = ("Salutation", "FirstName", "LastName")
 NEVER_IN_EVENTS = frozenset({"Id", "IsDeleted", "SystemModstamp"})
 """Left out of snapshots as well, so that a record has the same fields whichever way it came."""
 
+LARGEST = 2**63 - 1
+"""Of the numbers in a version: MongoDB holds no larger ones."""
+
 NUMBER_TYPES = frozenset({"double", "currency", "percent", "int", "long"})
 
 PARKED_CHARACTERS = 450_000
@@ -160,7 +163,7 @@ def _version(header: Mapping[str, Any]) -> Version:
 
 def _whole(header: Mapping[str, Any], name: str) -> int:
     number = header.get(name)
-    if type(number) is not int or not 0 <= number < 2**63:
+    if type(number) is not int or not 0 <= number <= LARGEST:
         raise _Malformed(f"{name} {str(number)[:40]!r}")
     return number
 
@@ -276,13 +279,15 @@ def snapshot_change(
     now_ms: int,
     at_least: Version | None = None,
 ) -> Change:
-    """A record read by a query, as a change that carries its full state.
+    """A record read by a query, as a change that carries its full state; one of the recycle bin as its deletion.
 
     Its version is the record's SystemModstamp, which Salesforce sets before it commits: of a snapshot and a change of
     the same moment the change wins. `at_least` is the version of the event that made the record be read again.
     Raises ValueError for a row without a usable Id or SystemModstamp, or with an unusable value.
     """
     modified = Version(_instant_ms(row.get("SystemModstamp")), 0, 0)
+    if is_deleted(row):
+        return _deletion(team, entity, row, at_least or _last_of_its_moment(modified), now_ms)
     names = [name for name in row if name in types and name not in NEVER_IN_EVENTS and not is_compound(entity, name)]
     return Change(
         team=team,
@@ -291,6 +296,26 @@ def snapshot_change(
         kind="snapshot",
         version=max(modified, at_least or modified),
         fields={name: typed(row[name], types[name]) for name in names},
+        captured_at_ms=now_ms,
+    )
+
+
+def is_deleted(row: Mapping[str, Any]) -> bool:
+    return str(row.get("IsDeleted")).lower() == "true"
+
+
+def _last_of_its_moment(version: Version) -> Version:
+    """Stamps are whole seconds. Whoever reads a record as deleted read it after all that happened in that second."""
+    return Version(version.commit_time_ms, LARGEST, 0)
+
+
+def _deletion(team: str, entity: Entity, row: Mapping[str, Any], version: Version, now_ms: int) -> Change:
+    return Change(
+        team=team,
+        entity=entity,
+        record_id=long_id(str(row.get("Id"))),
+        kind="delete",
+        version=version,
         captured_at_ms=now_ms,
     )
 

@@ -28,6 +28,8 @@ class Move(Protocol):
     @property
     def snapshot(self) -> Snapshot | None: ...
     @property
+    def snapshot_before(self) -> Snapshot | None: ...
+    @property
     def due_since_ms(self) -> int | None: ...
     @property
     def forget_replay_id(self) -> bool: ...
@@ -50,7 +52,7 @@ def position_after(position: Position, move: Move) -> Position:
     if move.swept:
         update["sweep_due"] = False
     moved = position.model_copy(update=update) if update else position
-    if move.snapshot is not None:
+    if move.snapshot is not None and move.snapshot_before in (None, position.snapshot):
         moved = _reading_at(moved, move.snapshot)
     if move.due_since_ms is not None:
         moved = moved.model_copy(update={"due_since_ms": earliest(moved.due_since_ms, move.due_since_ms)})

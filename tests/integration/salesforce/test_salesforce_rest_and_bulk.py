@@ -48,19 +48,34 @@ async def test_records_by_id_as_they_are_now(connect: Connect) -> None:
     setup = await connect()
     ids = setup.create_contacts(3, "O'Hara")
     setup.commit(Write("delete", "Contact", ids[2], {}))
-    records = await setup.org.records("contact", ids)
-    assert {(r["Id"], r["LastName"], r["Email"]) for r in records} == {
-        (ids[0], "O'Hara 0", None),
-        (ids[1], "O'Hara 1", None),
+    names = ["Id", "SystemModstamp", "IsDeleted", "LastName", "Email"]
+    records = await setup.org.records("contact", [*ids, "003000000000099AAA"], names)
+    assert {(r["Id"], r["LastName"], r["Email"], r["IsDeleted"]) for r in records} == {
+        (ids[0], "O'Hara 0", None, False),
+        (ids[1], "O'Hara 1", None, False),
+        (ids[2], "O'Hara 2", None, True),
     }
     assert all("attributes" not in record and "SystemModstamp" in record for record in records)
-    assert await setup.org.records("contact", []) == []
+    assert await setup.org.records("contact", [], names) == []
+
+
+async def test_queries_with_and_without_the_recycle_bin(connect: Connect) -> None:
+    setup = await connect()
+    ids = setup.create_contacts(3, "O'Hara")
+    setup.commit(Write("delete", "Contact", ids[2], {}))
+    for deleted, expected in ((False, ids[:2]), (True, ids)):
+        assert await setup.org.count("SELECT count() FROM Contact", deleted=deleted) == len(expected)
+        rows = await setup.org.query("SELECT Id FROM Contact ORDER BY Id", deleted=deleted)
+        assert [row["Id"] for row in rows] == expected
+        job = await setup.org.query_create("SELECT Id FROM Contact ORDER BY Id", deleted=deleted)
+        await ended(setup.org, job, query=True)
+        assert [row["Id"] for row in (await setup.org.query_page(job, None)).rows] == expected
 
 
 async def test_records_of_more_than_one_query(connect: Connect) -> None:
     setup = await connect()
     ids = setup.create_contacts(450)
-    assert {record["Id"] for record in await setup.org.records("contact", ids)} == set(ids)
+    assert {record["Id"] for record in await setup.org.records("contact", ids, ["Id"])} == set(ids)
 
 
 async def test_a_bulk_query_reads_everything_page_by_page(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:

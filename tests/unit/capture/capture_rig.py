@@ -12,11 +12,12 @@ from schemas.documents import Connection, Job
 from schemas.events import Change, Entity, Position
 from schemas.topics import SHARDS
 from workers.adapters.memory.changelog import MemoryTopics
-from workers.adapters.memory.salesforce import MemoryOrg, MemoryOrgs
+from workers.adapters.memory.salesforce import EPOCH_MS, MemoryOrg, MemoryOrgs
 from workers.adapters.memory.shards import MemoryShardOwnership
 from workers.adapters.memory.store import memory_store
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
+from workers.core.normalize import OBJECTS
 from workers.core.shards import shard_of
 
 QUICK = Pace(
@@ -24,6 +25,8 @@ QUICK = Pace(
     backoff_base_seconds=0.001,
     backoff_cap_seconds=0.01,
     failed_query_cap_seconds=0.01,
+    rest_records=0,
+    budget_seconds=0.001,
     query_poll_seconds=0.001,
     query_poll_cap_seconds=0.002,
     progress_seconds=0.001,
@@ -38,10 +41,10 @@ def record_id(number: int, prefix: str = "003") -> str:
 
 
 class Ticks:
-    """A clock that never stands still."""
+    """A clock that never stands still, near that of the orgs."""
 
     def __init__(self) -> None:
-        self._numbers = count(1)
+        self._numbers = count(EPOCH_MS)
 
     def now_ms(self) -> int:
         return next(self._numbers)
@@ -61,7 +64,8 @@ def connection(team: str, **changed: Any) -> Connection:
 
 
 class Rig:
-    def __init__(self, teams: Iterable[str] = ("acme",)) -> None:
+    def __init__(self, teams: Iterable[str] = ("acme",), pace: Pace = QUICK) -> None:
+        self.pace = pace
         self.store = memory_store()
         self.topics = MemoryTopics()
         self.orgs = MemoryOrgs({team: MemoryOrg() for team in teams})
@@ -69,7 +73,7 @@ class Rig:
         self.capture = self.process()
 
     def process(self, ownership: MemoryShardOwnership | None = None) -> Capture:
-        return Capture(self.store, self.orgs, self.topics.open, ownership or self.ownership, Ticks(), QUICK)
+        return Capture(self.store, self.orgs, self.topics.open, ownership or self.ownership, Ticks(), self.pace)
 
     @property
     def org(self) -> MemoryOrg:
@@ -101,6 +105,10 @@ class Rig:
 
     def published(self, kind: str | None = None) -> list[Change]:
         return [change for change in self.topics.changes if kind in (None, change.kind)]
+
+    def reads(self, entity: Entity = "contact") -> list[str]:
+        """The queries of the entity that brought rows, in order."""
+        return [soql for soql in self.org.queries if f"FROM {OBJECTS[entity]}" in soql and "count()" not in soql]
 
     def titles(self) -> list[Any]:
         """The Title of each published update, in order."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from schemas.events import Entity, Snapshot, Version
 from tests.support.waiting import until
+from workers.adapters.memory.salesforce import EPOCH_MS
 from workers.adapters.memory.shards import MemoryShardOwnership
 from workers.core.poison import LIMIT_IN_A_ROW
+from workers.core.positions import OVERLAP_MS
 from workers.core.session_machine import Refusal
 from workers.core.shards import shard_of
+from workers.core.snapshots import RECYCLE_BIN_MS, instant
 from workers.ports import IngestState, Refused, Unavailable
 
-from .capture_rig import Rig, record_id
+from .capture_rig import QUICK, Rig, record_id
 
 ADA, BOB, EVE = record_id(1), record_id(2), record_id(3)
 
@@ -129,37 +133,57 @@ async def test_a_restarted_process_goes_on_where_its_predecessor_ended(rig: Rig)
     assert [c.record_id for c in rig.published("snapshot")].count(ADA) == 1
 
 
-async def test_a_refused_replay_id_leads_to_reading_everything_again(rig: Rig) -> None:
+async def test_after_a_refused_replay_id_everything_since_the_last_confirmed_moment_is_read(rig: Rig) -> None:
     async with rig.running():
         await until(rig.streaming)
         await rig.org.write("contact", [ADA], {"Title": "1"})
         await until(lambda: rig.titles() == ["1"])
+        confirmed = rig.position()
         rig.org.first_replay_id["contact"] = 10_000
         await rig.org.break_stream(Unavailable("gone"))
         await rig.org.write("contact", [BOB], {"Title": "while away"})
-        await until(lambda: len(rig.org.subscriptions) == 3)
+        await rig.org.write("contact", [EVE], {}, change_type="DELETE")
+        await until(lambda: bool(rig.published("delete")))
         await until(rig.imported)
 
-    assert rig.org.subscriptions[1]["contact"] is not None
-    assert rig.org.subscriptions[2]["contact"] == "-2"
-    last = [change for change in rig.published("snapshot") if change.record_id == BOB][-1]
-    assert last.fields["Title"] == "while away"
+    assert [s["contact"] for s in rig.org.subscriptions[1:]] == [rig.org.events_sent[-3].replay_id, "-2"]
+    assert [c.fields["Title"] for c in rig.published("snapshot") if c.record_id == BOB][-1] == "while away"
+    assert [c.record_id for c in rig.published("delete")] == [EVE]
+    assert confirmed is not None
+    assert confirmed.confirmed_ms is not None
+    assert f"SystemModstamp >= {instant(confirmed.confirmed_ms - OVERLAP_MS)}" in rig.reads()[-1]
 
 
-async def test_a_channel_that_never_delivered_is_read_again_after_an_interruption(rig: Rig) -> None:
+async def test_of_a_channel_that_never_delivered_what_changed_is_read_after_an_interruption(rig: Rig) -> None:
     async with rig.running():
         await until(rig.streaming)
         await rig.org.write("contact", [ADA], {"Title": "1"})
         await until(lambda: rig.titles() == ["1"])
         await rig.org.break_stream(Unavailable("gone"))
         await rig.org.write("lead", [record_id(1, "00Q")], {"Title": "while away"})
-        await until(lambda: len(rig.org.subscriptions) == 2)
+        await until(lambda: len(rig.reads("lead")) == 2)
         await until(rig.imported)
 
     leads = [change.fields["Title"] for change in rig.published("snapshot") if change.entity == "lead"]
-    contacts = [change.record_id for change in rig.published("snapshot") if change.entity == "contact"]
     assert leads == [None, "while away"]
-    assert len(contacts) == 3
+    assert "SystemModstamp >= " in rig.reads("lead")[1]
+    assert len(rig.reads("contact")) == 1
+
+
+async def test_a_channel_that_was_away_for_longer_than_records_stay_in_the_recycle_bin_is_read_whole(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+    shard = rig.topics.positions[shard_of("acme")]
+    for key, before in shard.items():
+        shard[key] = before.model_copy(update={"confirmed_ms": EPOCH_MS - 2 * RECYCLE_BIN_MS})
+    async with rig.running(rig.process(MemoryShardOwnership(range(64)))):
+        await until(lambda: len(rig.reads()) == 2)
+        await until(rig.imported)
+
+    assert "WHERE" not in rig.reads()[1]
+    position = rig.position()
+    assert position is not None
+    assert position.sweep_due, "what disappeared meanwhile is looked for"
 
 
 async def test_a_deletion_while_away_is_told_even_where_no_event_had_ever_come(rig: Rig) -> None:
@@ -170,7 +194,7 @@ async def test_a_deletion_while_away_is_told_even_where_no_event_had_ever_come(r
         await rig.org.write("lead", [lead], {}, change_type="DELETE")
         await until(lambda: any(change.kind == "delete" for change in rig.published()))
 
-    assert [c.record_id for c in rig.published("delete")] == [lead]
+    assert {c.record_id for c in rig.published("delete")} == {lead}
     assert rig.org.subscriptions[0]["lead"] is None, "the first connection begins with new events only"
 
 
@@ -183,19 +207,52 @@ async def test_an_interrupted_import_goes_on_with_the_page_that_was_not_committe
     assert sorted(c.record_id for c in rig.published() if c.entity == "contact") == [ADA, BOB, EVE]
 
 
+async def test_few_records_are_read_without_a_job(rig: Rig) -> None:
+    rig = Rig(pace=replace(QUICK, rest_records=3))
+    await rig.connect()
+    for number in (1, 2, 3):
+        await rig.org.write("contact", [record_id(number)], {"LastName": f"Name {number}"}, "CREATE")
+    await rig.org.write("lead", [record_id(1, "00Q")], {"LastName": "Lead"}, "CREATE")
+    async with rig.running():
+        await until(rig.imported)
+
+    assert rig.org.calls.count("query_create") == 1, "of the contacts, which are three"
+    assert len(rig.published("snapshot")) == 4
+    position = rig.position("lead")
+    assert position is not None
+    assert position.fields_digest is not None
+
+
+async def test_a_reading_waits_while_our_share_of_the_orgs_requests_is_used_up(rig: Rig) -> None:
+    rig.org.calls_left = 0
+    async with rig.running():
+        await until(lambda: len(rig.org.subscriptions) == 1)
+        await rig.org.write("contact", [ADA], {"Title": "streams on"})
+        await until(lambda: rig.titles() == ["streams on"])
+        assert not rig.org.queries
+        rig.org.calls_left = None
+        await until(rig.imported)
+
+
 async def test_a_predecessors_job_that_has_expired_is_created_again(rig: Rig) -> None:
     async with rig.running():
         await until(rig.streaming)
         await rig.org.write("contact", [ADA], {"Title": "1"})
         await until(lambda: rig.titles() == ["1"])
     shard = rig.topics.positions[shard_of("acme")]
-    expired = Snapshot(state="running", job_id="750000000000999AAA", locator="2", rows=2)
+    expired = Snapshot(
+        state="running", began_ms=EPOCH_MS, job_id="750000000000999AAA", locator="2", after_id=BOB, rows=2
+    )
     shard["acme", "contact"] = shard["acme", "contact"].model_copy(update={"snapshot": expired})
     async with rig.running(rig.process(MemoryShardOwnership(range(64)))):
         await until(rig.imported)
 
     assert (await rig.stored_connection()).state == "active"
-    assert [c.record_id for c in rig.published("snapshot")].count(EVE) == 2
+    read = [c.record_id for c in rig.published("snapshot") if c.entity == "contact"]
+    assert read == [ADA, BOB, EVE, EVE], "it goes on after the last record that was committed"
+    position = rig.position()
+    assert position is not None
+    assert (position.snapshot.rows, position.snapshot.began_ms) == (3, EPOCH_MS)
 
 
 async def test_a_failed_query_is_created_again_while_the_stream_goes_on(rig: Rig) -> None:

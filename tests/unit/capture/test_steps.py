@@ -11,8 +11,19 @@ from hypothesis import strategies as st
 from schemas.events import Position, Snapshot
 from workers.capture.failures import decisive
 from workers.capture.pace import Backoff
+from workers.core.positions import EVERYTHING_AGAIN, OVERLAP_MS, PENDING
 from workers.core.shards import shard_of
-from workers.core.snapshots import must_restart, page_read, parts, query_for, readable, started
+from workers.core.snapshots import (
+    RECYCLE_BIN_MS,
+    begun,
+    count_of,
+    digest_of,
+    owed_after_silence,
+    page_read,
+    parts,
+    query_for,
+    readable,
+)
 from workers.ports import Fenced, FieldInfo, Refused, StreamEnded, Unavailable
 
 
@@ -35,30 +46,56 @@ def test_a_query_reads_every_plain_field() -> None:
         FieldInfo("Photo__c", "base64"),
     ]
 
-    assert query_for("contact", fields) == "SELECT Id, SystemModstamp, LastName, MailingCity FROM Contact ORDER BY Id"
+    names = readable("contact", fields)
+    assert query_for("contact", names, PENDING) == (
+        "SELECT Id, SystemModstamp, IsDeleted, LastName, MailingCity FROM Contact ORDER BY Id"
+    )
     assert "Name" in readable("account", fields)
 
 
+def test_a_query_goes_on_where_a_lost_one_ended_and_keeps_its_moment() -> None:
+    snapshot = Snapshot(state="running", since_ms=1_700_000_000_250, after_id="003000000000007AAA")
+    rest = "FROM Lead WHERE SystemModstamp >= 2023-11-14T22:13:20.250Z AND Id > '003000000000007AAA'"
+    assert query_for("lead", ["Id"], snapshot) == (f"SELECT Id, SystemModstamp, IsDeleted {rest} ORDER BY Id")
+    assert count_of("lead", snapshot) == f"SELECT count() {rest}"
+
+
+def test_a_digest_tells_of_other_fields_not_of_another_order() -> None:
+    assert digest_of(["A", "B"]) == digest_of(["B", "A"]) != digest_of(["A", "B", "C"])
+
+
 def test_the_steps_of_a_snapshot() -> None:
-    first = page_read(started("750"), 3, "7")
-    assert first == Snapshot(state="running", job_id="750", locator="7", rows=3)
-    assert page_read(first, 2, None) == Snapshot(state="done", job_id="750", rows=5)
+    running = begun(PENDING, 7, "750")
+    first = page_read(running, ["a", "b", "c"], "7")
+    assert first == Snapshot(state="running", began_ms=7, job_id="750", locator="7", after_id="c", rows=3)
+    again = begun(first, 9, "751")
+    assert again == Snapshot(state="running", began_ms=7, job_id="751", after_id="c", rows=3)
+    done = page_read(again, ["d"], None)
+    assert done == Snapshot(state="done", began_ms=7, job_id="751", after_id="d", rows=4)
+    assert page_read(done, [], None) == done
+
+
+NOW_MS = 10 * RECYCLE_BIN_MS
 
 
 @pytest.mark.parametrize(
-    ("replay_id", "state", "expected"),
+    ("position", "owed"),
     [
-        (None, "pending", False),
-        (None, "running", True),
-        (None, "done", True),
-        ("7", "running", False),
-        ("7", "done", False),
+        ({}, None),
+        ({"replay_id": "7", "snapshot": {"state": "running"}}, None),
+        ({"replay_id": "7", "snapshot": {"state": "done"}}, None),
+        ({"snapshot": {"state": "pending", "since_ms": 3}, "confirmed_ms": NOW_MS}, None),
+        ({"snapshot": {"state": "done"}, "confirmed_ms": NOW_MS - 5}, NOW_MS - 5 - OVERLAP_MS),
+        ({"snapshot": {"state": "running", "began_ms": NOW_MS - 5}}, NOW_MS - 5 - OVERLAP_MS),
+        ({"snapshot": {"state": "running", "began_ms": NOW_MS - 5}, "confirmed_ms": 1}, NOW_MS - 5 - OVERLAP_MS),
+        ({"snapshot": {"state": "done"}}, PENDING),
+        ({"snapshot": {"state": "done"}, "fields_digest": "f"}, EVERYTHING_AGAIN),
+        ({"snapshot": {"state": "done"}, "confirmed_ms": NOW_MS - RECYCLE_BIN_MS - 1}, EVERYTHING_AGAIN),
     ],
 )
-def test_what_must_be_read_again_after_an_interruption(replay_id: str | None, state: str, expected: bool) -> None:
-    snapshot = Snapshot.model_validate({"state": state})
-
-    assert must_restart(Position(team="acme", entity="lead", replay_id=replay_id, snapshot=snapshot)) is expected
+def test_what_a_channel_without_a_replay_id_reads_again(position: dict[str, object], owed: object) -> None:
+    parsed = Position.model_validate({"team": "acme", "entity": "lead", **position})
+    assert owed_after_silence(parsed, NOW_MS) == owed
 
 
 @given(rows=st.lists(st.integers(), max_size=30), size=st.integers(1, 7))

@@ -46,7 +46,7 @@ def org(replies: Mapping[str, Any]) -> tuple[Org, Scripted]:
 
 
 CONTACT = "/services/data/v62.0/sobjects/Contact"
-QUERY = "/services/data/v62.0/query"
+QUERY_ALL = "/services/data/v62.0/queryAll"
 JOB = "/services/data/v62.0/jobs/query/750A"
 INGEST = "/services/data/v62.0/jobs/ingest/750B"
 
@@ -109,8 +109,8 @@ async def test_more_fields_than_fit_into_one_query_are_joined(monkeypatch: pytes
         row = {name: f"{name}-{len(asked)}" for name in columns} | {"Id": "003A"}
         return {"records": [{"attributes": {"type": "Contact"}, **row}]}
 
-    client, _ = org({f"{CONTACT}/describe": {"fields": [field(name) for name in names]}, QUERY: answer})
-    (record,) = await client.records("contact", ["003000000000001AAA"])
+    client, _ = org({QUERY_ALL: answer})
+    (record,) = await client.records("contact", ["003000000000001AAA"], names)
     assert asked == [["Id", "SystemModstamp", "A1234567890"], ["Id", "B1234567890", "C1234567890"]]
     assert record["SystemModstamp"] == "SystemModstamp-1"
     assert set(record) == set(names)
@@ -120,7 +120,7 @@ async def test_more_fields_than_fit_into_one_query_are_joined(monkeypatch: pytes
 async def test_only_ids_reach_a_query_or_a_path(bad: str) -> None:
     client, scripted = org({})
     with pytest.raises(ValueError, match="not a Salesforce id"):
-        await client.records("contact", [bad])
+        await client.records("contact", [bad], ["Id"])
     with pytest.raises(ValueError, match="not a Salesforce id"):
         await client.list_describe("contact", bad)
     assert not scripted.asked
@@ -144,6 +144,13 @@ async def test_a_page_names_the_next_and_the_last_names_none() -> None:
 async def test_a_damaged_page_is_asked_for_again_by_the_caller() -> None:
     client, _ = org({f"{JOB}/results": b'"Id","Name"\n"003A"\n'})
     with pytest.raises(Unavailable, match="unreadable CSV"):
+        await client.query_page("750A", None)
+
+
+async def test_a_page_that_lacks_rows_is_not_taken_for_whole() -> None:
+    reply = Reply(200, {"sforce-numberofrecords": "3", "sforce-locator": "null"}, b'"Id"\n"003A"\n"003B"\n')
+    client, _ = org({f"{JOB}/results": reply})
+    with pytest.raises(Unavailable, match="2 of 3 rows"):
         await client.query_page("750A", None)
 
 

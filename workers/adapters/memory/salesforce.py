@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+import operator
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from schemas.documents import Connection
@@ -14,6 +15,7 @@ from workers.core.budget import Allowance
 from workers.core.normalize import OBJECTS
 from workers.core.preflight import ObjectAccess
 from workers.core.session_machine import Refusal
+from workers.core.snapshots import instant
 from workers.ports import (
     FieldInfo,
     IngestRow,
@@ -29,6 +31,8 @@ from workers.ports import (
 
 T = TypeVar("T")
 
+OPERATORS: dict[str, Callable[[str, str], bool]] = {">=": operator.ge, ">": operator.gt, "=": operator.eq}
+
 COMMON = (FieldInfo("Id", "id", updateable=False), FieldInfo("SystemModstamp", "datetime", updateable=False))
 PERSON = (*COMMON, *(FieldInfo(name, "string") for name in ("FirstName", "LastName", "Email", "Title")))
 SCORE = FieldInfo("Engagement_Score__c", "double")
@@ -39,6 +43,12 @@ FIELDS: dict[Entity, tuple[FieldInfo, ...]] = {
 }
 
 EPOCH_MS = 1_700_000_000_000
+
+QUERY = re.compile(
+    r"SELECT (?P<names>.+?) FROM (?P<object>\w+)(?: WHERE (?P<where>.+?))?"
+    r"(?: ORDER BY (?P<order>.+?))?(?: LIMIT (?P<limit>\d+))?"
+)
+CONDITION = re.compile(r"(?P<name>\w+) (?P<operator>>=|>|=) '?(?P<value>[^' ]+)'?")
 
 
 @dataclass(slots=True)
@@ -59,6 +69,9 @@ class MemoryOrg:
 
     def __init__(self, page_rows: int = 2, query_polls: int = 0) -> None:
         self.rows: dict[Entity, dict[str, dict[str, Any]]] = {entity: {} for entity in ENTITIES}
+        self.recycle_bin: dict[Entity, dict[str, dict[str, Any]]] = {entity: {} for entity in ENTITIES}
+        self.queries: list[str] = []
+        """The text of every query."""
         self.events_sent: list[StreamEvent] = []
         self.page_rows = page_rows
         self.query_polls = query_polls
@@ -93,11 +106,13 @@ class MemoryOrg:
         self._commits += 1
         stamp_ms = EPOCH_MS + self._commits * 1000
         for record_id in record_ids:
-            if change_type.endswith("DELETE"):
-                self.rows[entity].pop(record_id, None)
+            if change_type.endswith("DELETE") and "UN" not in change_type:
+                gone = self.rows[entity].pop(record_id, {"Id": record_id})
+                self.recycle_bin[entity][record_id] = {**gone, "IsDeleted": True, "SystemModstamp": instant(stamp_ms)}
             else:
+                self.recycle_bin[entity].pop(record_id, None)
                 row = self.rows[entity].setdefault(record_id, {"Id": record_id})
-                row |= {**fields, "SystemModstamp": instant(stamp_ms)}
+                row |= {**fields, "IsDeleted": False, "SystemModstamp": instant(stamp_ms)}
         header = {
             "entityName": OBJECTS[entity],
             "recordIds": list(record_ids),
@@ -196,16 +211,39 @@ class MemoryOrg:
         self._fail_as_told("list_describe")
         return self.list_views[entity][list_id][1]
 
-    async def records(self, entity: Entity, record_ids: Sequence[str]) -> list[dict[str, Any]]:
+    async def records(self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
         self._fail_as_told("records")
-        return [dict(self.rows[entity][i]) for i in record_ids if i in self.rows[entity]]
+        held = self.recycle_bin[entity] | self.rows[entity]
+        return [{name: held[i].get(name) for name in names} for i in record_ids if i in held]
 
-    async def query_create(self, soql: str) -> str:
+    async def count(self, soql: str, *, deleted: bool = False) -> int:
+        self._fail_as_told("count")
+        return len(self._selected(soql, deleted))
+
+    async def query(self, soql: str, *, deleted: bool = False) -> list[dict[str, Any]]:
+        self._fail_as_told("query")
+        return self._selected(soql, deleted)
+
+    async def query_create(self, soql: str, *, deleted: bool = False) -> str:
         self._fail_as_told("query_create")
-        entity = next(e for e, name in OBJECTS.items() if f" FROM {name} " in f"{soql} ")
-        names = soql.removeprefix("SELECT ").partition(" FROM ")[0].split(", ")
-        rows = [{name: text(row.get(name)) for name in names} for row in self.rows[entity].values()]
+        rows = [{name: text(value) for name, value in row.items()} for row in self._selected(soql, deleted)]
         return _added(self._queries, "750", _Query(rows, self.query_polls))
+
+    def _selected(self, soql: str, deleted: bool) -> list[dict[str, Any]]:
+        """Of the queries that `workers.core` writes."""
+        self.queries.append(soql)
+        found = QUERY.fullmatch(soql)
+        if found is None:
+            raise Refused(f"MALFORMED_QUERY: {soql}")
+        entity = next(e for e, name in OBJECTS.items() if name == found["object"])
+        held = (self.recycle_bin[entity] if deleted else {}) | self.rows[entity]
+        rows = [row for row in held.values() if _meets(row, found["where"] or "")]
+        if found["names"] == "count()":
+            return rows
+        order = (found["order"] or "Id").split(", ")
+        rows.sort(key=lambda row: [str(row[name]) for name in order])
+        names = found["names"].split(", ")
+        return [{name: row.get(name) for name in names} for row in rows[: int(found["limit"] or len(rows))]]
 
     async def query_state(self, job_id: str) -> IngestState:
         self._fail_as_told("query_state")
@@ -290,9 +328,12 @@ class MemoryOrgs:
         return ()
 
 
-def instant(ms: int) -> str:
-    """As Salesforce writes it."""
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%dT%H:%M:%S}.{ms % 1000:03}Z"
+def _meets(row: Mapping[str, Any], where: str) -> bool:
+    """Alternatives in parentheses, of conditions joined by AND: `(A AND B) OR (C)`, or just `A AND B`."""
+    return any(
+        all(OPERATORS[c["operator"]](str(row.get(c["name"])), c["value"]) for c in CONDITION.finditer(alternative))
+        for alternative in where.split(" OR ")
+    )
 
 
 def text(value: object) -> str:

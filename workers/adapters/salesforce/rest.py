@@ -20,7 +20,7 @@ FIELD_CHARACTERS_PER_QUERY = 8_000
 """Salesforce takes 16,384 bytes of URL: 8,000 for fields and 200 quoted ids (5,400 when encoded) stay below."""
 
 _RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
-_LEADING_FIELDS = ("Id", "SystemModstamp", "LastModifiedDate")
+_LEADING_FIELDS = ("Id", "SystemModstamp", "IsDeleted", "LastModifiedDate")
 
 
 class _Reply(BaseModel):
@@ -55,6 +55,10 @@ class _QueryPage(_Reply):
     nextRecordsUrl: str | None = None  # noqa: N815 - Salesforce's spelling
 
 
+class _Counted(_Reply):
+    totalSize: int  # noqa: N815 - Salesforce's spelling
+
+
 class _Anything(_Reply):
     model_config = ConfigDict(extra="allow")
 
@@ -86,11 +90,8 @@ class Rest:
         path = f"{_object_path(entity)}/listviews/{list_id}/describe"
         return dict(parsed(_Anything, await self._api.get(path), path).model_extra or {})
 
-    async def records(self, entity: Entity, record_ids: Sequence[str]) -> list[dict[str, Any]]:
+    async def records(self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
         _check_ids(record_ids)
-        if not record_ids:
-            return []
-        names = [f.name for f in await self.fields(entity) if not f.compound]
         found: list[dict[str, Any]] = []
         for ids in _batched(record_ids, IDS_PER_QUERY):
             found += await self._joined(entity, list(_field_groups(names)), ids)
@@ -104,16 +105,20 @@ class Rest:
         """
         joined: dict[str, dict[str, Any]] = {}
         for position, group in enumerate(groups):
-            for row in await self._query(select(entity, group, ids)):
+            for row in await self.query(select(entity, group, ids), deleted=True):
                 if position == 0:
                     joined[row["Id"]] = row
                 elif row["Id"] in joined:
                     joined[row["Id"]] = {**row, **joined[row["Id"]]}
         return list(joined.values())
 
-    async def _query(self, soql: str) -> list[dict[str, Any]]:
+    async def count(self, soql: str, *, deleted: bool = False) -> int:
+        path = _query_path(deleted)
+        return parsed(_Counted, await self._api.get(path, {"q": soql}), path).totalSize
+
+    async def query(self, soql: str, *, deleted: bool = False) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
-        path: str | None = f"{DATA_PATH}/query"
+        path: str | None = _query_path(deleted)
         params = {"q": soql}
         while path:
             page = parsed(_QueryPage, await self._api.get(path, params), path)
@@ -166,6 +171,10 @@ def _check_ids(ids: Iterable[str]) -> None:
 
 def _object_path(entity: Entity) -> str:
     return f"{DATA_PATH}/sobjects/{OBJECT_NAME[entity]}"
+
+
+def _query_path(deleted: bool) -> str:
+    return f"{DATA_PATH}/{'queryAll' if deleted else 'query'}"
 
 
 def _next_path(url: str | None) -> str | None:

@@ -1,0 +1,63 @@
+"""Records read again by id: because an event did not tell how they changed, or because they may have been missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from schemas.events import Change, Entity, Parked, Version
+from schemas.topics import CHANGES
+from workers.capture import metrics
+from workers.capture.described import Described
+from workers.core.normalize import snapshot_changes
+from workers.core.snapshots import parts, selected
+from workers.ports import Clock, SalesforceOrg
+
+REREAD_RECORDS = 200
+"""Ids in one query: about 5,000 characters of a SOQL text that travels in a URL."""
+
+NO_VERSIONS: Mapping[str, Version] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class Reread:
+    changes: list[Change] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+    vanished: list[str] = field(default_factory=list)
+    """Ids that Salesforce shows neither among the records nor in the recycle bin. No proof of a deletion: who has lost
+    a permission sees the same."""
+
+    @property
+    def deleted(self) -> list[Change]:
+        return [change for change in self.changes if change.kind == "delete"]
+
+
+class Rereader:
+    def __init__(self, team: str, org: SalesforceOrg, described: Described, clock: Clock) -> None:
+        self._team = team
+        self._org = org
+        self._described = described
+        self._clock = clock
+
+    async def read(
+        self, entity: Entity, record_ids: Iterable[str], at_least: Mapping[str, Version] = NO_VERSIONS
+    ) -> Reread:
+        """The records as they are now, deleted ones as deletions. `at_least`: see `snapshot_change`."""
+        found = Reread()
+        for ids in parts(list(dict.fromkeys(record_ids)), REREAD_RECORDS):
+            if ids:
+                await self._read(entity, ids, at_least, found)
+        return found
+
+    async def _read(self, entity: Entity, ids: Sequence[str], at_least: Mapping[str, Version], found: Reread) -> None:
+        types = await self._described.types(entity)
+        rows = await self._org.records(entity, ids, selected(types))
+        metrics.REREADS.inc(len(rows))
+        changes, parked = snapshot_changes(
+            self._team, entity, rows, types, self._clock.now_ms(), topic=CHANGES[entity].name, at_least=at_least
+        )
+        seen = {str(row.get("Id")) for row in rows}
+        found.changes += changes
+        found.parked += parked
+        found.vanished += [record_id for record_id in ids if record_id not in seen]
