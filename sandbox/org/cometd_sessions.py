@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 from sandbox.org import bayeux
 from sandbox.org.config import OrgConfig
-from sandbox.org.eventlog import REPLAY_NEW, EventLog, LoggedEvent, entity_channel
+from sandbox.org.eventlog import REPLAY_NEW, EventLog, entity_channel
 from sandbox.org.objects import Catalogue
+from sandbox.org.retained import LoggedEvent
 from sandbox.org.rolling import RollingCount
 
 _CLIENT_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import random
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sandbox.org.events import ChangeEvent
+from sandbox.org.retained import LoggedEvent, Retained
 
 ALL_CHANGES = "/data/ChangeEvents"
 REPLAY_NEW = -1
 REPLAY_ALL = -2
 # After an org migration the ids start again, far below those that clients hold.
 _HIGHEST_FIRST_ID_AFTER_MIGRATION = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
-    """An event that was published; ``data`` is serialized once for all subscribers."""
-
-    replay_id: int
-    published_at_seconds: float
-    entity: str
-    data: bytes
 
 
 def entity_channel(entity: str) -> str:
@@ -43,8 +33,8 @@ class EventLog:
         self._tip = rng.randint(100_000, 2_000_000)
         self._published = False
         self._entities = frozenset(entities)
-        self._channels: dict[str, list[LoggedEvent]] = {entity_channel(entity): [] for entity in entities}
-        self._channels[ALL_CHANGES] = []
+        self._channels = {entity_channel(entity): Retained() for entity in entities}
+        self._channels[ALL_CHANGES] = Retained()
 
     @property
     def tip(self) -> int:
@@ -56,7 +46,7 @@ class EventLog:
 
     def add_channels(self, channels: Iterable[str]) -> None:
         """Custom channels, which carry what ``publish`` is told."""
-        self._channels |= {channel: [] for channel in channels}
+        self._channels |= {channel: Retained() for channel in channels}
 
     def channels_of(self, entity: str) -> tuple[str, ...]:
         """The standard channels of an object; none when it is not selected."""
@@ -67,10 +57,10 @@ class EventLog:
         self._tip += self._rng.randint(1, 4)
         logged = LoggedEvent(self._tip, self._clock(), event.entity, event.data(self._tip))
         for channel in self.channels_of(event.entity):
-            self._channels[channel].append(logged)
+            self._retained(channel).append(logged)
         for channel, extra in (custom or {}).items():
             enriched = replace(logged, data=event.data(self._tip, extra)) if extra else logged
-            self._channels[channel].append(enriched)
+            self._retained(channel).append(enriched)
         self._published = True
         return self._tip
 
@@ -95,8 +85,7 @@ class EventLog:
             return self._tip
         if replay_from == REPLAY_ALL:
             return REPLAY_ALL
-        known = self._index_after(events, replay_from)
-        if known and events[known - 1].replay_id == replay_from:
+        if events.has(replay_from):
             return replay_from
         return replay_from if replay_from == self._tip and self._tip_is_retained() else None
 
@@ -105,27 +94,17 @@ class EventLog:
 
     def after(self, channel: str, position: int, limit: int) -> list[LoggedEvent]:
         """Up to ``limit`` retained events after a position, oldest first."""
-        events = self._retained(channel)
-        first = self._index_after(events, position)
-        return events[first : first + limit]
+        return self._retained(channel).after(position, limit)
 
     def latest(self, channel: str, limit: int) -> list[LoggedEvent]:
         """The newest retained events, oldest first."""
-        return self._retained(channel)[-limit:]
+        return self._retained(channel).latest(limit)
 
     def has_after(self, channel: str, position: int) -> bool:
-        events = self._channels[channel]
-        return bool(events) and events[-1].replay_id > position
+        return self._channels[channel].has_after(position)
 
-    @staticmethod
-    def _index_after(events: list[LoggedEvent], position: int) -> int:
-        return bisect_right(events, position, key=lambda event: event.replay_id)
-
-    def _retained(self, channel: str) -> list[LoggedEvent]:
+    def _retained(self, channel: str) -> Retained:
         """The channel's events with the expired ones dropped."""
         events = self._channels[channel]
-        oldest_seconds = self._clock() - self.retention_seconds
-        if events and events[0].published_at_seconds < oldest_seconds:
-            expired = bisect_right(events, oldest_seconds, key=lambda event: event.published_at_seconds)
-            del events[:expired]
+        events.expire(self._clock() - self.retention_seconds)
         return events

@@ -104,3 +104,12 @@ def test_events_leave_after_the_retention(log: EventLog, clock: Clock) -> None:
 def test_channel_names() -> None:
     assert entity_channel("Contact") == CONTACTS
     assert entity_channel("My__c") == "/data/My__ChangeEvent"
+
+
+def test_nothing_expired_is_kept_on_a_channel_that_nobody_reads(clock: Clock) -> None:
+    log = EventLog(("Contact",), RETENTION_SECONDS, random.Random(1), clock)
+    for _ in range(50):
+        publish(log, count=100)
+        clock.now += RETENTION_SECONDS / 2
+    assert [len(events) for events in log._channels.values()] == [300, 300]
+    assert all(len(events._events) < 2_500 for events in log._channels.values())
