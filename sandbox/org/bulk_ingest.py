@@ -79,9 +79,11 @@ class BulkIngest:
         else:
             body = await json_object(request)
         operation, dialect = one_of(body, "operation", _OPERATIONS), dialect_of(body)
-        if operation == "hardDelete" and not self._org.config.bulk_hard_delete_allowed:
+        view = self._org.view(request[USER_ID])
+        allowed = self._org.config.bulk_hard_delete_allowed or "PermissionsBulkApiHardDelete" in view.access.system
+        if operation == "hardDelete" and not allowed:
             return routing_error(400, "FEATURENOTENABLED", _HARD_DELETE)
-        object_type = self._org.find_object(str(body.get("object")))
+        object_type = view.find_object(str(body.get("object")))
         if object_type is None:
             return _invalid_job(f"Unable to find object: {body.get('object')}")
         key = _key_field(object_type, operation, str(body.get("externalIdFieldName") or ""))

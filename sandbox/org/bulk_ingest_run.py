@@ -132,8 +132,11 @@ class IngestRun:
         if job.content is None:
             return
         upload = read_upload(job.content, job.dialect)
-        object_type = self.org.objects()[job.object_name]
-        layout = Layout.of(object_type, upload, self.org.find_object)
+        view = self.org.view(job.user_id)
+        object_type = view.find_object(job.object_name)
+        if object_type is None:
+            raise UploadError(f"InvalidBatch : Unable to find object: {job.object_name}")
+        layout = Layout.of(object_type, upload, view.find_object)
         job.layout = layout
         job.content = b""
         if job.operation != "insert" and (job.operation != "upsert" or job.key.type != "id"):

@@ -63,7 +63,7 @@ class BulkQuery:
         body = await json_object(request)
         operation, dialect = one_of(body, "operation", ("query", "queryAll")), dialect_of(body)
         try:
-            prepared = prepare(self._org, str(body.get("query") or ""), request[USER_ID])
+            prepared = prepare(self._org.view(request[USER_ID]), str(body.get("query") or ""), request[USER_ID])
             _check(prepared)
         except SoqlError as error:
             return api_error(400, error.error_code, error.message)

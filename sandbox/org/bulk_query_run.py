@@ -15,6 +15,7 @@ from sandbox.org.bulk_csv import Dialect, quoted_lines
 from sandbox.org.bulk_faults import strike
 from sandbox.org.bulk_jobs import FINISHED, Job, JobType
 from sandbox.org.java_text import java_double
+from sandbox.org.sharing import UserView
 from sandbox.org.soql.execute import PreparedQuery
 from sandbox.org.soql.schema import Column, Row
 from sandbox.org.store import Org
@@ -121,18 +122,18 @@ class QueryRun:
             columns = tuple(sorted(columns, key=lambda column: column.text))
         job.results = ResultFile(job.dialect, [column.text for column in columns])
         cells = [_cell_of(column) for column in columns]
-        rows = _matching(job.prepared, self.org, deleted=job.operation == "queryAll")
+        rows = _matching(job.prepared, self.org.view(job.user_id), deleted=job.operation == "queryAll")
         while chunk := list(islice(rows, _ROWS_PER_TURN)):
             self.storage.take(job.results.append([cell(row) for cell in cells] for row in chunk))
             job.processed += len(chunk)
             await asyncio.sleep(0)
 
 
-def _matching(prepared: PreparedQuery, org: Org, *, deleted: bool) -> Iterator[Row]:
+def _matching(prepared: PreparedQuery, view: UserView, *, deleted: bool) -> Iterator[Row]:
     """The rows of the answer; those that need no sorting one by one, so that other callers do not wait for all."""
     if prepared.ranks:
-        return iter(prepared.arranged(prepared.filtered(org, deleted=deleted)))
-    rows = filter(prepared.matches, org.rows(prepared.object_type.name, deleted=deleted))
+        return iter(prepared.arranged(prepared.filtered(view, deleted=deleted)))
+    rows = filter(prepared.matches, view.rows(prepared.object_type.name, deleted=deleted))
     return islice(rows, prepared.query.limit)
 
 

@@ -40,6 +40,10 @@ class FilterSource:
     def rows(self, _object_name: str, *, deleted: bool = False) -> Iterable[Row]:
         return ()
 
+    def viewed_at(self, _object_name: str, _record_id: str) -> str | None:
+        """A filter is nobody's."""
+        return None
+
     def predicate(self, entity: str, expression: str) -> Callable[[Row], bool]:
         """Compile a filter. SoqlError when it is not a condition over the object."""
         condition = _flat(expression, self._types[entity])

@@ -13,7 +13,9 @@ from sandbox.org.custom_channels import CustomChannel
 from sandbox.org.faults import FaultSpec
 from sandbox.org.grants import AddressAccess, AppAccess
 from sandbox.org.record_types import RecordTypeSpec
+from sandbox.org.sharing import Sharing
 from sandbox.org.soql.settings import SoqlSettings
+from sandbox.org.users import UserSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,14 @@ class OrgConfig:
     username: str = ""
     password: str = field(default="", repr=False)
     security_token: str = field(default="", repr=False)
+    # Further users beside the administrator above, and what everybody may do with the records of others:
+    # (("Lead", "private"), ...); objects that are not named have what a new org has.
+    users: tuple[UserSpec, ...] = ()
+    sharing: tuple[tuple[str, Sharing], ...] = ()
+    # Salesforce shows a field made by API to nobody until field permissions are given.
+    new_fields_visible: bool = False
+    # Whether reading one record over REST counts as viewing it, beside SOQL's FOR VIEW: no document says.
+    reads_are_views: bool = True
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     access_token_lifetime_seconds: float | None = None

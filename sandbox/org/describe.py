@@ -30,16 +30,16 @@ _NULL = (
 def global_entry(object_type: ObjectType, version: str) -> _Json:
     """One item of ``GET /sobjects``: 28 keys, alphabetical."""
     path = f"/services/data/v{version}/sobjects/{object_type.name}"
-    writable = object_type.writable
+    writable = object_type.createable or object_type.updateable
     return {
         "activateable": False,
         "associateEntityType": None,
         "associateParentEntity": None,
-        "createable": writable,
+        "createable": object_type.createable,
         "custom": False,
         "customSetting": False,
         "deepCloneable": False,
-        "deletable": writable,
+        "deletable": object_type.deletable,
         "deprecatedAndHidden": False,
         "feedEnabled": writable,
         "hasSubtypes": False,
@@ -49,7 +49,7 @@ def global_entry(object_type: ObjectType, version: str) -> _Json:
         "label": object_type.label,
         "labelPlural": object_type.label_plural,
         "layoutable": True,
-        "mergeable": writable,
+        "mergeable": object_type.deletable,
         "mruEnabled": writable,
         "name": object_type.name,
         "queryable": True,
@@ -57,8 +57,8 @@ def global_entry(object_type: ObjectType, version: str) -> _Json:
         "retrieveable": True,
         "searchable": writable,
         "triggerable": writable,
-        "undeletable": writable,
-        "updateable": writable,
+        "undeletable": object_type.deletable,
+        "updateable": object_type.updateable,
         "urls": {
             "compactLayouts": f"{path}/describe/compactLayouts",
             "rowTemplate": f"{path}/{{ID}}",
@@ -154,11 +154,9 @@ def describe_field(object_type: ObjectType, field: FieldType) -> _Json:
         "length": field.length,
         "name": field.name,
         "nameField": field.name == "Name",
-        "nillable": _nillable(field),
+        "nillable": field.nillable,
         "picklistValues": [_picklist_entry(value, field.default) for value in field.picklist],
-        "permissionable": _nillable(field)
-        and field.type != "id"
-        and (field.createable or field.type == "address" or bool(field.formula) or field.summary),
+        "permissionable": field.permissionable,
         "precision": field.precision,
         "queryByDistance": field.type == "address",
         "namePointing": len(field.reference_to) > 1,
@@ -182,13 +180,6 @@ def _query_flags(field: FieldType) -> _Json:
         "groupable": field.groupable,
         "sortable": field.sortable,
     }
-
-
-def _nillable(field: FieldType) -> bool:
-    always_set = field.type in {"id", "boolean"} or field.name in {
-        "OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp",
-    }  # fmt: skip
-    return not (field.required or always_set)
 
 
 def _extra_type(field: FieldType) -> str | None:

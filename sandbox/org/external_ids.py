@@ -9,8 +9,9 @@ from aiohttp import web
 from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.rest import DATA, Rest, created, record_body, record_url, refused_write
+from sandbox.org.sharing import UserView
 from sandbox.org.store import Org
-from sandbox.org.wire import actor_of, api_error, json_response, not_found
+from sandbox.org.wire import USER_ID, actor_of, api_error, json_response, not_found
 from sandbox.org.writes import Row, RowResult, Write
 
 # Since 46.0 an upsert of an existing record answers 200 with a body, before with an empty 204.
@@ -42,7 +43,7 @@ class ExternalIds:
         """Find the object and the field of the path first."""
 
         async def handle(request: web.Request) -> web.Response:
-            object_type = self._org.find_object(request.match_info["object"])
+            object_type = self._org.view(request[USER_ID]).find_object(request.match_info["object"])
             if object_type is None:
                 return not_found()
             name = request.match_info["field"]
@@ -62,13 +63,13 @@ class ExternalIds:
         return created(request, object_type, result, {"created": True})
 
     async def read(self, request: web.Request, object_type: ObjectType, field: FieldType, value: str) -> web.Response:
-        matches = find_records(self._org, object_type, field, value)
+        matches = find_records(self._org.view(request[USER_ID]), object_type, field, value)
         if len(matches) != 1:
             return _choices(request, object_type, matches)
         return self._rest.record(request, object_type, matches[0])
 
     async def delete(self, request: web.Request, object_type: ObjectType, field: FieldType, value: str) -> web.Response:
-        matches = find_records(self._org, object_type, field, value)
+        matches = find_records(self._org.view(request[USER_ID]), object_type, field, value)
         if len(matches) != 1:
             return _choices(request, object_type, matches)
         result = self._commit(request, Write("delete", object_type.name, str(matches[0]["Id"]), {}))
@@ -79,7 +80,7 @@ class ExternalIds:
         if any(name.lower() in {field.name.lower(), "id"} for name in fields):
             message = f"The {field.name} field should not be specified in the sobject data."
             return api_error(400, "INVALID_FIELD", message, [field.name])
-        matches = find_records(self._org, object_type, field, value)
+        matches = find_records(self._org.view(request[USER_ID]), object_type, field, value)
         if len(matches) > 1:
             return _choices(request, object_type, matches)
         if matches:
@@ -101,20 +102,20 @@ class ExternalIds:
         return self._org.commit([write], actor_of(request))[0]
 
 
-def find_records(org: Org, object_type: ObjectType, field: FieldType, value: str) -> list[Row]:
+def find_records(view: UserView, object_type: ObjectType, field: FieldType, value: str) -> list[Row]:
     """The live records with that value, in any letter case."""
     if field.type == "id":
-        return _by_id(org, object_type, value)
+        return _by_id(view, object_type, value)
     if field.unique:
-        holder = org.unique.holder(object_type, field, value)
-        row = org.get(object_type.name, holder) if holder else None
+        holder = view.unique.holder(object_type, field, value)
+        row = view.get(object_type.name, holder) if holder else None
         return [row] if row else []
-    return org.rows_with(object_type.name, field.name, value)
+    return view.rows_with(object_type.name, field.name, value)
 
 
-def _by_id(org: Org, object_type: ObjectType, record_id: str) -> list[Row]:
+def _by_id(view: UserView, object_type: ObjectType, record_id: str) -> list[Row]:
     try:
-        row = org.get(object_type.name, to_18(record_id))
+        row = view.get(object_type.name, to_18(record_id))
     except MalformedIdError:
         return []
     return [row] if row else []

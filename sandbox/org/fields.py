@@ -10,7 +10,9 @@ Suffixes: ``-`` neither createable nor updateable, ``c`` createable only, ``!`` 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from sandbox.org import setup_fields
 from sandbox.org.objects import Catalogue, FieldType, ObjectType
 
 _SYSTEM = (
@@ -49,10 +51,6 @@ NumberOfEmployees:int Ownership:pl255 TickerSymbol:s20 Description:ta32000~ Rati
 DunsNumber:s9 Tradestyle:s255 NaicsCode:s8 NaicsDesc:s120 YearStarted:s4 SicDesc:s80 CustomerPriority__c:pl255
 SLA__c:pl255 Active__c:pl255 NumberofLocations__c:dbl3,0 UpsellOpportunity__c:pl255 SLASerialNumber__c:s10
 SLAExpirationDate__c:d Engagement_Score__c:dbl18,2 Last_Engagement_Date__c:d
-"""
-_USER = """
-Id:id- Username:s80! LastName:s80! FirstName:s40 Name:s121- CompanyName:s80 Title:s80 Department:s80 Email:em128!
-Alias:s8! IsActive:b TimeZoneSidKey:pl40 LocaleSidKey:pl40 LanguageLocaleKey:pl40 UserType:pl40- ManagerId:>User @System
 """
 _ORGANIZATION = """
 Id:id- Name:s80 Country:s80 PrimaryContact:s80 OrganizationType:pl40- InstanceName:s5- IsSandbox:b- NamespacePrefix:s15-
@@ -173,8 +171,17 @@ _LABELS = {
     ("Account", "ParentId"): "Parent Account ID",
     ("Lead", "NumberOfEmployees"): "Employees",
     ("User", "Name"): "Full Name",
+    ("User", "IsActive"): "Active",
 }
+_UNIQUE = frozenset({("User", "Username"), ("PermissionSet", "Name")})
 _CHILDREN = {
+    ("PermissionSet", "ProfileId"): "PermissionSets",
+    ("PermissionSetAssignment", "PermissionSetId"): "Assignments",
+    ("PermissionSetAssignment", "AssigneeId"): "PermissionSetAssignments",
+    ("ObjectPermissions", "ParentId"): "ObjectPerms",
+    ("FieldPermissions", "ParentId"): "FieldPerms",
+    ("GroupMember", "GroupId"): "GroupMembers",
+    ("User", "ProfileId"): "Users",
     ("Account", "ParentId"): "ChildAccounts",
     ("Contact", "AccountId"): "Contacts",
     ("Opportunity", "AccountId"): "Opportunities",
@@ -212,10 +219,39 @@ def standard_catalogue() -> Catalogue:
         ),
         _object("Group", "Group", "Group", "00G", _GROUP, scopes=("everything",)),
         _object("RecordType", "Record Type", "Record Types", "012", _RECORD_TYPE, scopes=("everything",)),
-        _object("User", "User", "Users", "005", _USER, scopes=("everything",), writable=False),
+        *_setup_objects(),
         _object("Organization", "Organization", "Organizations", "00D", _ORGANIZATION, scopes=(), writable=False),
     ]  # fmt: skip
     return Catalogue({one.name: one for one in types})
+
+
+def _setup_objects() -> list[ObjectType]:
+    """Who may do what. Users cannot be deleted, only deactivated."""
+    every = ("everything",)
+    user = _object("User", "User", "Users", "005", setup_fields.USER, scopes=every)
+    return [
+        replace(user, deletable=False),
+        _object("UserRole", "Role", "Roles", "00E", setup_fields.USER_ROLE, scopes=every),
+        _object("Profile", "Profile", "Profiles", "00e", setup_fields.PROFILE, scopes=every, writable=False),
+        _object("PermissionSet", "Permission Set", "Permission Sets", "0PS", setup_fields.PERMISSION_SET, scopes=every),
+        _object(
+            "PermissionSetAssignment", "Permission Set Assignment", "Permission Set Assignments", "0Pa",
+            setup_fields.PERMISSION_SET_ASSIGNMENT, scopes=every, cascade_from=(("PermissionSet", "PermissionSetId"),),
+        ),
+        _object(
+            "ObjectPermissions", "Object Permissions", "Object Permissions", "110", setup_fields.OBJECT_PERMISSIONS,
+            scopes=every, cascade_from=(("PermissionSet", "ParentId"),),
+        ),
+        _object(
+            "FieldPermissions", "Field Permissions", "Field Permissions", "01k", setup_fields.FIELD_PERMISSIONS,
+            scopes=every, cascade_from=(("PermissionSet", "ParentId"),),
+        ),
+        _object(
+            "GroupMember", "Group Member", "Group Members", "011", setup_fields.GROUP_MEMBER, scopes=every,
+            cascade_from=(("Group", "GroupId"),),
+        ),
+        _object("ListView", "List View", "List Views", "00B", setup_fields.LIST_VIEW, scopes=every, writable=False),
+    ]  # fmt: skip
 
 
 def _object(
@@ -231,7 +267,10 @@ def _object(
 ) -> ObjectType:
     tokens = spec.replace("@System", _SYSTEM).split()
     fields = tuple(one for token in tokens for one in _expand(name, token))
-    return ObjectType(name, label, plural, prefix, fields, scopes, cascade_from, writable)
+    return ObjectType(
+        name, label, plural, prefix, fields, scopes, cascade_from,
+        createable=writable, updateable=writable, deletable=writable,
+    )  # fmt: skip
 
 
 def _expand(object_name: str, token: str) -> list[FieldType]:
@@ -263,6 +302,7 @@ def _field(object_name: str, token: str, compound: str | None = None) -> FieldTy
         filterable="~" not in flags,
         custom=name.endswith("__c"),
         default=_default(object_name, name, kind),
+        unique=(object_name, name) in _UNIQUE,
         picklist=_picklist(object_name, component or name) if kind == "picklist" else (),
         restricted_picklist=(component or name) in _RESTRICTED,
         reference_to=tuple(target.split(",")) if target else (),

@@ -108,7 +108,7 @@ class ListViewApi:
 
         async def handle(request: web.Request) -> web.Response:
             view = self.views.find(request.match_info["id"])
-            object_type = self.org.find_object(request.match_info["object"])
+            object_type = self.org.view(request[USER_ID]).find_object(request.match_info["object"])
             user_id = request[USER_ID]
             if view is None or object_type is None or view.object_name != object_type.name:
                 return not_found()
@@ -122,14 +122,14 @@ class ListViewApi:
         return handle
 
     async def list_all(self, request: web.Request) -> web.Response:
-        object_type = self.org.find_object(request.match_info["object"])
+        object_type = self.org.view(request[USER_ID]).find_object(request.match_info["object"])
         if object_type is None:
             return not_found()
         views = self.views.visible(object_type.name, request[USER_ID])
         return self._page(request, object_type.name, views)
 
     async def recent(self, request: web.Request) -> web.Response:
-        object_type = self.org.find_object(request.match_info["object"])
+        object_type = self.org.view(request[USER_ID]).find_object(request.match_info["object"])
         if object_type is None:
             return not_found()
         visible = {one.view_id: one for one in self.views.visible(object_type.name, request[USER_ID])}
@@ -172,7 +172,7 @@ class ListViewApi:
     async def results(self, request: web.Request, view: ListView) -> web.Response:
         limit = min(max(whole_number(request, "limit", DEFAULT_RESULTS), 1), MAX_RESULTS)
         offset = whole_number(request, "offset", 0)
-        selection = self._prepare(view, request[USER_ID]).run(self.org)
+        selection = self._prepare(view, request[USER_ID]).run(self.org.view(request[USER_ID]))
         rows = selection.rows[offset : offset + limit]
         records = [
             {"columns": [{"fieldNameOrPath": one.text, "value": _cell(one, row)} for one in selection.columns]}
@@ -190,7 +190,7 @@ class ListViewApi:
         return json_response(body)
 
     def _prepare(self, view: ListView, user_id: str) -> PreparedQuery:
-        return prepare(self.org, view.query(", ".join((*view.columns, *view.hidden_columns))), user_id)
+        return prepare(self.org.view(user_id), view.query(", ".join((*view.columns, *view.hidden_columns))), user_id)
 
     async def definitions(self, request: web.Request) -> web.Response:
         return json_response([_definition(view) for view in self.views.all()])

@@ -11,6 +11,9 @@ from functools import cached_property
 #: Describe types whose values are text.
 TEXT_TYPES = frozenset({"string", "textarea", "email", "phone", "url", "picklist", "multipicklist", "combobox"})
 NUMBER_TYPES = frozenset({"double", "currency", "percent", "int"})
+_ALWAYS_SET = frozenset({
+    "OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,24 @@ class FieldType:
         return self.filterable and self.type != "address"
 
     @property
+    def nillable(self) -> bool:
+        always_set = self.type in {"id", "boolean"} or self.name in _ALWAYS_SET
+        return not (self.required or always_set)
+
+    @property
+    def permissionable(self) -> bool:
+        """Whether field-level security can hide it; what every record must have is always seen."""
+        if self.type == "boolean":
+            return self.updateable
+        settable = self.createable or self.type == "address" or bool(self.formula) or self.summary
+        return self.nillable and self.type != "id" and settable
+
+    @property
+    def permission_name(self) -> str:
+        """The field that field permissions name: the compound of an address part."""
+        return self.compound if self.compound and self.compound != "Name" else self.name
+
+    @property
     def id_lookup(self) -> bool:
         """Whether a record can be addressed by this field's value."""
         return self.external_id or self.type in {"id", "email"}
@@ -85,7 +106,9 @@ class ObjectType:
     scopes: tuple[str, ...] = ("everything", "mine", "scopingRule")
     # Deleting a record of the named object deletes records of this one that refer to it: (object, field).
     cascade_from: tuple[tuple[str, str], ...] = ()
-    writable: bool = True
+    createable: bool = True
+    updateable: bool = True
+    deletable: bool = True
 
     @cached_property
     def by_name(self) -> dict[str, FieldType]:
@@ -107,6 +130,12 @@ class ObjectType:
     @cached_property
     def required(self) -> tuple[str, ...]:
         return tuple(one.name for one in self.fields if one.required)
+
+    @cached_property
+    def permissionable(self) -> tuple[str, ...]:
+        """What field permissions can be given for, in describe order."""
+        names = (one.permission_name for one in self.fields if one.permissionable and one.compound != "Name")
+        return tuple(dict.fromkeys(names))
 
     @cached_property
     def references(self) -> tuple[FieldType, ...]:

@@ -55,7 +55,7 @@ class QueryApi:
             return api_error(400, "MALFORMED_QUERY", "A query string has to be specified")
         everything = request.match_info["resource"] == "queryAll"
         try:
-            selection = run(self.org, text, request[USER_ID], deleted=everything)
+            selection = run(self.org.view(request[USER_ID]), text, request[USER_ID], deleted=everything)
         except SoqlError as error:
             return api_error(400, error.error_code, error.message)
         if selection.query.counts_only:
@@ -84,7 +84,7 @@ class QueryApi:
     def _reply(self, request: web.Request, cursor: Cursor, locator_id: str, start: int) -> web.Response:
         selection, end = cursor.selection, start + cursor.page_rows
         version = api_version(request)
-        render = RecordRenderer(self.org, selection, version)
+        render = RecordRenderer(self.org.view(request[USER_ID]), selection, version)
         body: dict[str, object] = {"totalSize": len(selection.rows), "done": end >= len(selection.rows)}
         if end < len(selection.rows):
             body["nextRecordsUrl"] = f"/services/data/v{version}/query/{locator_id}-{end}"

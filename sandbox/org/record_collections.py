@@ -10,8 +10,10 @@ from sandbox.org.external_ids import find_records
 from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.rest import DATA, record_url, selected_fields, value_of
+from sandbox.org.sharing import UserView
 from sandbox.org.store import Org
 from sandbox.org.wire import (
+    USER_ID,
     MalformedBodyError,
     actor_of,
     api_error,
@@ -56,7 +58,7 @@ class RecordCollections:
 
     async def upsert(self, request: web.Request) -> web.Response:
         """Each row is created, or updates the one record that has its value in the field of the path."""
-        object_type = self._org.find_object(request.match_info["object"])
+        object_type = self._org.view(request[USER_ID]).find_object(request.match_info["object"])
         field = object_type.find(request.match_info["field"]) if object_type else None
         if object_type is None:
             return not_found()
@@ -64,7 +66,8 @@ class RecordCollections:
             message = f"Provided external ID field does not exist or is not accessible: {request.match_info['field']}"
             return api_error(404, "NOT_FOUND", message)
         body, records = await _records(request)
-        planned = [_upsert(self._org, object_type, field, record) for record in records]
+        view = self._org.view(request[USER_ID])
+        planned = [_upsert(view, object_type, field, record) for record in records]
         writes = [one for one in planned if isinstance(one, Write)]
         refusal = self._refused_size(len(records))
         if refusal is not None:
@@ -77,7 +80,7 @@ class RecordCollections:
 
     async def retrieve(self, request: web.Request) -> web.Response:
         """Records by id with the named fields, in the order of the ids; null for one that is not there."""
-        object_type = self._org.find_object(request.match_info["object"])
+        object_type = self._org.view(request[USER_ID]).find_object(request.match_info["object"])
         if object_type is None:
             return not_found()
         given = await json_object(request) if request.method == "POST" else {}
@@ -93,7 +96,7 @@ class RecordCollections:
         self, request: web.Request, object_type: ObjectType, fields: list[FieldType], record_id: str
     ) -> Row | None:
         try:
-            row = self._org.get(object_type.name, to_18(record_id))
+            row = self._org.view(request[USER_ID]).get(object_type.name, to_18(record_id))
         except MalformedIdError:
             row = None
         if row is None:
@@ -145,7 +148,7 @@ def _names(given: object) -> list[str]:
     return [str(part).strip() for part in parts if str(part).strip()]
 
 
-def _upsert(org: Org, object_type: ObjectType, field: FieldType, record: Row) -> Write | RowResult:
+def _upsert(view: UserView, object_type: ObjectType, field: FieldType, record: Row) -> Write | RowResult:
     """The write that a row asks for, or why there is none."""
     if not isinstance(record.get("attributes"), dict):
         return RowResult(None, success=False, created=False, errors=(_NO_ATTRIBUTES,))
@@ -157,7 +160,7 @@ def _upsert(org: Org, object_type: ObjectType, field: FieldType, record: Row) ->
     if key in {None, ""}:
         error = RowError("MISSING_ARGUMENT", f"{field.name} not specified")
         return RowResult(None, success=False, created=False, errors=(error,))
-    matches = find_records(org, object_type, field, str(key))
+    matches = find_records(view, object_type, field, str(key))
     if len(matches) > 1:
         found = ", ".join(str(row["Id"]) for row in matches)
         error = RowError(

@@ -11,6 +11,8 @@ from sandbox.org.conditional import Version, refused_condition
 from sandbox.org.describe import full_describe, global_entry
 from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.objects import FieldType, ObjectType, address
+from sandbox.org.recent import VIEWING_DATES
+from sandbox.org.sharing import UserView
 from sandbox.org.store import Org
 from sandbox.org.wire import (
     USER_ID,
@@ -37,6 +39,9 @@ _ROOT_NAMES = (
     "query", "jobs", "localizedvalue", "mobile", "emailConnect", "consent", "tokenizer", "compactLayouts", "async",
     "sobjects", "actions", "support",
 )  # fmt: skip
+
+# Refusals of single records that are no 400.
+_STATUSES = {"ENTITY_IS_DELETED": 404, "INSUFFICIENT_ACCESS_OR_READONLY": 403}
 
 _ObjectHandler = Callable[[web.Request, ObjectType], Awaitable[web.Response]]
 
@@ -67,7 +72,7 @@ class Rest:
         """Find the object of the path first; NOT_FOUND when the org has no such type."""
 
         async def handle(request: web.Request) -> web.Response:
-            object_type = self._org.find_object(request.match_info["object"])
+            object_type = self._view(request).find_object(request.match_info["object"])
             return not_found() if object_type is None else await handler(request, object_type)
 
         return handle
@@ -85,14 +90,14 @@ class Rest:
         return json_response(resources)
 
     async def describe_global(self, request: web.Request) -> web.Response:
-        entries = [global_entry(one, api_version(request)) for one in self._org.objects().values()]
+        entries = [global_entry(one, api_version(request)) for one in self._view(request).objects().values()]
         return json_response({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": entries})
 
     async def basic(self, request: web.Request, object_type: ObjectType) -> web.Response:
         return json_response({"objectDescribe": global_entry(object_type, api_version(request)), "recentItems": []})
 
     async def describe(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        return json_response(full_describe(object_type, api_version(request), self._org.objects().values()))
+        return json_response(full_describe(object_type, api_version(request), self._view(request).objects().values()))
 
     async def create(self, request: web.Request, object_type: ObjectType) -> web.Response:
         fields = await record_body(request)
@@ -109,9 +114,11 @@ class Rest:
         return self._write_existing("delete", object_type, {}, request)
 
     async def read(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        row = self._find(object_type, request.match_info["id"])
+        row = _found(self._view(request), object_type, request.match_info["id"])
         if row is None or row.get("IsDeleted"):
             return not_found()
+        if self._org.config.reads_are_views:
+            self._org.recent.note(request[USER_ID], object_type.name, str(row["Id"]))
         return self.record(request, object_type, row)
 
     def record(self, request: web.Request, object_type: ObjectType, row: Row) -> web.Response:
@@ -125,19 +132,18 @@ class Rest:
             return refusal
         attributes = {"type": object_type.name, "url": record_url(request, object_type, str(row["Id"]))}
         body: Row = {"attributes": attributes}
-        body |= {field.name: value_of(object_type, field, row) for field in fields}
+        viewed = self._view(request).viewed_at(object_type.name, str(row["Id"]))
+        shown = row if viewed is None else row | dict.fromkeys(VIEWING_DATES, viewed)
+        body |= {field.name: value_of(object_type, field, shown) for field in fields}
         return json_response(body, headers=version.headers)
 
-    def _find(self, object_type: ObjectType, record_id: str) -> Row | None:
-        try:
-            return self._org.get(object_type.name, to_18(record_id), deleted=True)
-        except MalformedIdError:
-            return None
+    def _view(self, request: web.Request) -> UserView:
+        return self._org.view(request[USER_ID])
 
     def _write_existing(
         self, operation: Operation, object_type: ObjectType, fields: Row, request: web.Request
     ) -> web.Response:
-        row = self._find(object_type, request.match_info["id"])
+        row = _found(self._org, object_type, request.match_info["id"])
         if row is None:
             return not_found()
         refusal = refused_condition(request, Version.of(row))
@@ -152,6 +158,13 @@ class Rest:
         return self._org.commit([Write(operation, object_type.name, record_id, fields)], actor_of(request))[0]
 
 
+def _found(source: Org | UserView, object_type: ObjectType, record_id: str) -> Row | None:
+    try:
+        return source.get(object_type.name, to_18(record_id), deleted=True)
+    except MalformedIdError:
+        return None
+
+
 def record_url(request: web.Request, object_type: ObjectType, record_id: str) -> str:
     """``/services/data/v62.0/sobjects/Contact/003...``: a path without a host, as in every reply."""
     return f"/services/data/v{api_version(request)}/sobjects/{object_type.name}/{record_id}"
@@ -160,15 +173,14 @@ def record_url(request: web.Request, object_type: ObjectType, record_id: str) ->
 def created(request: web.Request, object_type: ObjectType, result: RowResult, more: Row | None = None) -> web.Response:
     """201 with the place of the new record, and `more` at the end of the body; or why there is none."""
     if not result.success:
-        return row_errors(400, result.errors)
+        return refused_write(result)
     location = record_url(request, object_type, str(result.record_id))
     body: Row = {"id": result.record_id, "success": True, "errors": []}
     return json_response(body | (more or {}), 201, {"Location": location})
 
 
 def refused_write(result: RowResult) -> web.Response:
-    deleted = result.errors[0].status_code == "ENTITY_IS_DELETED"
-    return row_errors(404 if deleted else 400, result.errors)
+    return row_errors(_STATUSES.get(result.errors[0].status_code, 400), result.errors)
 
 
 def value_of(object_type: ObjectType, field: FieldType, row: Row) -> object:

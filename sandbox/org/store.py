@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from sandbox.org import people
 from sandbox.org.automation.rulebook import Rulebook
 from sandbox.org.bayeux import completed
 from sandbox.org.channels import FilterSource, members_by_entity
@@ -21,8 +22,11 @@ from sandbox.org.fields import standard_catalogue
 from sandbox.org.ids import IdSequence, to_18
 from sandbox.org.ledger import Ledger, LedgerEntry
 from sandbox.org.objects import Catalogue, ObjectType, record_name
+from sandbox.org.permissions import ACCESS_OBJECTS, AccessTable
 from sandbox.org.publication import Publication, Publisher
+from sandbox.org.recent import RecentlyViewed
 from sandbox.org.saving import OrgRules
+from sandbox.org.sharing import UserView
 from sandbox.org.tables import Snapshot, Table
 from sandbox.org.timestamps import rest_datetime
 from sandbox.org.transaction import Transaction
@@ -55,6 +59,8 @@ class Org:
         self._tables = {name: Table() for name in self.catalogue.types}
         self.unique = UniqueIndex(self._tables)
         self.rules = OrgRules(Rulebook(self.catalogue), hard_deletes_announced=config.hard_delete_announces)
+        self.access = AccessTable(self.rows)
+        self.recent = RecentlyViewed(self.clock)
         self._unit: UnitOfWork | None = None
         self.events = EventLog(config.cdc_entities, config.retention_seconds, self._rng, self.clock)
         self.ledger = Ledger(config.ledger_entries_in_memory)
@@ -74,7 +80,11 @@ class Org:
         self._second = 0
         self.organization_id = self.ids.take("00D")
         self.admin_user_id = self.ids.take("005")
-        self._load_people_of_the_org()
+        people.load(self)
+
+    def view(self, user_id: str) -> UserView:
+        """The org as that user sees it now."""
+        return UserView(self, self.access.of(user_id))
 
     def objects(self) -> Mapping[str, ObjectType]:
         return self.catalogue.types
@@ -99,6 +109,10 @@ class Org:
         """The live rows with a value, in any letter case; by an index, which the first question makes."""
         live = self._tables[object_name].live
         return [live[record_id] for record_id in live.ids_with(field_name, value)]
+
+    def viewed_at(self, _object_name: str, _record_id: str) -> str | None:
+        """The org itself views nothing."""
+        return None
 
     def count(self, object_name: str, *, deleted: bool = False) -> int:
         """How many rows are live, or how many lie in the recycle bin."""
@@ -127,6 +141,8 @@ class Org:
             rest_datetime(self._second),
             unique=self.unique,
             rules=self.rules,
+            # What is done in Salesforce's own pages has no API name; here it is done by the platform.
+            view=self.view(actor.user_id) if actor.api else None,
         )
 
     def install(self, transaction: Transaction) -> None:
@@ -197,10 +213,11 @@ class Org:
             if unit.failed:
                 unit.undo()
                 self.unique.forget()
+                self.access.forget()
         if unit.changes and unit.actor is not None and not unit.failed:
             self._install(unit.changes, unit.actor)
 
-    def load(self, object_name: str, rows: Iterable[Row]) -> list[str]:
+    def load(self, object_name: str, rows: Iterable[Row], *, told_to_ledger: bool = True) -> list[str]:
         """Put rows in without checks, events or triggers, as an org has them before anybody connects.
 
         A row may bring its own ``Id`` and audit fields. ValueError for a field that the object does not have.
@@ -210,7 +227,10 @@ class Org:
         commit = self._new_commit(self.admin_user_id, origin="")
         defaults = self._defaults(object_type)
         ids = [self._load_row(object_type, defaults, row) for row in rows]
-        self.ledger.append_seeds(object_name, commit, self._tables[object_name].live.snapshot(ids))
+        if object_name in ACCESS_OBJECTS:
+            self.access.forget()
+        if told_to_ledger:
+            self.ledger.append_seeds(object_name, commit, self._tables[object_name].live.snapshot(ids))
         return ids
 
     def _load_row(self, object_type: ObjectType, defaults: Row, given: Row) -> str:
@@ -261,6 +281,8 @@ class Org:
                 notify(channels)
 
     def _put(self, change: Change) -> None:
+        if change.object_name in ACCESS_OBJECTS:
+            self.access.forget()
         table = self._tables[change.object_name]
         lives = change.operation not in {"delete", "hard_delete"}
         kept, gone = (table.live, table.deleted) if lives else (table.deleted, table.live)
@@ -336,28 +358,6 @@ class Org:
     def _transaction_key(self) -> str:
         text = f"{self._rng.getrandbits(128):032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-    def _load_people_of_the_org(self) -> None:
-        organization: Row = {
-            "Id": self.organization_id,
-            "Name": "Simulated Org",
-            "OrganizationType": "Developer Edition",
-        }
-        self.load("Organization", [organization])
-        admin: Row = {
-            "Id": self.admin_user_id,
-            "Username": self.config.username,
-            "FirstName": "Ada",
-            "LastName": "Admin",
-            "Email": self.config.username,
-            "Alias": "aadmin",
-            "IsActive": True,
-            "TimeZoneSidKey": "America/Los_Angeles",
-            "LocaleSidKey": "en_US",
-            "LanguageLocaleKey": "en_US",
-            "UserType": "Standard",
-        }
-        self.load("User", [admin])
 
 
 def _event_rules(config: OrgConfig) -> EventRules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -10,6 +11,7 @@ from sandbox.org.custom_fields import CustomField, InvalidFieldError
 from sandbox.org.event_schema import event_name
 from sandbox.org.ids import base62, to_18
 from sandbox.org.objects import FieldType, ObjectType
+from sandbox.org.people import show_field
 from sandbox.org.query_api import RecordRenderer
 from sandbox.org.rest import DATA
 from sandbox.org.soql.errors import CUSTOM_ENTITY_HINT, SoqlError
@@ -54,13 +56,15 @@ class Tooling:
         return json_response(body)
 
     async def create_field(self, request: web.Request) -> web.Response:
-        """The field is visible at once; in Salesforce it needs a permission first."""
+        """Nobody sees the field before there are field permissions for it, unless the org is told otherwise."""
         body = {name.lower(): value for name, value in (await json_object(request)).items()}
         try:
             custom = CustomField.of(self._org.catalogue, body.get("fullname"), body.get("metadata"))
         except InvalidFieldError as error:
             return api_error(400, error.code, str(error), [])
         self._org.catalogue.replace(custom.extended())
+        if self._org.config.new_fields_visible:
+            show_field(self._org, custom.object_type.name, custom.field)
         field_id = self._org.ids.take("00N")
         return json_response({"id": field_id, "success": True, "errors": [], "warnings": [], "infos": []}, 201)
 
@@ -78,6 +82,9 @@ class ToolingRecords:
 
     def get(self, object_name: str, record_id: str, *, deleted: bool = False) -> Row | None:
         return next((row for row in self.rows(object_name, deleted=deleted) if row["Id"] == record_id), None)
+
+    def viewed_at(self, _object_name: str, _record_id: str) -> str | None:
+        return None
 
     def rows(self, object_name: str, *, deleted: bool = False) -> Iterable[Row]:
         return {
@@ -144,7 +151,8 @@ def _id(prefix: str, number: int) -> str:
 def _type(name: str, *texts: str) -> ObjectType:
     fields = [FieldType("Id", "id", "Record ID", length=18)]
     fields += [FieldType(text, "string", text, length=255) for text in texts]
-    return ObjectType(name, name, name, "", tuple(fields), scopes=("everything",), writable=False)
+    object_type = ObjectType(name, name, name, "", tuple(fields), scopes=("everything",))
+    return replace(object_type, createable=False, updateable=False, deletable=False)
 
 
 _TYPES = {

@@ -9,9 +9,10 @@ from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.objects import Catalogue, FieldType, ObjectType
 from sandbox.org.record_types import FIELD as RECORD_TYPE_FIELD
 from sandbox.org.saving import AutomationError, OrgRules, Saver, without_nulls
+from sandbox.org.sharing import HIDDEN, UserView
 from sandbox.org.staging import Staging
 from sandbox.org.tables import Table
-from sandbox.org.validate import check_row, required_fields
+from sandbox.org.validate import FieldError, check_row, required_fields
 from sandbox.org.writes import GONE, Actor, Change, Operation, Row, RowError, RowResult, Write
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Transaction:
         now: str,
         unique: UniqueIndex,
         rules: OrgRules,
+        *,
+        view: UserView | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._tables = tables
@@ -38,6 +41,8 @@ class Transaction:
         self.now = now
         self._rules = rules
         self._unique = unique
+        # None: the platform itself writes, past all permissions.
+        self._view = view
         self._staging = Staging(catalogue, tables)
         self._saver = Saver(catalogue, self._staging, rules, actor, now)
         # Records that the caller has written; automations may write them besides.
@@ -57,9 +62,6 @@ class Transaction:
         object_type = self._catalogue.find(write.object_name)
         if object_type is None:
             return _refused(write, RowError("INVALID_TYPE", f"sObject type '{write.object_name}' is not supported."))
-        if not object_type.writable:
-            message = f"entity type cannot be {write.operation}d: {object_type.label}"
-            return _refused(write, RowError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message))
         before = self._staging.savepoint() if self._rules.rulebook.active else None
         try:
             result = (
@@ -89,9 +91,13 @@ class Transaction:
         self._saver.stage("delete", object_type, record_id, after, {})
 
     def _create(self, object_type: ObjectType, write: Write) -> RowResult:
+        refusal = self._refusal(write, object_type, None)
+        if refusal is not None:
+            return _refused(write, refusal)
         person = self._is_person(object_type, write.fields)
         required = required_fields(object_type, person=person)
-        clean, errors = check_row(object_type, write.fields, self._staging.exists, creating=True, required=required)
+        seen = self._seen(object_type)
+        clean, errors = check_row(seen, write.fields, self._exists, creating=True, required=required)
         errors += self._duplicates(object_type, clean, None)
         errors += self._record_type_errors(object_type, clean)
         if errors:
@@ -121,7 +127,8 @@ class Transaction:
         row = self._find(object_type, write.operation, record_id)
         if row is None:
             return _refused(write, _absent(self._tables[object_type.name], record_id))
-        errors = self._change(object_type, record_id, row, write)
+        refusal = self._refusal(write, object_type, row)
+        errors = self._change(object_type, record_id, row, write) if refusal is None else [refusal]
         if errors:
             return _refused(write, *errors)
         self._written.add(record_id)
@@ -147,6 +154,21 @@ class Transaction:
                 self._undelete(object_type, record_id, row)
         return []
 
+    def _refusal(self, write: Write, object_type: ObjectType, row: Row | None) -> RowError | None:
+        return None if self._view is None else self._view.refusal(write, object_type, row)
+
+    def _seen(self, object_type: ObjectType) -> ObjectType:
+        """The object with the fields that the writer may see."""
+        return object_type if self._view is None else self._view.access.type_of(object_type) or object_type
+
+    def _exists(self, object_names: tuple[str, ...], record_id: str) -> bool:
+        """FieldError for a record that is there and hidden from the writer."""
+        if not self._staging.exists(object_names, record_id):
+            return False
+        if self._view is not None and record_id not in self._staging and not self._view.sees(object_names, record_id):
+            raise FieldError(HIDDEN.status_code, HIDDEN.message)
+        return True
+
     def _staged_error(self, record_id: str) -> RowError:
         staged = self._staging.staged(record_id)
         if staged is None or staged.operation in GONE:
@@ -155,7 +177,8 @@ class Transaction:
 
     def _update(self, object_type: ObjectType, record_id: str, row: Row, write: Write) -> list[RowError]:
         required = required_fields(object_type, person=row.get("IsPersonAccount") is True)
-        clean, errors = check_row(object_type, write.fields, self._staging.exists, creating=False, required=required)
+        seen = self._seen(object_type)
+        clean, errors = check_row(seen, write.fields, self._exists, creating=False, required=required)
         errors += self._duplicates(object_type, clean, record_id)
         errors += self._record_type_errors(object_type, clean)
         if errors:

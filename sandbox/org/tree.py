@@ -9,8 +9,9 @@ from aiohttp import web
 
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.rest import DATA
+from sandbox.org.sharing import UserView
 from sandbox.org.store import Org
-from sandbox.org.wire import MalformedBodyError, actor_of, json_object, json_response, not_found
+from sandbox.org.wire import USER_ID, MalformedBodyError, actor_of, json_object, json_response, not_found
 from sandbox.org.writes import Actor, RowError, RowResult, Write
 
 # REST API guide: 200 records of all levels together, five levels.
@@ -20,10 +21,11 @@ _Json = dict[str, object]
 
 def routes(org: Org) -> list[web.RouteDef]:
     async def create(request: web.Request) -> web.Response:
-        object_type = org.find_object(request.match_info["object"])
+        view = org.view(request[USER_ID])
+        object_type = view.find_object(request.match_info["object"])
         if object_type is None:
             return not_found()
-        nodes = list(_nodes(org, object_type, (await json_object(request)).get("records"), None, 1))
+        nodes = list(_nodes(view, object_type, (await json_object(request)).get("records"), None, 1))
         if len(nodes) > MAX_RECORDS:
             raise MalformedBodyError(f"a tree has at most {MAX_RECORDS} records")
         return _created(org, nodes, actor_of(request))
@@ -73,7 +75,7 @@ def _error(error: RowError) -> _Json:
 
 
 def _nodes(
-    org: Org, object_type: ObjectType, records: object, parent: tuple[_Node, str] | None, level: int
+    view: UserView, object_type: ObjectType, records: object, parent: tuple[_Node, str] | None, level: int
 ) -> Iterator[_Node]:
     """The records from the root on, parents before their children."""
     if not isinstance(records, list) or not all(isinstance(one, dict) for one in records) or level > MAX_LEVELS:
@@ -83,8 +85,8 @@ def _nodes(
         yield node
         for name, value in record.items():
             if isinstance(value, dict) and name != "attributes":
-                child_type, field = _child(org, object_type, name)
-                yield from _nodes(org, child_type, value.get("records"), (node, field.name), level + 1)
+                child_type, field = _child(view, object_type, name)
+                yield from _nodes(view, child_type, value.get("records"), (node, field.name), level + 1)
 
 
 def _node(object_type: ObjectType, record: _Json, parent: tuple[_Node, str] | None) -> _Node:
@@ -97,8 +99,8 @@ def _node(object_type: ObjectType, record: _Json, parent: tuple[_Node, str] | No
     return _Node(object_type, reference_id, fields, above, field_name)
 
 
-def _child(org: Org, parent: ObjectType, relationship: str) -> tuple[ObjectType, FieldType]:
-    for object_type in org.objects().values():
+def _child(view: UserView, parent: ObjectType, relationship: str) -> tuple[ObjectType, FieldType]:
+    for object_type in view.objects().values():
         for field in object_type.references:
             same = (field.child_relationship or "").lower() == relationship.lower()
             if same and parent.name in field.reference_to:

@@ -205,7 +205,8 @@ def _scope(binder: Binder) -> Predicate | None:
     if scope == "mine" and binder.object_type.find("OwnerId"):
         return lambda row: row.get("OwnerId") == user_id
     if scope == "mru":
-        return lambda row: row.get("LastViewedDate") is not None
+        source, name = binder.source, binder.object_type.name
+        return lambda row: source.viewed_at(name, str(row["Id"])) is not None
     message = f"Invalid scope for sObject type '{binder.object_type.name}': {scope}"
     raise SoqlError("MALFORMED_QUERY", message)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox.org.objects import FieldType, ObjectType, address, record_name
+from sandbox.org.recent import VIEWING_DATES
 from sandbox.org.soql.errors import malformed, unknown_column, unknown_relationship, unsupported_type
 from sandbox.org.soql.functions import row_function
 from sandbox.org.soql.literals import Clock
@@ -34,6 +35,7 @@ class RecordSource(Protocol):
     def objects(self) -> Mapping[str, ObjectType]: ...
     def get(self, object_name: str, record_id: str, *, deleted: bool = False) -> Row | None: ...
     def rows(self, object_name: str, *, deleted: bool = False) -> Iterable[Row]: ...
+    def viewed_at(self, object_name: str, record_id: str) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class Binder:
         found = object_type.find(name)
         if found is None:
             raise unknown_column(self.query.text, offset, name, object_type.name)
+        if found.name in VIEWING_DATES:
+            return Column((found.name,), found, lambda row: self.source.viewed_at(object_type.name, str(row["Id"])))
         return Column((found.name,), found, _reader(object_type, found))
 
 

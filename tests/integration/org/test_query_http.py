@@ -9,7 +9,9 @@ import aiohttp
 import pytest
 
 from sandbox.org.config import OrgConfig
+from sandbox.org.people import add_user
 from sandbox.org.server import RunningOrg, serve
+from sandbox.org.users import UserSpec
 from sandbox.org.writes import Actor, Write
 
 DATA = "/services/data/v62.0"
@@ -226,8 +228,8 @@ async def test_private_lists_are_for_their_owner(http: aiohttp.ClientSession, or
         view_id = (await reply.json())["id"]
     url = f"{DATA}/sobjects/Lead/listviews/{view_id}"
     await get(http, url)
-    org.org.load("User", [{"Id": "005000000000001", "LastName": "Other", "Username": "other@org.example"}])
-    http.headers["Authorization"] = f"Bearer {org.tokens.issue('005000000000001AAA')}"
+    other = add_user(org.org, UserSpec("other@org.example"))
+    http.headers["Authorization"] = f"Bearer {org.tokens.issue(other)}"
     assert (await get(http, url, 404))[0]["errorCode"] == "NOT_FOUND"
     assert "Private" not in await views(http, "Lead")
 

@@ -22,7 +22,7 @@ MEMBERS = "SELECT MasterLabel, SelectedEntity FROM PlatformEventChannelMember WH
 
 @pytest.fixture
 async def org() -> AsyncIterator[RunningOrg]:
-    async with await serve(OrgConfig(cdc_entities=("Contact", "Lead"))) as running:
+    async with await serve(OrgConfig(cdc_entities=("Contact", "Lead"), new_fields_visible=True)) as running:
         yield running
 
 

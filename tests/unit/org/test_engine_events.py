@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.org.config import OrgConfig
+from sandbox.org.people import add_user
 from sandbox.org.store import Actor, Org, Write
+from sandbox.org.users import ADMINISTRATOR, UserSpec
 
 # All keys of captured headers; nulledFields and diffFields exist in other APIs only.
 HEADER_KEYS = {
@@ -104,7 +106,7 @@ def test_an_update_carries_what_changed_and_null_for_what_was_cleared(org: Org, 
 
 def test_an_update_by_somebody_else_names_the_modifier(org: Org, actor: Actor) -> None:
     [record_id] = create(org, actor, {})
-    [other] = org.load("User", [{"Username": "o@x.org", "LastName": "Other", "Email": "o@x.org", "Alias": "o"}])
+    other = add_user(org, UserSpec("o@x.org", profile=ADMINISTRATOR))
     update(org, Actor(other, "bulkapi"), [record_id], Title="x")
     event = published(org)[-1]
     assert event["payload"]["LastModifiedById"] == other

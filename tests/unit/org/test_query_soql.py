@@ -226,6 +226,9 @@ class Shelf:
     def rows(self, object_name: str, *, deleted: bool = False) -> Iterable[Row]:
         return self._rows
 
+    def viewed_at(self, object_name: str, record_id: str) -> str | None:
+        return None
+
 
 @pytest.mark.parametrize(
     ("where", "tags"),

@@ -1,0 +1,260 @@
+"""Several users of one org: what each may see and do, through HTTP as clients ask.
+
+Sources: salesforce-answers.md 5 (errors of hidden fields and records), salesforce-shapes.md 7.4 (fields without
+permissions), object reference (User, PermissionSet, ObjectPermissions, FieldPermissions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+
+from sandbox.org.config import OrgConfig
+from sandbox.org.people import add_permission_set
+from sandbox.org.server import RunningOrg, serve
+from sandbox.org.users import UserSpec
+
+DATA = "/services/data/v62.0"
+REP, PEER, CLERK = "rep@org.example", "peer@org.example", "clerk@org.example"
+
+
+@pytest.fixture
+async def org() -> AsyncIterator[RunningOrg]:
+    users = (
+        UserSpec(REP, first_name="Rita", last_name="Rep"),
+        UserSpec(PEER, last_name="Peer"),
+        UserSpec(CLERK, profile="Minimum Access - Salesforce", permission_sets=("Clerk",)),
+    )
+    config = OrgConfig(users=users, sharing=(("Lead", "private"), ("Account", "read"), ("Opportunity", "private")))
+    async with await serve(config) as running:
+        yield running
+
+
+class Caller:
+    """A client with the session of one user."""
+
+    def __init__(self, org: RunningOrg, http: aiohttp.ClientSession, user_id: str) -> None:
+        self.user_id = user_id
+        self._http = http
+        self._headers = {"Authorization": f"Bearer {org.tokens.issue(user_id)}"}
+
+    async def __call__(self, method: str, path: str, body: object = None, status: int = 200) -> Any:
+        url = path if path.startswith("/services/") else DATA + path
+        async with self._http.request(method, url, json=body, headers=self._headers) as reply:
+            text = await reply.text()
+            assert reply.status == status, text
+            return orjson.loads(text) if text else None
+
+    async def query(self, text: str, status: int = 200) -> Any:
+        async with self._http.get(f"{DATA}/query", params={"q": text}, headers=self._headers) as reply:
+            assert reply.status == status, await reply.text()
+            return await reply.json()
+
+    async def ids(self, text: str) -> list[str]:
+        return [one["Id"] for one in (await self.query(text))["records"]]
+
+    async def create(self, object_name: str, **fields: object) -> str:
+        return str((await self("POST", f"/sobjects/{object_name}", fields, 201))["id"])
+
+    async def field_names(self, object_name: str) -> set[str]:
+        return {one["name"] for one in (await self("GET", f"/sobjects/{object_name}/describe"))["fields"]}
+
+
+class Team:
+    """The callers of the org by what they are."""
+
+    def __init__(self, org: RunningOrg, http: aiohttp.ClientSession) -> None:
+        ids = {str(row["Username"]): str(row["Id"]) for row in org.org.rows("User")}
+        self.admin = Caller(org, http, org.org.admin_user_id)
+        self.rep, self.peer, self.clerk = (Caller(org, http, ids[name]) for name in (REP, PEER, CLERK))
+
+
+@pytest.fixture
+async def team(org: RunningOrg) -> AsyncIterator[Team]:
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession(org.base_url))
+        yield Team(org, http)
+
+
+async def permission_set(team: Team, name: str) -> str:
+    (found,) = await team.admin.ids(f"SELECT Id FROM PermissionSet WHERE Name = '{name}'")  # noqa: S608 (SOQL)
+    return found
+
+
+async def test_without_object_permissions_there_is_no_object(team: Team) -> None:
+    names = {one["name"] for one in (await team.clerk("GET", "/sobjects"))["sobjects"]}
+    assert ("Contact" in names, "User" in names) == (False, True)
+    (error,) = await team.clerk.query("SELECT Id FROM Contact", 400)
+    assert error["errorCode"] == "INVALID_TYPE"
+    assert "sObject type 'Contact' is not supported." in error["message"]
+    for path in ("", "/describe", "/003000000000001AAA", "/listviews"):
+        (error,) = await team.clerk("GET", f"/sobjects/Contact{path}", None, 404)
+        assert error["errorCode"] == "NOT_FOUND"
+
+
+async def test_permissions_given_by_api_act_at_once(team: Team) -> None:
+    parent = await permission_set(team, "Clerk")
+    rights = {"ParentId": parent, "SobjectType": "Campaign", "PermissionsRead": True}
+    row = await team.admin.create("ObjectPermissions", **rights)
+    assert (await team.clerk.field_names("Campaign")) >= {"Id", "Name", "OwnerId"}
+    assert "Status" not in await team.clerk.field_names("Campaign")
+    field = {"ParentId": parent, "SobjectType": "Campaign", "Field": "Campaign.Status", "PermissionsRead": True}
+    await team.admin.create("FieldPermissions", **field)
+    described = await team.clerk("GET", "/sobjects/Campaign/describe")
+    status = next(one for one in described["fields"] if one["name"] == "Status")
+    assert (status["createable"], status["updateable"], described["createable"]) == (False, False, False)
+    (error,) = await team.clerk("POST", "/sobjects/Campaign", {"Name": "x"}, 400)
+    assert (error["errorCode"], error["message"]) == (
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+        "entity type cannot be inserted: Campaign",
+    )
+    campaign = await team.admin.create("Campaign", Name="Spring")
+    for method, body in (("PATCH", {"Name": "y"}), ("DELETE", None)):
+        (error,) = await team.clerk(method, f"/sobjects/Campaign/{campaign}", body, 403)
+        assert error == {
+            "message": "insufficient access rights on object id",
+            "errorCode": "INSUFFICIENT_ACCESS_OR_READONLY",
+            "fields": [],
+        }
+    await team.admin("DELETE", f"/sobjects/ObjectPermissions/{row}", None, 204)
+    await team.clerk("GET", "/sobjects/Campaign", None, 404)
+
+
+async def test_a_field_made_by_api_is_seen_when_permissions_are_given(team: Team) -> None:
+    body = {"FullName": "Contact.Score__c", "Metadata": {"type": "Number", "precision": 4, "scale": 0}}
+    await team.admin("POST", "/tooling/sobjects/CustomField", body, 201)
+    assert "Score__c" not in await team.admin.field_names("Contact")
+    (error,) = await team.admin.query("SELECT Score__c FROM Contact", 400)
+    assert error["errorCode"] == "INVALID_FIELD"
+    assert "No such column 'Score__c' on entity 'Contact'." in error["message"]
+    (error,) = await team.admin("POST", "/sobjects/Contact", {"LastName": "A", "Score__c": 5}, 400)
+    assert error == {
+        "message": "No such column 'Score__c' on sobject of type Contact",
+        "errorCode": "INVALID_FIELD",
+    }
+    profiles = "SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = true AND Profile.Name = '{}'"
+    (admins,) = await team.admin.ids(profiles.format("System Administrator"))
+    (standard,) = await team.admin.ids(profiles.format("Standard User"))
+    row = {"SobjectType": "Contact", "Field": "Contact.Score__c", "PermissionsRead": True}
+    await team.admin.create("FieldPermissions", ParentId=admins, PermissionsEdit=True, **row)
+    await team.admin.create("FieldPermissions", ParentId=standard, PermissionsEdit=False, **row)
+    contact = await team.admin.create("Contact", LastName="A", Score__c=5)
+    assert (await team.admin("GET", f"/sobjects/Contact/{contact}"))["Score__c"] == 5.0
+    (error,) = await team.rep("POST", "/sobjects/Contact", {"LastName": "B", "Score__c": 5}, 400)
+    assert error["errorCode"] == "INVALID_FIELD_FOR_INSERT_UPDATE"
+    assert error["message"].startswith("Unable to create/update fields: Score__c. Please check the security settings")
+    assert error["fields"] == ["Score__c"]
+
+
+async def test_a_hidden_field_is_nowhere(team: Team) -> None:
+    account = await team.admin.create("Account", Name="Acme", AnnualRevenue=5)
+    contact = await team.admin.create("Contact", LastName="H", Email="h@x.example", AccountId=account)
+    granted = "SELECT Id FROM FieldPermissions WHERE Field = '{}' AND Parent.Profile.Name = 'Standard User'"
+    for field in ("Contact.Email", "Contact.MailingAddress", "Account.AnnualRevenue"):
+        (row,) = await team.admin.ids(granted.format(field))
+        await team.admin("DELETE", f"/sobjects/FieldPermissions/{row}", None, 204)
+    hidden = {"Email", "MailingAddress", "MailingCity", "MailingStreet"}
+    assert not hidden & await team.rep.field_names("Contact")
+    record = await team.rep("GET", f"/sobjects/Contact/{contact}")
+    assert not hidden & set(record)
+    assert record["LastName"] == "H"
+    for text in (
+        "SELECT Email FROM Contact",
+        "SELECT Id FROM Contact WHERE Email = 'h@x.example'",
+        "SELECT Id FROM Contact ORDER BY Email",
+        "SELECT Account.AnnualRevenue FROM Contact",
+        "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact WHERE MailingCity = 'x')",
+    ):
+        (error,) = await team.rep.query(text, 400)
+        assert error["errorCode"] == "INVALID_FIELD", text
+    every = await team.rep.query("SELECT FIELDS(ALL) FROM Contact LIMIT 1")
+    assert not hidden & set(every["records"][0])
+    await team.rep("GET", "/sobjects/Contact/Email/h@x.example", None, 404)
+    assert (await team.admin.query("SELECT Email FROM Contact WHERE LastName = 'H'"))["records"][0]["Email"]
+
+
+async def test_private_records_are_seen_by_their_owners(team: Team) -> None:
+    lead = await team.rep.create("Lead", LastName="Mine", Company="X")
+    assert await team.rep.ids("SELECT Id FROM Lead") == [lead]
+    assert await team.peer.ids("SELECT Id FROM Lead") == []
+    assert await team.admin.ids("SELECT Id FROM Lead") == [lead]
+    await team.peer("GET", f"/sobjects/Lead/{lead}", None, 404)
+    (error,) = await team.peer("PATCH", f"/sobjects/Lead/{lead}", {"Title": "x"}, 400)
+    assert (error["errorCode"], error["message"]) == (
+        "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
+        "insufficient access rights on cross-reference id",
+    )
+    await team.admin("PATCH", f"/sobjects/Lead/{lead}", {"OwnerId": team.peer.user_id}, 204)
+    assert await team.rep.ids("SELECT Id FROM Lead") == []
+    await team.peer("PATCH", f"/sobjects/Lead/{lead}", {"Title": "x"}, 204)
+    await team.peer("DELETE", f"/sobjects/Lead/{lead}", None, 204)
+
+
+async def test_the_members_of_a_queue_share_its_records(team: Team) -> None:
+    queue = await team.admin.create("Group", Name="Hot leads", Type="Queue")
+    lead = await team.admin.create("Lead", LastName="Queued", Company="X", OwnerId=queue)
+    assert await team.rep.ids("SELECT Id FROM Lead") == []
+    await team.admin.create("GroupMember", GroupId=queue, UserOrGroupId=team.rep.user_id)
+    assert await team.rep.ids("SELECT Id FROM Lead") == [lead]
+    assert await team.peer.ids("SELECT Id FROM Lead") == []
+    await team.rep("PATCH", f"/sobjects/Lead/{lead}", {"OwnerId": team.rep.user_id}, 204)
+    await team.admin("DELETE", f"/sobjects/Lead/{lead}", None, 204)
+
+
+async def test_readable_records_of_others_cannot_be_changed(team: Team) -> None:
+    account = await team.admin.create("Account", Name="Shared")
+    assert (await team.rep("GET", f"/sobjects/Account/{account}"))["Name"] == "Shared"
+    for method, body in (("PATCH", {"Name": "y"}), ("DELETE", None)):
+        (error,) = await team.rep(method, f"/sobjects/Account/{account}", body, 403)
+        assert error["errorCode"] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    rows = [{"attributes": {"type": "Account"}, "Id": account, "Name": "y"}]
+    (result,) = await team.rep("PATCH", "/composite/sobjects", {"records": rows})
+    assert result["errors"][0]["statusCode"] == "INSUFFICIENT_ACCESS_OR_READONLY"
+
+
+async def test_a_record_that_is_hidden_cannot_be_referred_to(team: Team) -> None:
+    lead = await team.admin.create("Lead", LastName="Secret", Company="X")
+    campaign = await team.rep.create("Campaign", Name="Mine")
+    body = {"CampaignId": campaign, "LeadId": lead}
+    (error,) = await team.rep("POST", "/sobjects/CampaignMember", body, 400)
+    assert error["errorCode"] == "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY"
+    await team.admin("POST", "/sobjects/CampaignMember", body, 201)
+    await team.admin("DELETE", f"/sobjects/Lead/{lead}", None, 204)
+
+
+async def test_users_are_made_and_changed_by_administrators_only(team: Team, org: RunningOrg) -> None:
+    (profile,) = await team.admin.ids("SELECT Id FROM Profile WHERE Name = 'Standard User'")
+    user = {
+        "Username": "new@org.example", "LastName": "New", "Email": "new@org.example", "Alias": "new",
+        "TimeZoneSidKey": "Europe/Berlin", "LocaleSidKey": "de_DE", "EmailEncodingKey": "UTF-8",
+        "LanguageLocaleKey": "de", "ProfileId": profile, "IsActive": True,
+    }  # fmt: skip
+    (error,) = await team.rep("POST", "/sobjects/User", user, 400)
+    assert error["errorCode"] == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
+    created = await team.admin.create("User", **user)
+    assert created.startswith("005")
+    (error,) = await team.admin("POST", "/sobjects/User", {**user, "Username": "b@org.example", "Alias": None}, 400)
+    assert error["errorCode"] == "REQUIRED_FIELD_MISSING"
+    await team.admin("DELETE", f"/sobjects/User/{created}", None, 400)
+    assert created in await team.rep.ids("SELECT Id FROM User")
+    assert org.org.view(created).may_read("Campaign", {"Id": "x", "OwnerId": "y"})
+
+
+async def test_a_permission_set_adds_up_with_the_profile(team: Team, org: RunningOrg) -> None:
+    add_permission_set(org.org, "Reader")
+    reader = await permission_set(team, "Reader")
+    rights = {"SobjectType": "Lead", "PermissionsRead": True, "PermissionsViewAllRecords": True}
+    await team.admin.create("ObjectPermissions", ParentId=reader, **rights)
+    lead = await team.admin.create("Lead", LastName="All", Company="X")
+    assert await team.peer.ids("SELECT Id FROM Lead") == []
+    assignment = await team.admin.create(
+        "PermissionSetAssignment", PermissionSetId=reader, AssigneeId=team.peer.user_id
+    )
+    assert await team.peer.ids("SELECT Id FROM Lead") == [lead]
+    await team.admin("DELETE", f"/sobjects/PermissionSetAssignment/{assignment}", None, 204)
+    await team.admin("DELETE", f"/sobjects/Lead/{lead}", None, 204)
