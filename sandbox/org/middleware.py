@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -13,9 +14,30 @@ from sandbox.org.admin_forms import PREFIX as ADMIN_PREFIX
 from sandbox.org.config import OrgConfig
 from sandbox.org.sessions import Sessions
 from sandbox.org.stats import Stats
-from sandbox.org.wire import USER_ID, MalformedBodyError, invalid_session, not_found, quota_exhausted, routing_error
+from sandbox.org.wire import (
+    USER_ID,
+    MalformedBodyError,
+    api_error,
+    invalid_session,
+    not_found,
+    quota_exhausted,
+    routing_error,
+)
 
 _DATA = "/services/data/"
+_OVERRIDES = frozenset({"PATCH", "DELETE", "PUT", "GET"})
+# Recorded; the cookies and the pinning of TLS that come along are left out.
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache,must-revalidate,max-age=0,no-store,private",
+    "X-Robots-Tag": "none",
+    "Vary": "Accept-Encoding",
+    "Server": "sfdcedge",
+}
+_SLASHES = re.compile("/{2,}")
+# Summer '25 retired the last of them; the text is that of the REST API guide's status codes.
+_RETIRED_VERSIONS = frozenset(f"v{number}.0" for number in range(7, 31))
+_RETIRED = "The requested resource has been retired or removed. Delete or update any references to the resource."
 _OUTAGE_PAGE = "<html><head><title>Service Unavailable</title></head><body><h1>Service Unavailable</h1></body></html>"
 
 
@@ -49,11 +71,13 @@ async def salesforce_errors(request: web.Request, handler: Handler) -> web.Strea
 def authenticated(tokens: Sessions, config: OrgConfig, stats: Stats) -> Middleware:
     """Everything below a version needs a session; the list of versions does not."""
     versions = range(int(float(config.oldest_api_version)), int(float(config.newest_api_version)) + 1)
+    served = frozenset(f"v{number}.0" for number in versions)
 
     @web.middleware
     async def with_session(request: web.Request, handler: Handler) -> web.StreamResponse:
-        version = request.path.removeprefix(_DATA).split("/")[0] if request.path.startswith(_DATA) else ""
-        stats.count(request.path, against_allocation=bool(version))
+        path = _path(request)
+        version = path.removeprefix(_DATA).split("/")[0] if path.startswith(_DATA) else ""
+        stats.count(path, against_allocation=bool(version))
         if not version:
             return await handler(request)
         if stats.api_requests > config.daily_api_requests:
@@ -61,25 +85,52 @@ def authenticated(tokens: Sessions, config: OrgConfig, stats: Stats) -> Middlewa
         user_id = tokens.check(request.headers.get("Authorization"))
         if user_id is None:
             return invalid_session()
-        if version not in {f"v{number}.0" for number in versions}:
-            return not_found()
+        if version not in served:
+            return api_error(410, "GONE", _RETIRED) if version in _RETIRED_VERSIONS else not_found()
         request[USER_ID] = user_id
         return await handler(request)
 
     return with_session
 
 
+@web.middleware
+async def rerouted(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Requests that mean another path or method than they name.
+
+    Clients join an instance URL with a slash at its end and a path with one at its beginning; and those that cannot
+    send PATCH post to ``?_HttpMethod=PATCH`` (REST API guide).
+    """
+    method = request.query.get("_HttpMethod", "").upper() if request.method == "POST" else ""
+    path = _path(request)
+    if method not in _OVERRIDES and path == request.rel_url.raw_path:
+        return await handler(request)
+    meant = request.clone(
+        method=method if method in _OVERRIDES else request.method,
+        rel_url=request.rel_url.with_path(path, encoded=True, keep_query=True),
+    )
+    match = await request.app.router.resolve(meant)
+    match.add_app(request.app)
+    meant._match_info = match  # the server itself sets it so
+    return await match.handler(meant)
+
+
+def _path(request: web.Request) -> str:
+    """The path as it was sent, without empty segments."""
+    path = request.rel_url.raw_path
+    return _SLASHES.sub("/", path) if "//" in path else path
+
+
 def common_headers(config: OrgConfig, stats: Stats) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """Headers that every REST reply has; ``Sforce-Limit-Info`` not on the list of versions."""
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
-        if not request.path.startswith("/services/data"):
+        path = _path(request)
+        if not path.startswith("/services/data"):
             return
         request_id = secrets.token_hex(16)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cache-Control"] = "no-cache,must-revalidate,max-age=0,no-store,private"
         response.headers["X-SFDC-Request-Id"] = response.headers["X-Request-Id"] = request_id
-        if request.path.startswith(f"{_DATA}v"):
+        response.headers.update(_HEADERS)
+        if path.startswith(f"{_DATA}v"):
             response.headers["Sforce-Limit-Info"] = f"api-usage={stats.api_requests}/{config.daily_api_requests}"
 
     return add

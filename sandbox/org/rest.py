@@ -217,5 +217,7 @@ def selected_fields(object_type: ObjectType, names: str | None) -> tuple[list[Fi
 def _version(number: int) -> dict[str, str]:
     """Three releases a year; Summer '14 is 31.0."""
     year, season = divmod(number - 30, 3)
-    label = f"{_SEASONS[season]} '{14 + year + (season == 2)}"
+    # The one label with a typographic apostrophe.
+    apostrophe = "’" if number == 42 else "'"
+    label = f"{_SEASONS[season]} {apostrophe}{14 + year + (season == 2)}"
     return {"label": label, "url": f"/services/data/v{number}.0", "version": f"{number}.0"}

@@ -26,8 +26,9 @@ from sandbox.org.compression import compressed
 from sandbox.org.config import OrgConfig
 from sandbox.org.data_resources import routes as data_resources
 from sandbox.org.http_faults import http_faults
-from sandbox.org.middleware import authenticated, common_headers, outages, salesforce_errors
+from sandbox.org.middleware import authenticated, common_headers, outages, rerouted, salesforce_errors
 from sandbox.org.policy_admin import routes as policy_routes
+from sandbox.org.pretty import pretty_printed
 from sandbox.org.seeding import Progress, seed
 from sandbox.org.sessions import Sessions
 from sandbox.org.soap import routes as soap_routes
@@ -161,9 +162,11 @@ def _application(
         middlewares=[
             outages(outage),
             compressed(org.config.gzip_min_bytes),
+            pretty_printed,
             http_faults(org.faults),
             salesforce_errors,
             authenticated(tokens, org.config, stats),
+            rerouted,
         ],
     )
     app.on_response_prepare.append(common_headers(org.config, stats))

@@ -184,7 +184,7 @@ async def test_a_body_that_is_not_a_json_object(api: Api, body: bytes) -> None:
 
 
 async def test_versions_outside_the_served_range(api: Api) -> None:
-    for version in ("v20.0", "v67.0", "v62.5"):
+    for version in ("v67.0", "v62.5"):
         assert (await api("GET", path=f"/services/data/{version}/sobjects")).status == 404
 
 

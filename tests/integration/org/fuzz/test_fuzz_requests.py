@@ -16,8 +16,8 @@ from tests.support.org_integrity import damage
 
 SEEDS = 6
 ATTEMPTS_OF_A_SEED = 300
-# The shapes that refusals have, by what begins them: REST, Bayeux, OAuth and SOAP.
-REST = b'[{"'
+# How refusals of REST begin, compact or laid out for people.
+REST = (b'[{"', b"[ {")
 
 
 @pytest.fixture
