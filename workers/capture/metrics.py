@@ -10,6 +10,7 @@ TRANSACTIONS = Counter("capture_transactions_total", "Kafka transactions committ
 COMMIT_SECONDS = Histogram("capture_commit_seconds", "From the first submission taken to the transaction committed")
 RECONNECTS = Counter("capture_reconnects_total", "Sessions that ended and began again", ["reason"])
 REREADS = Counter("capture_rereads_total", "Records read again because an event did not tell how they changed")
+POLLED = Counter("capture_polled_total", "Changed records found by polling", ["entity"])
 SNAPSHOTS = Counter("capture_snapshots_started_total", "Bulk queries started", ["entity"])
 FENCED = Counter("capture_fenced_total", "Shards lost to another worker")
 STORE_ERRORS = Counter("capture_store_unavailable_total", "Looks at the connections that MongoDB did not answer")

@@ -6,9 +6,9 @@ import asyncio
 
 import structlog
 
-from schemas.documents import Connection
 from schemas.events import Entity
-from workers.capture.context import Context
+from workers.capture.poller import Poller
+from workers.capture.readings import Readings
 
 log = structlog.get_logger()
 
@@ -16,14 +16,21 @@ log = structlog.get_logger()
 class Pollers:
     """The pollers of one session. They outlive its connections and end with it."""
 
-    def __init__(self, tasks: asyncio.TaskGroup, context: Context) -> None:
+    def __init__(self, tasks: asyncio.TaskGroup, readings: Readings) -> None:
         self._tasks = tasks
-        self._context = context
+        self._readings = readings
         self._running: dict[Entity, asyncio.Task[None]] = {}
 
     @property
     def entities(self) -> frozenset[Entity]:
         return frozenset(self._running)
 
-    def keep(self, connection: Connection, entities: frozenset[Entity]) -> None:
+    def keep(self, entities: frozenset[Entity]) -> None:
         """Poll these from now on, and no others."""
+        if entities != self.entities:
+            log.info("polling", team=self._readings.team, entities=sorted(entities))
+        self._readings.lenient = entities
+        for entity in self.entities - entities:
+            self._running.pop(entity).cancel()
+        for entity in sorted(entities - self.entities):
+            self._running[entity] = self._tasks.create_task(Poller(entity, self._readings).run())

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import NoReturn
 
+import structlog
+
 from schemas.events import ENTITIES, Entity
 from workers.capture.context import Context
 from workers.capture.described import Described
@@ -13,6 +15,8 @@ from workers.capture.importer import Importer
 from workers.capture.progress import ImportProgress
 from workers.capture.rereads import Rereader
 from workers.ports import Refused, SalesforceOrg
+
+log = structlog.get_logger()
 
 
 class Readings:
@@ -26,6 +30,8 @@ class Readings:
         self.rereader = Rereader(team, org, self.described, context.clock)
         self._tasks = tasks
         self._progress = ImportProgress(context.store.jobs, team, context.clock, context.pace)
+        self.lenient: frozenset[Entity] = frozenset()
+        """Entities that may refuse to be read without an end of the session."""
         self._running: dict[Entity, asyncio.Task[None]] = {}
         self._refused: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
         self._telling = tasks.create_task(self._progress.run())
@@ -55,7 +61,9 @@ class Readings:
         try:
             await Importer(self.team, entity, self.org, self.context, self.described, self._progress).run()
         except Refused as error:
-            if not self._refused.done():
+            if entity in self.lenient:
+                log.warning("reading refused", team=self.team, entity=entity, reason=str(error))
+            elif not self._refused.done():
                 self._refused.set_exception(error)
         finally:
             del self._running[entity]

@@ -81,10 +81,11 @@ class Session:
         try:
             async with asyncio.TaskGroup() as tasks:
                 readings = Readings(self._team, self._context.orgs.org(self.connection), self._context, tasks)
-                self._pollers = Pollers(tasks, self._context)
+                self._pollers = Pollers(tasks, readings)
                 try:
                     return await self._drive(self._pollers, readings)
                 finally:
+                    self._pollers.keep(frozenset())
                     readings.close()
         except BaseExceptionGroup as group:
             raise_decisive(group)
@@ -103,7 +104,7 @@ class Session:
                         await self._pause(action)
                         actions = self._step(Waited())
                     case Poll(entities=entities):
-                        pollers.keep(self.connection, entities)
+                        pollers.keep(entities)
                     case Forget(entities=entities):
                         await self._forget(entities)
                     case GiveUp(state=state, reason=reason):
@@ -140,7 +141,7 @@ class Session:
             raise _Left(actions)
         for action in actions:
             if isinstance(action, Poll):
-                pollers.keep(self.connection, action.entities)
+                pollers.keep(action.entities)
             elif isinstance(action, TryChannelsAfter):
                 tasks.create_task(self._try_channels(action.wait))
 

@@ -31,7 +31,12 @@ from workers.ports import (
 
 T = TypeVar("T")
 
-OPERATORS: dict[str, Callable[[str, str], bool]] = {">=": operator.ge, ">": operator.gt, "=": operator.eq}
+OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    ">=": operator.ge,
+    ">": operator.gt,
+    "=": operator.eq,
+    "<": operator.lt,
+}
 
 COMMON = (FieldInfo("Id", "id", updateable=False), FieldInfo("SystemModstamp", "datetime", updateable=False))
 PERSON = (*COMMON, *(FieldInfo(name, "string") for name in ("FirstName", "LastName", "Email", "Title")))
@@ -48,7 +53,7 @@ QUERY = re.compile(
     r"SELECT (?P<names>.+?) FROM (?P<object>\w+)(?: WHERE (?P<where>.+?))?"
     r"(?: ORDER BY (?P<order>.+?))?(?: LIMIT (?P<limit>\d+))?"
 )
-CONDITION = re.compile(r"(?P<name>\w+) (?P<operator>>=|>|=) '?(?P<value>[^' ]+)'?")
+CONDITION = re.compile(r"(?P<name>\w+) (?P<operator>>=|>|=|<) '?(?P<value>[^' )]+)'?")
 
 
 @dataclass(slots=True)
