@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from sandbox.org.accounts import same
 from sandbox.org.addresses import base_path
-from sandbox.org.logins import PendingLogin, PendingLogins, same
+from sandbox.org.logins import PendingLogin, PendingLogins
 from sandbox.org.oauth_requests import Fields, form_fields
 from sandbox.org.pages import NO_STORE, error_page, page
 from sandbox.org.scopes import SCOPE_LABELS
@@ -62,12 +63,13 @@ class AuthorizePages:
             return refused
         if form.get("action") == "deny":
             return _denied(fields)
-        if not self._known(form.get("username", ""), form.get("pw", "")):
+        outcome, user_id = self.sessions.accounts.check(form.get("username", ""), form.get("pw", ""))
+        if outcome != "right":
             return _login_page(request, fields, LOGIN_FAILED, form.get("username", ""))
         if self.sessions.policy.address == "restricted":
             return _login_page(request, fields, RESTRICTED, form.get("username", ""))
         verified = not self.org.config.verification_code
-        return self._next(request, self.logins.start(self.org.admin_user_id, fields, verified=verified))
+        return self._next(request, self.logins.start(user_id, fields, verified=verified))
 
     async def verify(self, request: web.Request) -> web.StreamResponse:
         form = await form_fields(request)
@@ -108,10 +110,6 @@ class AuthorizePages:
         approval = self.sessions.authorize(login.user_id, _scopes(login.fields), nonce=login.fields.get("nonce"))
         redirect_uri, challenge = login.fields["redirect_uri"], login.fields.get("code_challenge")
         return _redirect(login.fields, code=self.sessions.new_code(approval, redirect_uri, challenge))
-
-    def _known(self, username: str, password: str) -> bool:
-        config = self.org.config
-        return same(username.strip().lower(), config.username.lower()) and same(password, config.password)
 
     def _refused(self, fields: Fields) -> web.StreamResponse | None:
         """Why the page cannot even be shown. Nothing is sent to a redirect URI that was not checked."""

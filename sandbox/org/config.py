@@ -49,6 +49,8 @@ class OrgConfig:
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     access_token_lifetime_seconds: float | None = None
+    # Using a session in the second half of its life starts the timeout again.
+    sessions_roll: bool = True
     rotate_refresh_tokens: bool = False
     # A rotated token that comes back was stolen or replayed: end everything that came from its approval.
     reuse_revokes_family: bool = True
@@ -56,6 +58,11 @@ class OrgConfig:
     approvals_per_user: int = 5
     password_flow_enabled: bool = False
     client_credentials_enabled: bool = True
+    # The run-as user of the client credentials flow; the administrator unless given.
+    client_credentials_username: str = ""
+    # Password policies of a new org: locked for 15 minutes after 10 wrong passwords.
+    lockout_attempts: int = 10
+    lockout_seconds: float = 900
     pkce_required: bool = False
     # Asked for after the password when it is not empty.
     verification_code: str = field(default="", repr=False)

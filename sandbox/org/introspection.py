@@ -30,7 +30,7 @@ def _active(
         "active": True,
         "scope": " ".join(authorization.scopes),
         "client_id": org.config.client_id,
-        "username": org.config.username,
+        "username": (org.get("User", authorization.user_id) or {}).get("Username", org.config.username),
         "sub": f"{base_url}/id/{org.organization_id}/{authorization.user_id}",
         "token_type": token_type,
         **({} if expires_at is None else {"exp": int(expires_at)}),

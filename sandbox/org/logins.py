@@ -1,34 +1,16 @@
-"""Passwords, and logins in the browser that are not finished yet."""
+"""Logins in the browser that are not finished yet."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-from sandbox.org.config import OrgConfig
-from sandbox.org.grants import LoginPolicy
+from sandbox.org.accounts import same
 
 # Long enough for a person to find the code in a mailbox.
 LOGIN_LIFETIME_SECONDS = 15 * 60
 VERIFICATION_ATTEMPTS = 5
-
-PasswordCheck = Literal["right", "wrong", "security token needed"]
-
-
-def same(given: str, expected: str) -> bool:
-    """Compare secrets without telling by the time how much was right."""
-    return secrets.compare_digest(given.encode(), expected.encode())
-
-
-def check_password(config: OrgConfig, policy: LoginPolicy, username: str, password: str) -> PasswordCheck:
-    """An API login. From a trusted address the security token behind the password may be left out."""
-    user_known = same(username.strip().lower(), config.username.lower())
-    bare, with_token = same(password, config.password), same(password, config.password + config.security_token)
-    if not user_known or not (bare or with_token):
-        return "wrong"
-    return "security token needed" if policy.security_token_needed and not with_token else "right"
 
 
 @dataclass(slots=True)

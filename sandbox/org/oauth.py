@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from sandbox.org.accounts import same
 from sandbox.org.addresses import base_url
 from sandbox.org.assertions import Assertion, public_key
 from sandbox.org.authorize import AuthorizePages
@@ -20,9 +21,9 @@ from sandbox.org.grants import GrantError
 from sandbox.org.id_tokens import IdTokens
 from sandbox.org.identity import discovery, identity, userinfo
 from sandbox.org.introspection import introspection
-from sandbox.org.logins import PendingLogins, check_password, same
+from sandbox.org.logins import PendingLogins
 from sandbox.org.oauth_requests import Fields, basic_credentials, form_fields, token_response
-from sandbox.org.sessions import Authorization, Sessions
+from sandbox.org.sessions import INACTIVE, Authorization, Sessions
 from sandbox.org.store import Org
 from sandbox.org.wire import json_response
 
@@ -104,15 +105,25 @@ class OAuthApi:
     def _by_client_credentials(self, _form: Fields) -> Granted:
         if not self.org.config.client_credentials_enabled:
             raise GrantError("invalid_grant", "no client credentials user enabled")
-        return self.sessions.authorize(self.org.admin_user_id, ("api",)), None
+        username = self.org.config.client_credentials_username or self.org.config.username
+        return self.sessions.authorize(self._active(username), ("api",)), None
+
+    def _active(self, username: str) -> str:
+        """The id of a user; GrantError for one who does not exist or was deactivated."""
+        user = self.sessions.accounts.find(username)
+        if user is None:
+            raise GrantError("invalid_grant", "user hasn't approved this consumer")
+        if not user.get("IsActive"):
+            raise GrantError(*INACTIVE)
+        return str(user["Id"])
 
     def _by_password(self, form: Fields) -> Granted:
-        config = self.org.config
         username, password = form.get("username", ""), form.get("password", "")
-        checked = check_password(config, self.sessions.policy, username, password)
-        if not config.password_flow_enabled or checked != "right":
+        token_needed = self.sessions.policy.security_token_needed
+        outcome, user_id = self.sessions.accounts.check(username, password, token_needed=token_needed)
+        if not self.org.config.password_flow_enabled or outcome != "right":
             raise GrantError("invalid_grant", "authentication failure")
-        return self.sessions.authorize(self.org.admin_user_id, ()), None
+        return self.sessions.authorize(user_id, ()), None
 
     def _by_assertion(self, form: Fields, host: str) -> Granted:
         """The signature is the app's credential: no secret, and no refresh token either."""
@@ -121,10 +132,10 @@ class OAuthApi:
         assertion.check_signature(self.app_key)
         audiences = (*config.jwt_audiences, host)
         assertion.check_claims(self.org.clock(), config.jwt_window_seconds, audiences, config.jwt_audience_error)
-        approved = config.jwt_users_approved or self.sessions.has_approved(self.org.admin_user_id)
-        if assertion.subject.lower() != config.username.lower() or not approved:
+        user_id = self._active(assertion.subject)
+        if not (config.jwt_users_approved or self.sessions.has_approved(user_id)):
             raise GrantError("invalid_grant", "user hasn't approved this consumer")
-        return self.sessions.authorize(self.org.admin_user_id, ("api",)), None
+        return self.sessions.authorize(user_id, ("api",)), None
 
     def _reply(self, approval: Authorization, refresh_token: str | None, host: str) -> dict[str, object]:
         access_token, scope = self.sessions.issue_access(approval), " ".join(approval.scopes)

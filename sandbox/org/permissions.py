@@ -69,10 +69,14 @@ class UserAccess:
     # Object types as the user sees them, by name, with the type each was made from.
     _types: dict[str, tuple[ObjectType, ObjectType | None]] = field(default_factory=dict, repr=False)
 
+    @property
+    def manages_users(self) -> bool:
+        return "PermissionsManageUsers" in self.system
+
     def on(self, object_name: str) -> ObjectAccess:
         """The rights on an object."""
         if object_name in SETUP_OBJECTS:
-            return EVERYTHING if "PermissionsManageUsers" in self.system else _READ_ALL
+            return EVERYTHING if self.manages_users else _READ_ALL
         if "PermissionsModifyAllData" in self.system:
             return EVERYTHING
         granted = self._objects.get(object_name, ObjectAccess())

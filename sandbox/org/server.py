@@ -13,7 +13,16 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.org import limits, listviews, oauth, query_api, record_collections, rest
+from sandbox.org import (
+    limits,
+    listviews,
+    oauth,
+    query_api,
+    record_collections,
+    rest,
+    user_admin,
+    user_passwords,
+)
 from sandbox.org.admin import Admin, Outage
 from sandbox.org.admin_faults import AdminFaults
 from sandbox.org.admin_forms import PREFIX
@@ -179,6 +188,8 @@ def _application(
         *query_api.routes(org),
         *listviews.routes(org),
         *soap_routes(org, tokens),
+        *user_passwords.routes(org, tokens.accounts),
+        *user_admin.routes(org, tokens, cometd_sessions),
         *policy_routes(tokens, cometd_sessions),
         *bulk.routes(),
         *data_resources(org),

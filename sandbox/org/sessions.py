@@ -8,11 +8,14 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from sandbox.org.accounts import Accounts
 from sandbox.org.grants import GrantError, LoginPolicy
 from sandbox.org.store import Org
 
 # OAuth Authorization Flows: an authorization code expires after 15 minutes.
 CODE_LIFETIME_SECONDS = 15 * 60
+# Seen from real orgs.
+INACTIVE = ("invalid_grant", "inactive user")
 _EXPIRED = ("invalid_grant", "expired access/refresh token")
 
 
@@ -60,12 +63,14 @@ class Sessions:
 
     org: Org
     policy: LoginPolicy = field(init=False)
+    accounts: Accounts = field(init=False)
     _codes: dict[str, PendingCode] = field(default_factory=dict, repr=False)
     _access: dict[str, AccessToken] = field(default_factory=dict, repr=False)
     _refresh: dict[str, RefreshToken] = field(default_factory=dict, repr=False)
     _approved_users: set[str] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
+        self.accounts = Accounts(self.org)
         self.policy = LoginPolicy(self.org.config.app_access, self.org.config.address_access)
 
     def authorize(
@@ -108,8 +113,21 @@ class Sessions:
         return self.check_token(token.strip()) if scheme.lower() in {"bearer", "oauth"} else None
 
     def check_token(self, token: str) -> str | None:
+        """The user id behind a live token, which using it keeps alive; None for the sessions of inactive users."""
         session = self.find_access(token)
-        return None if session is None else session.authorization.user_id
+        if session is None or not self.accounts.is_active(session.authorization.user_id):
+            return None
+        self._prolong(token, session)
+        return session.authorization.user_id
+
+    def _prolong(self, token: str, session: AccessToken) -> None:
+        """Session Settings (Salesforce Help): a timeout starts again when a session is used in its second half."""
+        lifetime = self.org.config.access_token_lifetime_seconds
+        if lifetime is None or session.expires_at is None or not self.org.config.sessions_roll:
+            return
+        now = self.org.clock()
+        if session.expires_at - now < lifetime / 2:
+            self._access[token] = replace(session, expires_at=now + lifetime)
 
     def find_access(self, token: str) -> AccessToken | None:
         """A live access token."""
@@ -156,6 +174,8 @@ class Sessions:
             if reused is not None and reused.rotated and config.reuse_revokes_family:
                 self._revoke_family(reused.authorization.family)
             raise GrantError(*_EXPIRED)
+        if not self.accounts.is_active(found.authorization.user_id):
+            raise GrantError(*INACTIVE)
         self._refresh[token] = replace(found, rotated=config.rotate_refresh_tokens, used_at=self.org.clock())
         if not config.rotate_refresh_tokens:
             return found.authorization, None

@@ -9,8 +9,6 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from sandbox.org.addresses import base_url
-from sandbox.org.ids import base62, to_18
-from sandbox.org.logins import check_password
 from sandbox.org.sessions import Sessions
 from sandbox.org.soap_request import MalformedEnvelopeError, SoapCall, parse_call
 from sandbox.org.store import Org
@@ -75,17 +73,18 @@ class SoapApi:
     def _login(self, call: SoapCall, request: web.Request) -> str:
         version = request.match_info["version"]
         self._check_version(version)
-        config, policy = self.org.config, self.sessions.policy
+        policy = self.sessions.policy
         organization_id = call.headers.get("organizationId")
         if organization_id is not None and organization_id[:15] != self.org.organization_id[:15]:
             raise SoapFaultError(*_REFUSED["wrong"])
-        checked = check_password(config, policy, call.values.get("username", ""), call.values.get("password", ""))
-        if checked != "right":
-            raise SoapFaultError(*_REFUSED[checked])
+        username, password = call.values.get("username", ""), call.values.get("password", "")
+        outcome, user_id = self.sessions.accounts.check(username, password, token_needed=policy.security_token_needed)
+        if outcome != "right":
+            raise SoapFaultError(*_REFUSED[outcome])
         if policy.address == "restricted":
             raise SoapFaultError("LOGIN_DURING_RESTRICTED_DOMAIN", "cannot log in from current domain")
-        session_id = self.sessions.issue(self.org.admin_user_id, (), by_app=False)
-        result = self._login_result(base_url(request), request.match_info["api"], version, session_id)
+        session_id = self.sessions.issue(user_id, (), by_app=False)
+        result = self._login_result(base_url(request), request.match_info["api"], version, session_id, user_id)
         return f"<loginResponse><result>{result}</result></loginResponse>"
 
     def _check_version(self, version: str) -> None:
@@ -99,7 +98,7 @@ class SoapApi:
         if not config.soap_login_enabled or float(version) > float(config.newest_soap_login_version):
             raise SoapFaultError("INVALID_OPERATION", "SOAP API login() is disabled by default in this org.")
 
-    def _login_result(self, host: str, api: str, version: str, session_id: str) -> str:
+    def _login_result(self, host: str, api: str, version: str, session_id: str, user_id: str) -> str:
         soap, organization = f"{host}/services/Soap", self.org.organization_id[:15]
         return (
             _elements(
@@ -109,15 +108,15 @@ class SoapApi:
                     "sandbox": False,
                     "serverUrl": f"{soap}/{api}/{version}/{organization}",
                     "sessionId": session_id,
-                    "userId": self.org.admin_user_id,
+                    "userId": user_id,
                 }
             )
-            + f"<userInfo>{_elements(self._user_info())}</userInfo>"
+            + f"<userInfo>{_elements(self._user_info(user_id))}</userInfo>"
         )
 
-    def _user_info(self) -> dict[str, object]:
+    def _user_info(self, user_id: str) -> dict[str, object]:
         """In the order of a captured reply; None is `xsi:nil`."""
-        user = self.org.get("User", self.org.admin_user_id) or {}
+        user = self.org.get("User", user_id) or {}
         organization = self.org.get("Organization", self.org.organization_id) or {}
         lifetime = self.org.config.access_token_lifetime_seconds
         return {
@@ -130,13 +129,13 @@ class SoapApi:
             "organizationId": self.org.organization_id,
             "organizationMultiCurrency": False,
             "organizationName": organization.get("Name"),
-            "profileId": to_18(f"00e{self.org.ids.pod}0{base62(1, 9)}"),
-            "roleId": None,
+            "profileId": user.get("ProfileId"),
+            "roleId": user.get("UserRoleId"),
             "sessionSecondsValid": _SESSION_SECONDS if lifetime is None else int(lifetime),
             "userDefaultCurrencyIsoCode": None,
             "userEmail": user.get("Email"),
             "userFullName": user.get("Name"),
-            "userId": self.org.admin_user_id,
+            "userId": user_id,
             "userLanguage": user.get("LanguageLocaleKey"),
             "userLocale": user.get("LocaleSidKey"),
             "userName": user.get("Username"),

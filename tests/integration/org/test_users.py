@@ -258,3 +258,49 @@ async def test_a_permission_set_adds_up_with_the_profile(team: Team, org: Runnin
     assert await team.peer.ids("SELECT Id FROM Lead") == [lead]
     await team.admin("DELETE", f"/sobjects/PermissionSetAssignment/{assignment}", None, 204)
     await team.admin("DELETE", f"/sobjects/Lead/{lead}", None, 204)
+
+
+async def test_logins_of_users(team: Team, org: RunningOrg, http: aiohttp.ClientSession) -> None:
+    created = await (await http.post("/__admin__/users", json={"username": "x@org.example"})).json()
+    await team.admin("POST", f"/sobjects/User/{created['id']}/password", {"NewPassword": "secret-1"}, 204)
+    assert await team.admin("GET", f"/sobjects/User/{created['id']}/password") == {"isExpired": False}
+    await team.rep("POST", f"/sobjects/User/{created['id']}/password", {"NewPassword": "secret-2"}, 403)
+    assert (await log_in(http, "x@org.example", "wrong"))[0] == 500
+    status, text = await log_in(http, "x@org.example", "secret-1")
+    assert (status, f"<userId>{created['id']}</userId>" in text) == (200, True)
+    session_id = text.partition("<sessionId>")[2].partition("</sessionId>")[0]
+    headers = {"Authorization": f"Bearer {session_id}"}
+    async with http.get("/services/oauth2/userinfo", headers=headers) as reply:
+        assert (await reply.json())["preferred_username"] == "x@org.example"
+    await team.admin("PATCH", f"/sobjects/User/{created['id']}", {"IsActive": False}, 204)
+    async with http.get(f"{DATA}/limits", headers=headers) as reply:
+        assert (reply.status, (await reply.json())[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
+    status, text = await log_in(http, "x@org.example", "secret-1")
+    assert (status, "INVALID_LOGIN" in text) == (500, True)
+    generated = (await team.admin("DELETE", f"/sobjects/User/{created['id']}/password"))["NewPassword"]
+    async with http.post("/__admin__/users/x@org.example", json={"active": True}) as reply:
+        assert (await reply.json())["active"] is True
+    assert (await log_in(http, "x@org.example", generated))[0] == 200
+
+
+async def test_a_deactivated_user_has_no_refresh(org: RunningOrg, http: aiohttp.ClientSession, team: Team) -> None:
+    approval = org.tokens.authorize(team.rep.user_id, ("api", "refresh_token"))
+    refresh_token, config = org.tokens.issue_refresh(approval), org.org.config
+    await team.admin("PATCH", f"/sobjects/User/{team.rep.user_id}", {"IsActive": False}, 204)
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    form |= {"client_id": config.client_id, "client_secret": config.client_secret}
+    async with http.post("/services/oauth2/token", data=form) as reply:
+        assert (reply.status, await reply.json()) == (
+            400,
+            {"error": "invalid_grant", "error_description": "inactive user"},
+        )
+
+
+async def log_in(http: aiohttp.ClientSession, username: str, password: str) -> tuple[int, str]:
+    body = (
+        '<env:Envelope xmlns:env="http://schemas.xmlsoap.org/soap/envelope/"><env:Body>'
+        f'<login xmlns="urn:partner.soap.sforce.com"><username>{username}</username><password>{password}</password>'
+        "</login></env:Body></env:Envelope>"
+    )
+    async with http.post("/services/Soap/u/62.0", data=body, headers={"SOAPAction": "login"}) as reply:
+        return reply.status, await reply.text()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from sandbox.org.accounts import Accounts
 from sandbox.org.config import OrgConfig
 from sandbox.org.grants import GrantError
 from sandbox.org.introspection import introspection
-from sandbox.org.logins import LOGIN_LIFETIME_SECONDS, PendingLogins, check_password
+from sandbox.org.logins import LOGIN_LIFETIME_SECONDS, PendingLogins
+from sandbox.org.people import add_user
 from sandbox.org.sessions import CODE_LIFETIME_SECONDS, Sessions
 from sandbox.org.store import Org
+from sandbox.org.users import UserSpec
 
 START = 1_700_000_000.0
 
@@ -53,12 +58,61 @@ def test_an_idle_token_that_was_not_rotated_is_no_reuse(clock: Clock) -> None:
 
 
 def test_an_access_token_expires(clock: Clock) -> None:
-    sessions = sessions_of(clock, OrgConfig(access_token_lifetime_seconds=900))
+    sessions = sessions_of(clock, OrgConfig(access_token_lifetime_seconds=900, sessions_roll=False))
     access_token = sessions.issue("005")
     clock.now += 899
     assert sessions.check(f"Bearer {access_token}") == sessions.check(f"oauth {access_token}") == "005"
     clock.now += 1
     assert sessions.check(f"Bearer {access_token}") is None
+
+
+def test_a_session_that_is_used_lives_on(clock: Clock) -> None:
+    """Session Settings (Salesforce Help): the timeout starts again when the session is used in its second half."""
+    sessions = sessions_of(clock, OrgConfig(access_token_lifetime_seconds=900))
+    used, idle = sessions.issue("005"), sessions.issue("005")
+    for after_seconds in (440, 460, 899):
+        clock.now = START + after_seconds
+        assert sessions.check_token(used) == "005"
+    clock.now = START + 900
+    assert (sessions.check_token(used), sessions.check_token(idle)) == ("005", None)
+    clock.now = START + 460 + 899
+    assert sessions.check_token(used) == "005"
+    clock.now += 900
+    assert sessions.check_token(used) is None
+
+
+def accounts_of(clock: Clock, **settings: Any) -> Accounts:
+    users = (UserSpec("rep@org.example", password="right-one"),)
+    return sessions_of(clock, OrgConfig(users=users, **settings)).accounts
+
+
+def test_wrong_passwords_lock_a_user_out_for_a_while(clock: Clock) -> None:
+    """Password policies of a new org (Salesforce Help): 10 attempts, 15 minutes."""
+    accounts = accounts_of(clock)
+    for _ in range(9):
+        assert accounts.check("rep@org.example", "guess")[0] == "wrong"
+    assert accounts.check("REP@org.example", "right-one")[0] == "right"  # and the count starts again
+    for _ in range(10):
+        accounts.check("rep@org.example", "guess")
+    assert accounts.check("rep@org.example", "right-one") == ("wrong", "")
+    clock.now += 900
+    assert accounts.check("rep@org.example", "right-one")[0] == "right"
+
+
+def test_a_new_password_ends_a_lockout(clock: Clock) -> None:
+    accounts = accounts_of(clock, lockout_attempts=1)
+    accounts.check("rep@org.example", "guess")
+    user = accounts.find("rep@org.example")
+    assert user is not None
+    assert accounts.is_locked(str(user["Id"]))
+    accounts.set_password(str(user["Id"]), "another-one")
+    assert accounts.check("rep@org.example", "another-one") == ("right", user["Id"])
+
+
+def test_who_has_no_password_cannot_log_in(clock: Clock) -> None:
+    accounts = accounts_of(clock)
+    add_user(accounts.org, UserSpec("none@org.example"))
+    assert accounts.check("none@org.example", "")[0] == "wrong"
 
 
 def test_a_code_expires(clock: Clock) -> None:
@@ -111,6 +165,8 @@ def test_a_login_in_the_browser_takes_no_longer_than_its_lifetime(clock: Clock) 
 )
 def test_the_security_token_depends_on_the_address(clock: Clock, address: str, suffix: str, checked: str) -> None:
     config = OrgConfig(security_token="TOKEN")
-    policy = sessions_of(clock, config).policy
-    setattr(policy, "address", address)  # noqa: B010 - a parameter is not one of the literals for mypy
-    assert check_password(config, policy, config.username, config.password + suffix) == checked
+    sessions = sessions_of(clock, config)
+    setattr(sessions.policy, "address", address)  # noqa: B010 - a parameter is not one of the literals for mypy
+    needed = sessions.policy.security_token_needed
+    outcome, _ = sessions.accounts.check(config.username, config.password + suffix, token_needed=needed)
+    assert outcome == checked
