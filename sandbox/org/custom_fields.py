@@ -77,6 +77,11 @@ class CustomField:
         return replace(self.object_type, fields=(*self.object_type.fields, self.field))
 
 
+def converted(field: FieldType, object_type: ObjectType, metadata: _Json) -> FieldType:
+    """The field with the type of the metadata. Raises InvalidFieldError."""
+    return _field(object_type, field.name, {"label": field.label, **metadata})
+
+
 def _field(object_type: ObjectType, name: str, metadata: _Json) -> FieldType:
     kind = str(metadata.get("type"))
     if kind not in _TYPES:

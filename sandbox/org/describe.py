@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sandbox.org.objects import FieldType, ObjectType
+from sandbox.org.record_types import MASTER_ID, RecordTypes
+from sandbox.org.writes import Row
 
 _Json = dict[str, object]
 
@@ -72,7 +74,12 @@ def global_entry(object_type: ObjectType, version: str) -> _Json:
     }
 
 
-def full_describe(object_type: ObjectType, version: str, others: Iterable[ObjectType] = ()) -> _Json:
+def full_describe(
+    object_type: ObjectType,
+    version: str,
+    others: Iterable[ObjectType] = (),
+    record_types: RecordTypes | None = None,
+) -> _Json:
     """``GET /sobjects/X/describe``: the global entry and 17 keys more; children are looked for among ``others``."""
     more: _Json = {
         "actionOverrides": [],
@@ -93,7 +100,7 @@ def full_describe(object_type: ObjectType, version: str, others: Iterable[Object
         "lookupLayoutable": None,
         "namedLayoutInfos": [],
         "networkScopeFieldName": None,
-        "recordTypeInfos": [_master_record_type(object_type, version)],
+        "recordTypeInfos": _record_types(object_type, version, record_types or RecordTypes()),
         "searchLayoutable": True,
         "sobjectDescribeOption": "FULL",
         "supportedScopes": [_scope(object_type, name) for name in object_type.scopes],
@@ -118,17 +125,27 @@ def _scope(object_type: ObjectType, name: str) -> _Json:
     return {"label": _SCOPE_LABELS[name].format(plural=object_type.label_plural.lower()), "name": name}
 
 
-def _master_record_type(object_type: ObjectType, version: str) -> _Json:
-    record_type_id = "012000000000000AAA"
-    layout = f"/services/data/v{version}/sobjects/{object_type.name}/describe/layouts/{record_type_id}"
+def _record_types(object_type: ObjectType, version: str, record_types: RecordTypes) -> list[_Json]:
+    """The object's own, then Master, which is the default where there are no others."""
+    own = [
+        _record_type(object_type, version, row, default=record_types.is_default(str(row["Id"])))
+        for row in record_types.of(object_type.name)
+    ]
+    master: Row = {"Id": MASTER_ID, "DeveloperName": "Master", "Name": "Master", "IsActive": True}
+    is_default = record_types.default(object_type.name) is None
+    return [*own, _record_type(object_type, version, master, default=is_default)]
+
+
+def _record_type(object_type: ObjectType, version: str, row: Row, *, default: bool) -> _Json:
+    layout = f"/services/data/v{version}/sobjects/{object_type.name}/describe/layouts/{row['Id']}"
     return {
-        "active": True,
-        "available": True,
-        "defaultRecordTypeMapping": True,
-        "developerName": "Master",
-        "master": True,
-        "name": "Master",
-        "recordTypeId": record_type_id,
+        "active": row["IsActive"],
+        "available": row["IsActive"],
+        "defaultRecordTypeMapping": default,
+        "developerName": row["DeveloperName"],
+        "master": row["Id"] == MASTER_ID,
+        "name": row["Name"],
+        "recordTypeId": row["Id"],
         "urls": {"layout": layout},
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.org.objects import Catalogue, ObjectType
+from sandbox.org.objects import Catalogue, FieldType, ObjectType
 from sandbox.org.textdiff import diff_of
 from sandbox.org.timestamps import event_datetime
 from sandbox.org.writes import Change, Operation, Row
@@ -152,6 +152,14 @@ def _event(commit: Commit, sequence: int, group: _Group, rules: EventRules, rng:
 def _overflow(commit: Commit, sequence: int, object_type: ObjectType) -> ChangeEvent:
     header = _header(commit, sequence, object_type, OVERFLOW, (NO_RECORD,))
     return ChangeEvent(object_type.name, (), object_type.event_schema_id, {"ChangeEventHeader": header}, OVERFLOW)
+
+
+def wildcard_event(commit: Commit, object_type: ObjectType, field: FieldType, rng: random.Random) -> ChangeEvent:
+    """A custom field of all records lost its values: the prefix of their ids stands for them, as in ``003*``."""
+    header = _header(commit, 1, object_type, "UPDATE", (f"{object_type.key_prefix}*",))
+    header["changedFields"] = [field.event_path]
+    payload = _with_header(header, event_fields(object_type, {field.name: None}), rng)
+    return ChangeEvent(object_type.name, (), object_type.event_schema_id, payload)
 
 
 def _header(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -48,7 +48,7 @@ class FieldType:
     blanks_are_zero: bool = True
     # A roll-up summary: stored, and written by the org alone.
     summary: bool = False
-    compute: Callable[[Mapping[str, object]], object] | None = field(default=None, compare=False, repr=False)
+    compute: Callable[[dict[str, object]], object] | None = field(default=None, compare=False, repr=False)
     # Change events leave out fields derived from other records and bookkeeping.
     in_events: bool = True
 

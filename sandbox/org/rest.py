@@ -97,7 +97,8 @@ class Rest:
         return json_response({"objectDescribe": global_entry(object_type, api_version(request)), "recentItems": []})
 
     async def describe(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        return json_response(full_describe(object_type, api_version(request), self._view(request).objects().values()))
+        types, record_types = self._view(request).objects().values(), self._org.rules.record_types
+        return json_response(full_describe(object_type, api_version(request), types, record_types))
 
     async def create(self, request: web.Request, object_type: ObjectType) -> web.Response:
         fields = await record_body(request)

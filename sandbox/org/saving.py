@@ -5,10 +5,10 @@ Apex guide, "Triggers and Order of Execution".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from sandbox.org.automation.rollups import RollUps
+from sandbox.org.automation.rollups import RollUp, RollUps
 from sandbox.org.automation.rulebook import Rulebook
 from sandbox.org.automation.specs import Occasion
 from sandbox.org.derived import derived
@@ -66,6 +66,16 @@ class Saver:
                     stale |= self._summarize(roll_up.parent_name, parent_id, {roll_up.field_name: value})
             if not stale:
                 return
+
+    def recalculated(self, roll_up: RollUp) -> Iterator[Change]:
+        """The parents with the value that they should have; nobody is told."""
+        for parent in self.staging.all(roll_up.parent_name):
+            parent_id = str(parent["Id"])
+            children = self.staging.referring(roll_up.child_name, roll_up.lookup, parent_id)
+            value = roll_up.value(self.record(child, child) for child in children)
+            if parent.get(roll_up.field_name) != value:
+                after = without_nulls(parent | {roll_up.field_name: value})
+                yield Change("update", roll_up.parent_name, parent_id, {}, after, parent, announced=False)
 
     def _summarize(self, parent_name: str, parent_id: str, fields: Row) -> bool:
         parent = self.staging.live(parent_name, parent_id)

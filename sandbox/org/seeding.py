@@ -23,6 +23,8 @@ def seed(org: Org, progress: Progress | None = None) -> None:
     )
     _load(org, "Contact", contacts, progress)
     _load(org, "Lead", generation.leads(config.leads), progress)
+    for roll_up in org.rules.roll_ups:
+        org.recalculate(roll_up)
 
 
 def _load(org: Org, object_name: str, rows: Iterable[Row], progress: Progress | None) -> list[str]:

@@ -28,6 +28,7 @@ from sandbox.org.admin_faults import AdminFaults
 from sandbox.org.admin_forms import PREFIX
 from sandbox.org.admin_page import AdminPage
 from sandbox.org.admin_records import AdminRecords
+from sandbox.org.admin_setup import AdminSetup
 from sandbox.org.bulk import Bulk
 from sandbox.org.cometd import CometD
 from sandbox.org.cometd_sessions import SessionTable
@@ -198,6 +199,7 @@ def _application(
         *Admin(org, tokens, cometd_sessions, stats, outage).routes(),
         *AdminFaults(org, cometd_sessions).routes(),
         *AdminRecords(org).routes(),
+        *AdminSetup(org).routes(),
         *AdminPage(org, cometd_sessions, stats).routes(),
     ]
     app.add_routes(_with_trailing_slash(surfaces))

@@ -49,6 +49,10 @@ class Staging:
     def exists(self, object_names: Iterable[str], record_id: str) -> bool:
         return any(self.live(name, record_id) is not None for name in object_names)
 
+    def all(self, object_name: str) -> Iterable[Row]:
+        """The live rows of an object before this transaction."""
+        return self._tables[object_name].live.values()
+
     def referring(self, object_name: str, lookup: str, parent_id: str) -> Iterator[Row]:
         """The live rows whose lookup points at the parent, as this transaction sees them."""
         live = self._tables[object_name].live

@@ -10,22 +10,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from sandbox.org import people
+from sandbox.org.automation.rollups import RollUp
 from sandbox.org.automation.rulebook import Rulebook
 from sandbox.org.bayeux import completed
 from sandbox.org.channels import FilterSource, members_by_entity
 from sandbox.org.clock import OrgClock
 from sandbox.org.config import OrgConfig
 from sandbox.org.eventlog import EventLog
-from sandbox.org.events import Commit, EventRules, change_events
+from sandbox.org.events import Commit, EventRules, change_events, wildcard_event
 from sandbox.org.faults import FaultPlan, FaultSpec, PlannedFault
-from sandbox.org.fields import standard_catalogue
 from sandbox.org.ids import IdSequence, to_18
 from sandbox.org.ledger import Ledger, LedgerEntry
-from sandbox.org.objects import Catalogue, ObjectType, record_name
+from sandbox.org.objects import Catalogue, FieldType, ObjectType, record_name
 from sandbox.org.permissions import ACCESS_OBJECTS, AccessTable
 from sandbox.org.publication import Publication, Publisher
 from sandbox.org.recent import RecentlyViewed
 from sandbox.org.saving import OrgRules
+from sandbox.org.setup import catalogue_of, declare_field, load_setup
 from sandbox.org.sharing import UserView
 from sandbox.org.tables import Snapshot, Table
 from sandbox.org.timestamps import rest_datetime
@@ -55,13 +56,15 @@ class Org:
         self.clock = OrgClock(clock)
         self._rng = random.Random(config.seed)
         self.ids = IdSequence(self._rng)
-        self.catalogue: Catalogue = standard_catalogue()
+        self.catalogue: Catalogue = catalogue_of(config)
         self._tables = {name: Table() for name in self.catalogue.types}
         self.unique = UniqueIndex(self._tables)
         self.rules = OrgRules(Rulebook(self.catalogue), hard_deletes_announced=config.hard_delete_announces)
         self.access = AccessTable(self.rows)
         self.recent = RecentlyViewed(self.clock)
         self._unit: UnitOfWork | None = None
+        for full_name, metadata in config.custom_fields:
+            declare_field(self, full_name, metadata)
         self.events = EventLog(config.cdc_entities, config.retention_seconds, self._rng, self.clock)
         self.ledger = Ledger(config.ledger_entries_in_memory)
         self.faults = FaultPlan(config.seed, self._record_fault)
@@ -81,6 +84,7 @@ class Org:
         self.organization_id = self.ids.take("00D")
         self.admin_user_id = self.ids.take("005")
         people.load(self)
+        load_setup(self)
 
     def view(self, user_id: str) -> UserView:
         """The org as that user sees it now."""
@@ -245,6 +249,23 @@ class Org:
         self._tables[object_type.name].live[record_id] = row
         self.unique.note(object_type, row)
         return record_id
+
+    def recalculate(self, roll_up: RollUp) -> None:
+        """Bring a roll-up summary of all parents up to date, without events, as a mass recalculation does."""
+        transaction = self.begin(Actor(self.admin_user_id, ""))
+        for change in transaction.recalculated(roll_up):
+            self._put(change)
+
+    def lose_values(self, object_type: ObjectType, field: FieldType) -> None:
+        """Clear a field of all records; one event with a wildcard for ids tells it (CDC guide, ``recordIds``)."""
+        for table in (self._tables[object_type.name].live, self._tables[object_type.name].deleted):
+            for record_id in table.ids_having(field.name):
+                table[record_id] = {name: value for name, value in table[record_id].items() if name != field.name}
+        self._tick()
+        commit = self._new_commit(self.admin_user_id, origin="")
+        if object_type.name in self._rules.entities:
+            self.publisher.publish(wildcard_event(commit, object_type, field, self._rng), [])
+            self._announce()
 
     def _defaults(self, object_type: ObjectType) -> Row:
         now = rest_datetime(self._second)

@@ -100,6 +100,10 @@ class Rows(MutableMapping[str, Row]):
         wanted = _key(value)
         return [] if wanted is None else list(index.get(wanted, ()))
 
+    def ids_having(self, field_name: str) -> list[str]:
+        """The records in which the field is not null."""
+        return [record_id for record_id, row in self.items() if field_name in row]
+
     def _index(self, record_id: str, before: Row, after: Row) -> None:
         for name, index in self._indexes.items():
             old, new = _key(before.get(name)), _key(after.get(name))

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from sandbox.org.custom_fields import CustomField, InvalidFieldError
+from sandbox.org.automation.specs import ValidationRule
+from sandbox.org.custom_fields import InvalidFieldError
 from sandbox.org.event_schema import event_name
+from sandbox.org.formulas.syntax import FormulaError
 from sandbox.org.ids import base62, to_18
 from sandbox.org.objects import FieldType, ObjectType
-from sandbox.org.people import show_field
 from sandbox.org.query_api import RecordRenderer
 from sandbox.org.rest import DATA
+from sandbox.org.setup import add_field
 from sandbox.org.soql.errors import CUSTOM_ENTITY_HINT, SoqlError
 from sandbox.org.soql.execute import run
 from sandbox.org.soql.schema import Row
@@ -28,6 +30,7 @@ def routes(org: Org) -> list[web.RouteDef]:
     return [
         web.get(f"{DATA}/tooling/query", api.query),
         web.post(f"{DATA}/tooling/sobjects/CustomField", api.create_field),
+        web.post(f"{DATA}/tooling/sobjects/ValidationRule", api.create_rule),
     ]
 
 
@@ -55,18 +58,40 @@ class Tooling:
         }
         return json_response(body)
 
+    async def create_rule(self, request: web.Request) -> web.Response:
+        """``{"FullName": "Contact.Name", "Metadata": {"errorConditionFormula": ..., "errorMessage": ...}}``."""
+        body = {name.lower(): value for name, value in (await json_object(request)).items()}
+        metadata = body.get("metadata")
+        object_name, _, name = str(body.get("fullname")).partition(".")
+        try:
+            self._org.rules.rulebook.add_rule(_rule(object_name, name, metadata if isinstance(metadata, dict) else {}))
+        except FormulaError as error:
+            return api_error(400, "FIELD_INTEGRITY_EXCEPTION", str(error), [])
+        rule_id = self._org.ids.take("03d")
+        return json_response({"id": rule_id, "success": True, "errors": [], "warnings": [], "infos": []}, 201)
+
     async def create_field(self, request: web.Request) -> web.Response:
         """Nobody sees the field before there are field permissions for it, unless the org is told otherwise."""
         body = {name.lower(): value for name, value in (await json_object(request)).items()}
         try:
-            custom = CustomField.of(self._org.catalogue, body.get("fullname"), body.get("metadata"))
+            visible = self._org.config.new_fields_visible
+            add_field(self._org, body.get("fullname"), body.get("metadata"), visible=visible)
         except InvalidFieldError as error:
             return api_error(400, error.code, str(error), [])
-        self._org.catalogue.replace(custom.extended())
-        if self._org.config.new_fields_visible:
-            show_field(self._org, custom.object_type.name, custom.field)
         field_id = self._org.ids.take("00N")
         return json_response({"id": field_id, "success": True, "errors": [], "warnings": [], "infos": []}, 201)
+
+
+def _rule(object_name: str, name: str, metadata: Mapping[str, object]) -> ValidationRule:
+    """Metadata API, ValidationRule."""
+    return ValidationRule(
+        object_name,
+        name,
+        str(metadata.get("errorConditionFormula") or ""),
+        str(metadata.get("errorMessage") or ""),
+        str(metadata.get("errorDisplayField") or ""),
+        active=metadata.get("active", True) is True,
+    )
 
 
 class ToolingRecords:
@@ -91,6 +116,7 @@ class ToolingRecords:
             "PlatformEventChannelMember": self._members,
             "PlatformEventChannel": self._channels,
             "CustomField": self._custom_fields,
+            "ValidationRule": self._validation_rules,
             "EntityDefinition": self._entities,
         }[object_name]()
 
@@ -130,6 +156,19 @@ class ToolingRecords:
             for number, (object_name, field) in enumerate(fields)
         ]
 
+    def _validation_rules(self) -> list[Row]:
+        return [
+            {
+                "Id": _id("03d", number),
+                "ValidationName": rule.name,
+                "EntityDefinitionId": rule.object_name,
+                "Active": rule.active,
+                "ErrorDisplayField": rule.field_name or None,
+                "ErrorMessage": rule.message,
+            }
+            for number, rule in enumerate(self._org.rules.rulebook.rules)
+        ]
+
     def _entities(self) -> list[Row]:
         return [
             {
@@ -161,6 +200,7 @@ _TYPES = {
         _type("PlatformEventChannelMember", "DeveloperName", "MasterLabel", "EventChannel", "SelectedEntity"),
         _type("PlatformEventChannel", "FullName", "DeveloperName", "MasterLabel"),
         _type("CustomField", "DeveloperName", "TableEnumOrId"),
+        _type("ValidationRule", "ValidationName", "EntityDefinitionId", "Active", "ErrorDisplayField", "ErrorMessage"),
         _type("EntityDefinition", "QualifiedApiName", "DurableId", "Label", "PluralLabel", "KeyPrefix"),
     )
 }

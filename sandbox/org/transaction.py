@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from sandbox.org.automation.rollups import RollUp
 from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.objects import Catalogue, FieldType, ObjectType
 from sandbox.org.record_types import FIELD as RECORD_TYPE_FIELD
@@ -56,6 +57,10 @@ class Transaction:
     def finish(self) -> None:
         """Bring the roll-up summaries of the parents up to date; they change in this transaction too."""
         self._saver.finish()
+
+    def recalculated(self, roll_up: RollUp) -> Iterable[Change]:
+        """What a roll-up summary of all parents changes to; not staged."""
+        return list(self._saver.recalculated(roll_up))
 
     def apply(self, write: Write) -> RowResult:
         """Check and stage one row; a refused row changes nothing."""

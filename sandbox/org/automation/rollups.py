@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -51,6 +51,9 @@ class RollUps:
 
     def add(self, roll_up: RollUp) -> None:
         self._by_child.setdefault(roll_up.child_name, []).append(roll_up)
+
+    def __iter__(self) -> Iterator[RollUp]:
+        return (one for roll_ups in self._by_child.values() for one in roll_ups)
 
     def __bool__(self) -> bool:
         return bool(self._by_child)
