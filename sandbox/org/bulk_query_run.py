@@ -133,7 +133,7 @@ def _matching(prepared: PreparedQuery, view: UserView, *, deleted: bool) -> Iter
     """The rows of the answer; those that need no sorting one by one, so that other callers do not wait for all."""
     if prepared.ranks:
         return iter(prepared.arranged(prepared.filtered(view, deleted=deleted)))
-    rows = filter(prepared.matches, view.rows(prepared.object_type.name, deleted=deleted))
+    rows = filter(prepared.matches, prepared.candidates(view, deleted=deleted))
     return islice(rows, prepared.query.limit)
 
 

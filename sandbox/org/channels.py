@@ -12,6 +12,7 @@ from sandbox.org.events import ChangeEvent, event_fields
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import prepare
+from sandbox.org.tables import Snapshot
 from sandbox.org.writes import Row
 
 # Header fields that a filter may name; arrays are not allowed (CDC guide, stream filtering).
@@ -37,7 +38,10 @@ class FilterSource:
         """Filters do not follow references."""
         return None
 
-    def rows(self, _object_name: str, *, deleted: bool = False) -> Iterable[Row]:
+    def rows(self, _object_name: str, *, deleted: bool = False) -> Snapshot:
+        return Snapshot([])
+
+    def rows_with(self, _object_name: str, _field_name: str, _value: object) -> Iterable[Row]:
         return ()
 
     def viewed_at(self, _object_name: str, _record_id: str) -> str | None:

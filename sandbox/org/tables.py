@@ -6,8 +6,9 @@ tuple of its values, followed by the names of its fields, which are shared by al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
-from typing import Any, cast, overload
+from collections.abc import Callable, Hashable, Iterable, Iterator, MutableMapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar, cast, overload
 
 from sandbox.org.writes import Row
 
@@ -15,6 +16,7 @@ from sandbox.org.writes import Row
 _Packed = tuple[Any, ...]
 #: Records by value in lower case, in the order in which they got it.
 _Index = dict[str, dict[str, None]]
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 class Snapshot(Sequence[Row]):
@@ -24,6 +26,11 @@ class Snapshot(Sequence[Row]):
 
     def __init__(self, packed: list[_Packed]) -> None:
         self._packed = packed
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Snapshot:
+        shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
+        return cls([_packed(row, shapes.setdefault(names := tuple(row), names)) for row in rows])
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -41,9 +48,16 @@ class Snapshot(Sequence[Row]):
     def __add__(self, other: Snapshot) -> Snapshot:
         return Snapshot(self._packed + other._packed)
 
-    def where(self, matches: Callable[[Row], bool]) -> Snapshot:
-        """Those that match, in the same order."""
-        return Snapshot([packed for packed in self._packed if matches(_unpacked(packed))])
+    def where(self, matches: Callable[[Row], bool], at_most: int | None = None) -> Snapshot:
+        """Those that match, in the same order; when enough are found, it looks no further."""
+        return Snapshot(list(islice((one for one in self._packed if matches(_unpacked(one))), at_most)))
+
+    def grouped(self, key: Callable[[Row], _Key]) -> dict[_Key, Snapshot]:
+        """Those with equal keys together, in the same order."""
+        groups: dict[_Key, list[_Packed]] = {}
+        for packed in self._packed:
+            groups.setdefault(key(_unpacked(packed)), []).append(packed)
+        return {value: Snapshot(group) for value, group in groups.items()}
 
     def sorted(self, key: Callable[[Row], Any], *, reverse: bool) -> Snapshot:
         """In another order; rows with equal keys stay as they are."""
@@ -76,7 +90,7 @@ class Rows(MutableMapping[str, Row]):
         if self._indexes:
             self._index(record_id, self.get(record_id) or {}, row)
         names = tuple(row)
-        self._packed[record_id] = (*row.values(), self._shapes.setdefault(names, names))
+        self._packed[record_id] = _packed(row, self._shapes.setdefault(names, names))
 
     def __delitem__(self, record_id: str) -> None:
         if self._indexes:
@@ -91,6 +105,8 @@ class Rows(MutableMapping[str, Row]):
 
     def ids_with(self, field_name: str, value: object) -> list[str]:
         """The records with that value, in any letter case. The first question about a field makes its index."""
+        if field_name == "Id":
+            return [str(value)] if value in self._packed else []
         index = self._indexes.get(field_name)
         if index is None:
             index = self._indexes[field_name] = {}
@@ -113,6 +129,10 @@ class Rows(MutableMapping[str, Row]):
                 _leave(index, record_id, old)
             if new is not None:
                 _enter(index, record_id, new)
+
+
+def _packed(row: Row, names: tuple[str, ...]) -> _Packed:
+    return (*row.values(), names)
 
 
 def _unpacked(packed: _Packed) -> Row:

@@ -20,6 +20,7 @@ from sandbox.org.soql.errors import CUSTOM_ENTITY_HINT, SoqlError
 from sandbox.org.soql.execute import run
 from sandbox.org.soql.schema import Row
 from sandbox.org.store import Org
+from sandbox.org.tables import Snapshot
 from sandbox.org.wire import USER_ID, api_error, api_version, json_object, json_response
 
 _CHANNEL = "ChangeEvents"
@@ -111,14 +112,18 @@ class ToolingRecords:
     def viewed_at(self, _object_name: str, _record_id: str) -> str | None:
         return None
 
-    def rows(self, object_name: str, *, deleted: bool = False) -> Iterable[Row]:
-        return {
+    def rows_with(self, object_name: str, field_name: str, value: object) -> Iterable[Row]:
+        return (row for row in self.rows(object_name) if str(row.get(field_name)).lower() == str(value).lower())
+
+    def rows(self, object_name: str, *, deleted: bool = False) -> Snapshot:
+        rows = {
             "PlatformEventChannelMember": self._members,
             "PlatformEventChannel": self._channels,
             "CustomField": self._custom_fields,
             "ValidationRule": self._validation_rules,
             "EntityDefinition": self._entities,
         }[object_name]()
+        return Snapshot.of(rows)
 
     def _members(self) -> list[Row]:
         config = self._org.config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sandbox.org.objects import NUMBER_TYPES, FieldType
@@ -12,6 +12,7 @@ from sandbox.org.soql.functions import AGGREGATES
 from sandbox.org.soql.literals import Key, key_of
 from sandbox.org.soql.schema import Binder, BoundScope, Column, Row
 from sandbox.org.soql.syntax import Call, Expression, Join, Path, Query, SelectItem
+from sandbox.org.tables import Snapshot
 
 Aggregator = Callable[[Sequence[Row]], object]
 # A condition on COUNT(x) compares whole numbers, one on SUM(x) or AVG(x) any number.
@@ -71,14 +72,10 @@ class GroupScope(BoundScope):
     def join_test(self, join: Join) -> KeyTest:
         raise malformed(self.text, join.operand.offset, "Semi join sub-selects are not allowed in HAVING")
 
-    def groups(self, rows: Iterable[Row], having: Predicate) -> list[Row]:
+    def groups(self, rows: Snapshot, having: Predicate) -> list[Row]:
         """One row per group that HAVING lets through; a query without GROUP BY has exactly one group."""
-        members: dict[tuple[Key | None, ...], list[Row]] = {}
-        if not self._keys:
-            members[()] = list(rows)
         parts = [(key_of(column.field), column.read) for column in self._keys.values()]
-        for row in rows if self._keys else ():
-            members.setdefault(tuple(key(read(row)) for key, read in parts), []).append(row)
+        members = rows.grouped(lambda row: tuple(key(read(row)) for key, read in parts)) if parts else {(): rows}
         groups = (self._group(group) for group in members.values())
         return [group for group in groups if having(group)]
 

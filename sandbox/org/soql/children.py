@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sandbox.org.soql.errors import unknown_child_relationship
-from sandbox.org.soql.schema import Binder, Row
+from sandbox.org.soql.schema import Binder
 from sandbox.org.soql.syntax import Query
+from sandbox.org.tables import Snapshot
 
 #: The type of a column that reads the answer of a child query.
 CHILD_TYPE = "child"
@@ -39,11 +39,6 @@ def child_relationship(binder: Binder, child: Query) -> ChildRelationship:
     raise unknown_child_relationship(child.text, child.object_offset, name)
 
 
-def child_rows(rows: Iterable[Row], relationship: ChildRelationship) -> dict[str, list[Row]]:
+def child_rows(rows: Snapshot, relationship: ChildRelationship) -> dict[str, Snapshot]:
     """The children by the id of their parent."""
-    by_parent: dict[str, list[Row]] = {}
-    for row in rows:
-        parent_id = row.get(relationship.field_name)
-        if parent_id:
-            by_parent.setdefault(str(parent_id), []).append(row)
-    return by_parent
+    return rows.grouped(lambda row: str(row.get(relationship.field_name)))

@@ -14,10 +14,12 @@ from sandbox.org.soql.errors import SoqlError, at_position, malformed
 from sandbox.org.soql.evaluate import KeyTest, Predicate, Scope, compile_condition
 from sandbox.org.soql.joins import check_joins, inner_column
 from sandbox.org.soql.literals import Clock, Key, key_of
+from sandbox.org.soql.lookup import Lookup, lookup
 from sandbox.org.soql.parser import parse
 from sandbox.org.soql.schema import Binder, BoundScope, Column, RecordSource, Row
 from sandbox.org.soql.select_list import aggregate_columns, record_columns
 from sandbox.org.soql.syntax import ChildQuery, Expression, Join, Query, SortKey
+from sandbox.org.tables import Snapshot
 
 Rank = Callable[[Row], tuple[bool, float | str]]
 
@@ -32,7 +34,7 @@ class Selection:
     query: Query
     object_type: ObjectType
     columns: tuple[Column, ...]
-    rows: list[Row]
+    rows: Snapshot
     aggregated: bool = False
 
 
@@ -50,23 +52,35 @@ class PreparedQuery:
     having: Predicate = field(default=lambda group: True)
     # By the name of the relationship, which is also the column's.
     children: Mapping[str, ChildPlan] = field(default_factory=dict)
+    lookup: Lookup | None = None
 
     def run(self, org: RecordSource, *, deleted: bool = False) -> Selection:
         """The rows now; with `deleted` also those in the recycle bin (queryAll)."""
-        rows = self.filtered(org, deleted=deleted)
+        in_any_order = not self.ranks and self.grouping is None
+        rows = self.filtered(org, deleted=deleted, at_most=self._last if in_any_order else None)
         if self.grouping is not None:
-            rows = self.grouping.groups(rows, self.having)
+            rows = Snapshot.of(self.grouping.groups(rows, self.having))
         return self.selection(self.arranged(rows), self.bound_columns(org, deleted=deleted))
 
-    def filtered(self, org: RecordSource, *, deleted: bool) -> list[Row]:
-        return [row for row in org.rows(self.object_type.name, deleted=deleted) if self.matches(row)]
+    @property
+    def _last(self) -> int | None:
+        """How many rows OFFSET and LIMIT need."""
+        return None if self.query.limit is None else self.query.offset + self.query.limit
 
-    def arranged(self, rows: list[Row]) -> list[Row]:
+    def candidates(self, org: RecordSource, *, deleted: bool) -> Snapshot:
+        """All that can match."""
+        if self.lookup is not None and not deleted:
+            return self.lookup.rows(org)
+        return org.rows(self.object_type.name, deleted=deleted)
+
+    def filtered(self, org: RecordSource, *, deleted: bool, at_most: int | None = None) -> Snapshot:
+        return self.candidates(org, deleted=deleted).where(self.matches, at_most)
+
+    def arranged(self, rows: Snapshot) -> Snapshot:
         """Sorted, then cut by OFFSET and LIMIT."""
         for rank, descending in self.ranks:
-            rows.sort(key=rank, reverse=descending)
-        start, limit = self.query.offset, self.query.limit
-        return rows[start : None if limit is None else start + limit]
+            rows = rows.sorted(rank, reverse=descending)
+        return rows[self.query.offset : self._last]
 
     def bound_columns(self, org: RecordSource, *, deleted: bool) -> tuple[Column, ...]:
         """The columns, those of child queries over the children that exist now."""
@@ -77,7 +91,7 @@ class PreparedQuery:
             for column in self.columns
         )
 
-    def selection(self, rows: list[Row], columns: tuple[Column, ...]) -> Selection:
+    def selection(self, rows: Snapshot, columns: tuple[Column, ...]) -> Selection:
         return Selection(self.query, self.object_type, columns, rows, aggregated=self.grouping is not None)
 
 
@@ -93,7 +107,7 @@ class ChildPlan:
         columns = self.prepared.bound_columns(org, deleted=deleted)
 
         def read(row: Row) -> Selection | None:
-            rows = self.prepared.arranged(by_parent.get(str(row["Id"]), []))
+            rows = self.prepared.arranged(by_parent.get(str(row["Id"]), Snapshot([])))
             return self.prepared.selection(rows, columns) if rows else None
 
         return read
@@ -135,7 +149,7 @@ def _prepare(binder: Binder) -> PreparedQuery:
     children = _child_plans(binder)
     columns = () if query.counts_only else record_columns(binder, list(children))
     ranks = _ranks(query, binder.operand)
-    return PreparedQuery(query, binder.object_type, columns, matches, ranks, children=children)
+    return PreparedQuery(query, binder.object_type, columns, matches, ranks, children=children, lookup=lookup(binder))
 
 
 def _prepare_groups(binder: Binder, matches: Predicate) -> PreparedQuery:
@@ -147,7 +161,7 @@ def _prepare_groups(binder: Binder, matches: Predicate) -> PreparedQuery:
     columns = aggregate_columns(query, scope)
     having = compile_condition(query.having, scope)
     ranks = _ranks(query, scope.operand)
-    return PreparedQuery(query, binder.object_type, columns, matches, ranks, scope, having)
+    return PreparedQuery(query, binder.object_type, columns, matches, ranks, scope, having, lookup=lookup(binder))
 
 
 def _child_plans(binder: Binder) -> dict[str, ChildPlan]:

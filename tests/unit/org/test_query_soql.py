@@ -13,6 +13,7 @@ from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import run
 from sandbox.org.soql.schema import Row
 from sandbox.org.store import Org
+from sandbox.org.tables import Snapshot
 
 SELECT_CONTACTS = "SELECT Id FROM Contact"
 # Wednesday 2026-07-15 10:00 UTC.
@@ -195,7 +196,7 @@ def test_order_limit_offset(org: Org, order: str, expected: str) -> None:
 def test_scope_mine(org: Org) -> None:
     query = "SELECT Id FROM Contact USING SCOPE mine"
     assert len(run(org, query, org.admin_user_id).rows) == len(PEOPLE)
-    assert run(org, query, "005000000000000AAA").rows == []
+    assert not run(org, query, "005000000000000AAA").rows
 
 
 def test_columns_have_their_canonical_names(org: Org) -> None:
@@ -223,7 +224,10 @@ class Shelf:
     def get(self, object_name: str, record_id: str, *, deleted: bool = False) -> Row | None:
         raise LookupError(record_id)
 
-    def rows(self, object_name: str, *, deleted: bool = False) -> Iterable[Row]:
+    def rows(self, object_name: str, *, deleted: bool = False) -> Snapshot:
+        return Snapshot.of(self._rows)
+
+    def rows_with(self, object_name: str, field_name: str, value: object) -> Iterable[Row]:
         return self._rows
 
     def viewed_at(self, object_name: str, record_id: str) -> str | None:
