@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from sandbox.org import bayeux
 from sandbox.org.config import OrgConfig
+from sandbox.org.event_access import EventAccess
 from sandbox.org.eventlog import REPLAY_NEW, EventLog, entity_channel
 from sandbox.org.objects import Catalogue
 from sandbox.org.retained import LoggedEvent
@@ -58,18 +59,21 @@ class SessionTable:
         rng: random.Random,
         clock: Callable[[], float],
         org_clock: Callable[[], float] = time.time,
+        access: EventAccess | None = None,
     ) -> None:
         self._config = config
         self._events = events
         self._rng = rng
         self._clock = clock
+        self._access = access
+        self._entities = frozenset(catalogue.types)
         self._sessions: dict[str, Session] = {}
         self._swept_at = clock()
         self._waiting: defaultdict[str, set[Session]] = defaultdict(set)
         self._unselected = {entity_channel(name) for name in catalogue.types} - {
             entity_channel(name) for name in config.cdc_entities
         }
-        #: Objects on which the user lacks View All: changes act on the next subscription only.
+        #: Objects on which every user lacks View All: changes act on the next subscription only.
         self.forbidden: set[str] = set()
         #: While set, clients stay connected and get no events, as after a publish burst (Salesforce article 005321562).
         self.stalled = False
@@ -144,7 +148,8 @@ class SessionTable:
 
     def subscribe(self, session: Session, channel: str, replay: dict[str, object] | None) -> None:
         """Start reading a channel; SubscribeError with Salesforce's words when it is refused."""
-        if channel in self._unselected or channel in map(entity_channel, self.forbidden):
+        withheld = self._withheld_from(session.user_id)
+        if channel in self._unselected or channel in map(entity_channel, withheld):
             raise SubscribeError(bayeux.NOT_PERMITTED)
         if not channel.startswith("/"):
             raise SubscribeError(bayeux.NO_LEADING_SLASH)
@@ -153,8 +158,15 @@ class SessionTable:
         if not self._events.has_channel(channel):
             raise SubscribeError(bayeux.channel_unknown(channel))
         session.positions[channel] = self._start(channel, replay)
-        session.withheld[channel] = frozenset(self.forbidden)
+        session.withheld[channel] = withheld
         session.wake()
+
+    def _withheld_from(self, user_id: str) -> frozenset[str]:
+        of_user = self._access.withheld(user_id, self._entities) if self._access else frozenset[str]()
+        return of_user | self.forbidden
+
+    def _shown(self, session: Session, event: LoggedEvent) -> bytes:
+        return self._access.shown(session.user_id, event.entity, event.data) if self._access else event.data
 
     def _start(self, channel: str, replay: dict[str, object] | None) -> int:
         if replay is not None and channel not in replay:
@@ -196,7 +208,7 @@ class SessionTable:
         messages: list[bytes] = []
         size_bytes = 0
         for replay_id, channel, event in ready[:limit]:
-            message = b'{"data":' + event.data + b',"channel":"' + channel.encode() + b'"}'
+            message = b'{"data":' + self._shown(session, event) + b',"channel":"' + channel.encode() + b'"}'
             size_bytes += len(message) + 1
             if messages and size_bytes > self._config.connect_reply_max_bytes:
                 break

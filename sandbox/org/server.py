@@ -35,6 +35,7 @@ from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.compression import compressed
 from sandbox.org.config import OrgConfig
 from sandbox.org.data_resources import routes as data_resources
+from sandbox.org.event_access import EventAccess
 from sandbox.org.http_faults import http_faults
 from sandbox.org.middleware import authenticated, common_headers, outages, rerouted, salesforce_errors
 from sandbox.org.policy_admin import routes as policy_routes
@@ -128,7 +129,7 @@ async def open_org(org: Org, base_url: str = "") -> RunningOrg:
     rng = random.Random(org.config.seed)
     # Polls and reconnections take real time, whatever the org's clock says.
     cometd_sessions = SessionTable(
-        org.config, org.events, org.catalogue, rng, clock=time.monotonic, org_clock=org.clock
+        org.config, org.events, org.catalogue, rng, time.monotonic, org.clock, EventAccess(org.access, org.catalogue)
     )
     org.on_events.append(cometd_sessions.notify)
     org.on_migrated.append(cometd_sessions.forget_all)

@@ -14,10 +14,12 @@ import aiohttp
 import orjson
 import pytest
 
+from sandbox.org.cometd_sessions import SubscribeError
 from sandbox.org.config import OrgConfig
 from sandbox.org.people import add_permission_set
 from sandbox.org.server import RunningOrg, serve
 from sandbox.org.users import UserSpec
+from sandbox.org.writes import Actor, Write
 
 DATA = "/services/data/v62.0"
 REP, PEER, CLERK = "rep@org.example", "peer@org.example", "clerk@org.example"
@@ -304,3 +306,54 @@ async def log_in(http: aiohttp.ClientSession, username: str, password: str) -> t
     )
     async with http.post("/services/Soap/u/62.0", data=body, headers={"SOAPAction": "login"}) as reply:
         return reply.status, await reply.text()
+
+
+async def streamed(org: RunningOrg, user_id: str, *channels: str) -> list[dict[str, Any]]:
+    """Payloads of all retained events that a subscriber gets."""
+    table = org.cometd_sessions
+    session = table.open(user_id)
+    for channel in channels:
+        table.subscribe(session, channel, {channel: -2})
+    messages = [orjson.loads(one) for one in table.take(session)] if table.has_news(session) else []
+    return [one["data"]["payload"] for one in messages]
+
+
+async def test_events_leave_out_what_the_subscriber_may_not_see(team: Team, org: RunningOrg) -> None:
+    """Source: salesforce.md 1.9; CDC guide, Field-Level Security."""
+    add_permission_set(org.org, "Streamer")
+    rights = {"ParentId": await permission_set(team, "Streamer"), "SobjectType": "Contact"}
+    await team.admin.create("ObjectPermissions", PermissionsRead=True, PermissionsViewAllRecords=True, **rights)
+    await team.admin.create("PermissionSetAssignment", PermissionSetId=rights["ParentId"], AssigneeId=team.rep.user_id)
+    for field in ("Contact.Email", "Contact.MailingAddress"):
+        query = f"SELECT Id FROM FieldPermissions WHERE Field = '{field}'"  # noqa: S608 (SOQL)
+        (row,) = await team.admin.ids(f"{query} AND Parent.Profile.Name = 'Standard User'")
+        await team.admin("DELETE", f"/sobjects/FieldPermissions/{row}", None, 204)
+    contact = await team.admin.create("Contact", LastName="E", Email="e@x.example", MailingCity="Bonn", Title="Boss")
+    changes = {"Email": "f@x.example", "MailingCity": "Köln", "Title": "Chief"}
+    await team.admin("PATCH", f"/sobjects/Contact/{contact}", changes, 204)
+    await team.admin.create("Account", Name="Not for them")
+    created, updated = await streamed(org, team.rep.user_id, "/data/ChangeEvents")
+    assert not {"Email", "MailingAddress"} & (set(created) | set(updated))
+    assert (created["Title"], updated["Title"], created["Name"]) == ("Boss", "Chief", {"LastName": "E"})
+    assert updated["ChangeEventHeader"]["changedFields"] == ["Title", "LastModifiedDate"]
+    with pytest.raises(SubscribeError, match="403::User not allowed to subscribe CDC without required permissions"):
+        await streamed(org, team.rep.user_id, "/data/AccountChangeEvent")
+    created, updated, _account = await streamed(org, team.admin.user_id, "/data/ChangeEvents")
+    assert (created["Email"], updated["MailingAddress"]) == ("e@x.example", {"City": "Köln"})
+    assert len(updated["ChangeEventHeader"]["changedFields"]) == 4
+
+
+async def test_administrators_too_get_no_fields_that_they_may_not_see(team: Team, org: RunningOrg) -> None:
+    body = {"FullName": "Contact.Score__c", "Metadata": {"type": "Number", "precision": 4, "scale": 0}}
+    await team.admin("POST", "/tooling/sobjects/CustomField", body, 201)
+    write = Write("create", "Contact", None, {"LastName": "P", "Score__c": 5})
+    org.org.commit([write], Actor(org.org.admin_user_id, ""))
+    (created,) = await streamed(org, team.admin.user_id, "/data/ContactChangeEvent")
+    assert "Score__c" not in created
+    (parent,) = await team.admin.ids(
+        "SELECT Id FROM PermissionSet WHERE Profile.Name = 'System Administrator' AND IsOwnedByProfile = true"
+    )
+    rights = {"SobjectType": "Contact", "Field": "Contact.Score__c", "PermissionsRead": True}
+    await team.admin.create("FieldPermissions", ParentId=parent, **rights)
+    (created,) = await streamed(org, team.admin.user_id, "/data/ContactChangeEvent")
+    assert created["Score__c"] == 5.0
