@@ -1,0 +1,155 @@
+"""Capture: change events of one org into committed Kafka transactions by one worker process, pinned to one core.
+
+python benchmarks/bench_capture.py [--events 40000] [--rate 200] [--seconds 20] [--save]
+
+`backlog`: the events wait in the org when the worker connects. `steady`: they are committed in the org at a rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+import uuid
+from asyncio.subprocess import PIPE, Process
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from benchmarks.results import environment, save
+from sandbox.org.config import OrgConfig
+from sandbox.org.server import RunningOrg, serve
+from sandbox.org.writes import Actor, Write
+from sandbox.stack import start_stack
+from schemas.events import Change
+from schemas.topics import CHANGES
+from workers.adapters.kafka.topics import ensure_topics, topic_name
+
+CONTACTS = 500
+PER_TRANSACTION = 50
+"""Changes that the org commits together: each is an event of its own."""
+
+LONG_TEXT = "Met at the conference; asked for the price list of the larger plan. " * 2
+
+
+class Bench:
+    def __init__(self, sandbox: RunningOrg, servers: str) -> None:
+        self._sandbox = sandbox
+        self._servers = servers
+        self._namespace = f"b{uuid.uuid4().hex[:8]}"
+        self._contacts = [str(row["Id"]) for row in sandbox.org.rows("Contact")]
+        self._written = 0
+
+    async def run(self, events: int, rate: float, seconds: float) -> dict[str, Any]:
+        await ensure_topics(self._servers, self._namespace, 1)
+        await self._connect_once()
+        self._write_all(events)
+        # What the first worker had not committed yet comes again to the second.
+        backlog = await self._finished(await self._worker(events))
+        worker = await self._worker(int(rate * seconds))
+        await self._write_at(rate, worker)
+        steady = await self._finished(worker)
+        await self._verify()
+        return {"backlog": backlog, "steady": {"rate": rate, **steady}}
+
+    async def _connect_once(self) -> None:
+        """So that there is a position from which the measured workers go on."""
+        worker = await self._worker(1)
+        while worker.returncode is None:
+            self._write(1)
+            await asyncio.sleep(0.5)
+        await self._finished(worker)
+
+    async def _worker(self, updates: int) -> Process:
+        config = self._sandbox.org.config
+        arguments = [self._sandbox.base_url, config.client_id, config.client_secret, self._servers, self._namespace]
+        return await asyncio.create_subprocess_exec(
+            *(["taskset", "-c", "1"] if hasattr(os, "sched_setaffinity") else []),
+            *(sys.executable, "-m", "benchmarks.capture_side", *arguments, str(updates)),
+            stdout=PIPE,
+        )
+
+    async def _finished(self, worker: Process) -> dict[str, Any]:
+        stdout, _ = await worker.communicate()
+        if worker.returncode:
+            raise SystemExit(f"the worker failed with {worker.returncode}")
+        result: dict[str, Any] = json.loads(stdout.splitlines()[-1])
+        return result
+
+    def _write_all(self, events: int) -> None:
+        for _ in range(events // PER_TRANSACTION):
+            self._write(PER_TRANSACTION)
+
+    async def _write_at(self, rate: float, worker: Process) -> None:
+        began, written = time.perf_counter(), 0
+        while worker.returncode is None:
+            if written < (time.perf_counter() - began) * rate:
+                self._write(1)
+                written += 1
+            await asyncio.sleep(0.5 / rate)
+
+    def _write(self, count: int) -> None:
+        writes = [self._update() for _ in range(count)]
+        results = self._sandbox.org.commit(writes, Actor(self._sandbox.org.admin_user_id, "rest", "Bench"))
+        assert all(result.success for result in results), results
+
+    def _update(self) -> Write:
+        self._written += 1
+        record_id = self._contacts[self._written % len(self._contacts)]
+        fields = {"Title": f"T{self._written}", "Phone": f"+49 40 {self._written}", "Description": LONG_TEXT}
+        return Write("update", "Contact", record_id, fields)
+
+    async def _verify(self) -> None:
+        """Every update that the org announced is in the topics once, up to where the last worker came."""
+        seen: Counter[str] = Counter()
+        topic = CHANGES["contact"]
+        partitions = [TopicPartition(topic_name(self._namespace, topic), n) for n in range(topic.partitions)]
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self._servers, isolation_level="read_committed", auto_offset_reset="earliest"
+        ) as consumer:
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            while any([await consumer.position(p) < ends[p] for p in partitions]):
+                for records in (await consumer.getmany(timeout_ms=100)).values():
+                    changes = (Change.model_validate_json(record.value) for record in records)
+                    seen.update(str(change.fields.get("Title")) for change in changes if change.kind == "update")
+        numbers = {int(title[1:]) for title in seen}
+        missing = set(range(min(numbers), max(numbers) + 1)) - numbers
+        if missing or max(seen.values()) > 1:
+            raise SystemExit(f"{len(missing)} updates are missing, some came {max(seen.values())} times")
+
+
+async def measure(servers: str, options: argparse.Namespace) -> dict[str, Any]:
+    config = OrgConfig(connect_timeout_seconds=5, contacts=CONTACTS, leads=10, accounts=10)
+    sandbox = await serve(config)
+    try:
+        return await Bench(sandbox, servers).run(options.events, options.rate, options.seconds)
+    finally:
+        await sandbox.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=40_000)
+    parser.add_argument("--rate", type=float, default=200.0, help="events per second in the steady part")
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--save", action="store_true", help="append to benchmarks/results/capture.json")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory) / "stack") as stack:
+        where = environment(stack.endpoints)
+        result = asyncio.run(measure(stack.endpoints.kafka_bootstrap_servers, options))
+    print(f"on {where['cpu']}, load {where['load_before']}")
+    for name, figures in result.items():
+        print(f"{name}: {figures}")
+    if options.save:
+        print(f"kept in {save('capture', {'environment': where, **result})}")
+
+
+if __name__ == "__main__":
+    main()
