@@ -102,7 +102,11 @@ class Bench:
     def _update(self) -> Write:
         self._written += 1
         record_id = self._contacts[self._written % len(self._contacts)]
-        fields = {"Title": f"T{self._written}", "Phone": f"+49 40 {self._written}", "Description": LONG_TEXT}
+        fields: dict[str, object] = {
+            "Title": f"T{self._written}",
+            "Phone": f"+49 40 {self._written}",
+            "Description": LONG_TEXT,
+        }
         return Write("update", "Contact", record_id, fields)
 
     async def _verify(self) -> None:

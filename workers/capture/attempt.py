@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import cast
@@ -12,12 +13,13 @@ from schemas.documents import Connection
 from schemas.events import ENTITIES, Entity, Snapshot
 from schemas.topics import PARKED
 from workers.capture.committer import Move, Submission
+from workers.capture.confirmations import Confirmations
 from workers.capture.context import Context
 from workers.capture.digest import EVENTS, digest
 from workers.capture.readings import Readings
-from workers.core.poison import PoisonLimit
+from workers.capture.vitals import Vitals
 from workers.core.session_machine import Refusal
-from workers.core.snapshots import owed_after_silence, parts, resume_from
+from workers.core.snapshots import owed_after_silence, resume_from
 from workers.ports import StreamBatch, StreamEnded, StreamEvent
 
 log = structlog.get_logger()
@@ -27,13 +29,13 @@ RESUME = "segment-sync teams connect"
 
 
 class Attempt:
-    def __init__(self, connection: Connection, context: Context, readings: Readings, poison: PoisonLimit) -> None:
+    def __init__(self, connection: Connection, context: Context, readings: Readings, vitals: Vitals) -> None:
         self._connection = connection
         self._team = connection.team
         self._context = context
         self._committer = context.committer
         self._readings = readings
-        self._poison = poison
+        self._vitals = vitals
 
     async def run(self, on_subscribed: Callable[[Mapping[Entity, Refusal]], None]) -> None:
         """Ends only with an exception."""
@@ -46,10 +48,19 @@ class Attempt:
             log.info("subscribed", team=self._team, refused=sorted(first.refused))
             on_subscribed(first.refused)
             await self._begin_readings()
+            channels = [entity for entity in ENTITIES if entity not in first.refused]
+            confirmations = Confirmations(self._team, self._committer, channels)
             async for batch in batches:
-                for some in parts(batch.events, EVENTS):
-                    await self._capture(some)
+                await confirmations.after(batch, await self._capture_all(batch.events))
         raise StreamEnded("the stream of changes ended", "network")
+
+    async def _capture_all(self, events: Sequence[StreamEvent]) -> dict[Entity, int]:
+        """Commit time of the last event of each channel that delivered any."""
+        commits_ms: dict[Entity, int] = {}
+        for start in range(0, len(events), EVENTS):
+            commits_ms |= await self._capture(events[start : start + EVENTS])
+            await asyncio.sleep(0)  # thousands may have come at once: the other teams' turn
+        return commits_ms
 
     async def _begin_readings(self) -> None:
         """Only once subscribed: whatever changes after a query was created comes through the stream."""
@@ -65,7 +76,7 @@ class Attempt:
             await self._committer.commit(Submission(self._team, moves=tuple(moves)))
         self._readings.begin()
 
-    async def _capture(self, events: Sequence[StreamEvent]) -> None:
+    async def _capture(self, events: Sequence[StreamEvent]) -> dict[Entity, int]:
         read = digest(self._team, events)
         for entity, versions in read.rereads.items():
             # Before the position may move past the events that say so.
@@ -76,6 +87,10 @@ class Attempt:
         await self._committer.submit(Submission(self._team, tuple(read.changes), moves, tuple(read.parked)))
         if read.whole:
             await self._readings.begin_when_committed(read.whole)
-        self._poison.note(read.malformed)
-        if (why := self._poison.exceeded()) is not None:
+        self._vitals.poison.note(read.malformed)
+        if (why := self._vitals.poison.exceeded()) is not None:
             raise StreamEnded(f"{why}: see the topic {PARKED.name}, then {RESUME} {self._team}", "poisoned")
+        commits_ms = {move.entity: move.commit_time_ms for move in moves if move.commit_time_ms is not None}
+        received_ms = events[-1].received_at_ms
+        self._vitals.lag_ms |= {entity: received_ms - commit_ms for entity, commit_ms in commits_ms.items()}
+        return commits_ms

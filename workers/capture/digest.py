@@ -12,7 +12,7 @@ from workers.core.normalize import Malformed, Reread, normalize, parked_event
 from workers.core.positions import EVERYTHING_AGAIN
 from workers.ports import StreamEvent
 
-EVENTS = 500
+EVENTS = 250
 """Events that are committed together at most. One event stays whole, however many records it names."""
 
 

@@ -19,8 +19,8 @@ from workers.capture.failures import raise_decisive
 from workers.capture.pace import Backoff
 from workers.capture.pollers import Pollers
 from workers.capture.readings import Readings
+from workers.capture.vitals import Vitals
 from workers.core.channel_status import ChannelStatus, SessionState
-from workers.core.poison import PoisonLimit
 from workers.core.session_machine import (
     Action,
     ChannelsDue,
@@ -61,7 +61,7 @@ class Session:
         self._machine = Machine()
         self._since_ms = context.clock.now_ms()
         self._reconnects = 0
-        self._poison = PoisonLimit()
+        self._vitals = Vitals()
         self._pollers: Pollers | None = None
 
     @property
@@ -130,7 +130,7 @@ class Session:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(readings.refused())
-                attempt = Attempt(self.connection, self._context, readings, self._poison)
+                attempt = Attempt(self.connection, self._context, readings, self._vitals)
                 await attempt.run(on_subscribed=partial(self._subscribed, tasks, pollers))
         except BaseExceptionGroup as group:
             raise_decisive(group)
@@ -201,6 +201,7 @@ class Session:
 
     def _status(self, entity: Entity) -> ChannelStatus:
         state, reason = channel_state(self._machine, entity)
+        position = self._context.committer.committed(self._team, entity)
         return ChannelStatus(
             self._team,
             entity,
@@ -208,6 +209,8 @@ class Session:
             self._since_ms,
             reason,
             polling=self._pollers is not None and entity in self._pollers.entities,
+            confirmed_ms=position.confirmed_ms if position else None,
+            lag_ms=self._vitals.lag_ms.get(entity),
             reconnects=self._reconnects,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from workers.capture.context import Context
 from workers.capture.failures import raise_decisive
 from workers.capture.pace import Backoff, Pace
 from workers.capture.session import Session, same_connection
+from workers.core.channel_status import ChannelStatus
 from workers.ports import ChangeLog, Clock, SalesforceOrgs, Store, Unavailable
 
 log = structlog.get_logger()
@@ -43,12 +44,18 @@ class Shard:
         self._clock = clock
         self._pace = pace
         self._wanted: dict[str, Connection] = {}
+        self._running: dict[str, _Running] = {}
         self._changed = asyncio.Event()
 
     def want(self, connections: Iterable[Connection]) -> None:
         """The teams to capture from now on."""
         self._wanted = {connection.team: connection for connection in connections}
         self._changed.set()
+
+    def statuses(self) -> Iterator[ChannelStatus]:
+        """Of every channel of every team that has a session."""
+        for running in self._running.values():
+            yield from running.session.status()
 
     async def run(self) -> None:
         """For ever. Raises Fenced when another worker has taken the shard over, and what nobody expects."""
@@ -75,7 +82,7 @@ class Shard:
             await change_log.close()
 
     async def _keep_sessions(self, tasks: asyncio.TaskGroup, context: Context) -> None:
-        running: dict[str, _Running] = {}
+        running = self._running = {}
         self._changed.set()
         while True:
             await self._changed.wait()

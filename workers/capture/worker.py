@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 
 import structlog
 
 from schemas.documents import Connection
 from workers.capture import metrics
+from workers.capture.housekeeping import Housekeeping
 from workers.capture.pace import Backoff, Pace
 from workers.capture.shard import OpenLog, Shard
+from workers.core.channel_status import ChannelStatus
 from workers.core.shards import shard_of
 from workers.ports import Clock, Fenced, SalesforceOrgs, ShardOwnership, Store, Unavailable
 
@@ -43,11 +46,17 @@ class Capture:
         self._held_until: dict[int, float] = {}
         self._shards: dict[int, tuple[Shard, asyncio.Task[None]]] = {}
         self._look = asyncio.Event()
+        self._housekeeping = Housekeeping(store, orgs, clock, self._captured, self.statuses)
 
     @property
     def ready(self) -> bool:
         """Whether the shards are known that this process owns, be it none."""
         return self._owned is not None
+
+    def statuses(self) -> Iterator[ChannelStatus]:
+        """Of every channel of every team that is captured here."""
+        for shard, _ in self._shards.values():
+            yield from shard.statuses()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then everything is closed within STOP_SECONDS. Raises what nobody expects."""
@@ -63,6 +72,7 @@ class Capture:
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_ownership())
+            tasks.create_task(self._housekeeping.run())
             while True:
                 await self._keep_shards(tasks)
                 # Not wait_for: before Python 3.12 it may swallow a cancellation.
@@ -70,6 +80,9 @@ class Capture:
                     async with asyncio.timeout(self._pace.connections_seconds):
                         await self._look.wait()
                 self._look.clear()
+
+    def _captured(self) -> list[Connection]:
+        return [connection for connection in self._connections if shard_of(connection.team) in self._shards]
 
     async def _watch_ownership(self) -> None:
         backoff = Backoff.of(self._pace)

@@ -37,7 +37,7 @@ class ChannelStatus:
     confirmed_ms: int | None = None
     """Moment of the org up to which every change is committed."""
     lag_ms: int | None = None
-    """From the commit in the org to the commit in Kafka, of the last event."""
+    """From the commit in the org to the arrival at the worker, of the last event."""
     reconnects: int = 0
 
     def headroom_ms(self, now_ms: int) -> int | None:

@@ -11,6 +11,7 @@ from schemas.events import Entity, Snapshot, Version
 from tests.support.waiting import until
 from workers.adapters.memory.salesforce import EPOCH_MS
 from workers.adapters.memory.shards import MemoryShardOwnership
+from workers.core.completeness import EVERY_MS, MARGIN_MS, TRUSTED_MS
 from workers.core.poison import LIMIT_IN_A_ROW
 from workers.core.positions import OVERLAP_MS
 from workers.core.session_machine import Refusal
@@ -21,6 +22,11 @@ from workers.ports import IngestState, Refused, Unavailable
 from .capture_rig import QUICK, Rig, record_id
 
 ADA, BOB, EVE = record_id(1), record_id(2), record_id(3)
+
+
+def confirmed(rig: Rig, entity: Entity) -> int | None:
+    position = rig.position(entity)
+    return position.confirmed_ms if position else None
 
 
 @pytest.fixture
@@ -265,6 +271,47 @@ async def test_a_failed_query_is_created_again_while_the_stream_goes_on(rig: Rig
         await until(rig.imported)
 
     assert len(rig.org.subscriptions) == 1
+
+
+async def test_quiet_channels_are_confirmed_by_polls_without_events(rig: Rig) -> None:
+    answered_ms = EPOCH_MS + TRUSTED_MS // 2
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.poll_quietly(answered_ms)
+        await until(lambda: confirmed(rig, "lead") == answered_ms - MARGIN_MS)
+        await rig.org.poll_quietly(answered_ms + EVERY_MS // 2)
+        await rig.org.poll_quietly(answered_ms + EVERY_MS)
+        await until(lambda: confirmed(rig, "lead") == answered_ms - MARGIN_MS + EVERY_MS)
+
+        statuses = {status.entity: status for status in rig.capture.statuses()}
+    assert {status.state for status in statuses.values()} == {"streaming"}
+    assert statuses["contact"].late_ms(answered_ms + EVERY_MS) == MARGIN_MS
+
+
+async def test_an_event_confirms_its_channel_and_the_silent_ones_beside_it(rig: Rig) -> None:
+    def committed_ms() -> int:
+        return int(rig.org.events_sent[-1].payload["ChangeEventHeader"]["commitTimestamp"])
+
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.write("contact", [ADA], {"Title": "1"})
+        await until(lambda: confirmed(rig, "account") == committed_ms() - MARGIN_MS)
+        status = next(status for status in rig.capture.statuses() if status.entity == "contact")
+
+    assert confirmed(rig, "contact") == committed_ms()
+    assert status.lag_ms == EPOCH_MS - committed_ms()
+
+
+async def test_a_refused_channel_is_not_confirmed(rig: Rig) -> None:
+    rig.org.refused_channels = {"account": Refusal("forbidden", "select Account")}
+    async with rig.running():
+        await until(rig.imported)
+        await rig.org.poll_quietly(EPOCH_MS + TRUSTED_MS // 2)
+        await until(lambda: confirmed(rig, "lead") == EPOCH_MS + TRUSTED_MS // 2 - MARGIN_MS)
+        assert confirmed(rig, "account") != confirmed(rig, "lead")
+        (status,) = [status for status in rig.capture.statuses() if status.entity == "account"]
+
+    assert (status.state, status.reason) == ("forbidden", "select Account")
 
 
 async def test_gaps_are_read_again_before_the_position_moves_past_them(rig: Rig) -> None:
