@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from sandbox.org.ids import MalformedIdError, to_18
+from sandbox.org.json_rows import commit_json
+from sandbox.org.lookup import find_records
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.rest import DATA, Rest, created, record_body, record_url, refused_write
-from sandbox.org.sharing import UserView
 from sandbox.org.store import Org
-from sandbox.org.wire import USER_ID, actor_of, api_error, json_response, not_found
+from sandbox.org.wire import USER_ID, api_error, json_response, not_found
 from sandbox.org.writes import Row, RowResult, Write
 
 # Since 46.0 an upsert of an existing record answers 200 with a body, before with an empty 204.
@@ -59,7 +59,7 @@ class ExternalIds:
         self, request: web.Request, object_type: ObjectType, _field: FieldType, _value: str
     ) -> web.Response:
         """``POST .../Id``: an upsert that creates in any case."""
-        result = self._commit(request, Write("create", object_type.name, None, await record_body(request)))
+        result = await self._commit(request, Write("create", object_type.name, None, await record_body(request)))
         return created(request, object_type, result, {"created": True})
 
     async def read(self, request: web.Request, object_type: ObjectType, field: FieldType, value: str) -> web.Response:
@@ -72,7 +72,7 @@ class ExternalIds:
         matches = find_records(self._org.view(request[USER_ID]), object_type, field, value)
         if len(matches) != 1:
             return _choices(request, object_type, matches)
-        result = self._commit(request, Write("delete", object_type.name, str(matches[0]["Id"]), {}))
+        result = await self._commit(request, Write("delete", object_type.name, str(matches[0]["Id"]), {}))
         return web.Response(status=204) if result.success else refused_write(result)
 
     async def upsert(self, request: web.Request, object_type: ObjectType, field: FieldType, value: str) -> web.Response:
@@ -84,41 +84,23 @@ class ExternalIds:
         if len(matches) > 1:
             return _choices(request, object_type, matches)
         if matches:
-            return self._update(request, object_type, str(matches[0]["Id"]), fields)
+            return await self._update(request, object_type, str(matches[0]["Id"]), fields)
         if field.type == "id" or request.query.get("updateOnly", "").lower() == "true":
             return not_found()
-        result = self._commit(request, Write("create", object_type.name, None, fields | {field.name: value}))
+        result = await self._commit(request, Write("create", object_type.name, None, fields | {field.name: value}))
         return created(request, object_type, result, {"created": True})
 
-    def _update(self, request: web.Request, object_type: ObjectType, record_id: str, fields: Row) -> web.Response:
-        result = self._commit(request, Write("update", object_type.name, record_id, fields))
+    async def _update(self, request: web.Request, object_type: ObjectType, record_id: str, fields: Row) -> web.Response:
+        result = await self._commit(request, Write("update", object_type.name, record_id, fields))
         if not result.success:
             return refused_write(result)
         if float(request.match_info["version"].removeprefix("v")) < BODY_SINCE:
             return web.Response(status=204)
         return json_response({"id": record_id, "success": True, "errors": [], "created": False})
 
-    def _commit(self, request: web.Request, write: Write) -> RowResult:
-        return self._org.commit([write], actor_of(request))[0]
-
-
-def find_records(view: UserView, object_type: ObjectType, field: FieldType, value: str) -> list[Row]:
-    """The live records with that value, in any letter case."""
-    if field.type == "id":
-        return _by_id(view, object_type, value)
-    if field.unique:
-        holder = view.unique.holder(object_type, field, value)
-        row = view.get(object_type.name, holder) if holder else None
-        return [row] if row else []
-    return view.rows_with(object_type.name, field.name, value)
-
-
-def _by_id(view: UserView, object_type: ObjectType, record_id: str) -> list[Row]:
-    try:
-        row = view.get(object_type.name, to_18(record_id))
-    except MalformedIdError:
-        return []
-    return [row] if row else []
+    async def _commit(self, request: web.Request, write: Write) -> RowResult:
+        [result] = await commit_json(self._org, request, [write])
+        return result
 
 
 def _choices(request: web.Request, object_type: ObjectType, matches: list[Row]) -> web.Response:

@@ -34,6 +34,10 @@ _HEADERS = {
     "Vary": "Accept-Encoding",
     "Server": "sfdcedge",
 }
+_DEAD_TOKEN = (
+    "<response><faultcode>LOGIN_OAUTH_INVALID_TOKEN(db=1703,api=LOGIN_OAUTH_INVALID_TOKEN)</faultcode>"
+    "<error>Failed: Invalid Token</error></response>"
+)
 _SLASHES = re.compile("/{2,}")
 # Summer '25 retired the last of them; the text is that of the REST API guide's status codes.
 _RETIRED_VERSIONS = frozenset(f"v{number}.0" for number in range(7, 31))
@@ -84,7 +88,7 @@ def authenticated(tokens: Sessions, config: OrgConfig, stats: Stats) -> Middlewa
             return quota_exhausted()
         user_id = tokens.check(request.headers.get("Authorization"))
         if user_id is None:
-            return invalid_session()
+            return _session_refused(request)
         if version not in served:
             return api_error(410, "GONE", _RETIRED) if version in _RETIRED_VERSIONS else not_found()
         request[USER_ID] = user_id
@@ -118,6 +122,15 @@ def _path(request: web.Request) -> str:
     """The path as it was sent, without empty segments."""
     path = request.rel_url.raw_path
     return _SLASHES.sub("/", path) if "//" in path else path
+
+
+def _session_refused(request: web.Request) -> web.Response:
+    """In JSON, unless a dead token came with a body that is none: that reply was recorded in XML, labelled as HTML."""
+    writes = request.method in {"POST", "PATCH"} and "Authorization" in request.headers
+    if not writes or "json" in request.content_type:
+        return invalid_session()
+    headers = {"Content-Type": "text/html; charset=UTF-8", "Sfdc-OAuth-Error": "1703"}
+    return web.Response(text=_DEAD_TOKEN, status=401, headers=headers)
 
 
 def common_headers(config: OrgConfig, stats: Stats) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

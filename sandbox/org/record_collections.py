@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aiohttp import web
 
-from sandbox.org.external_ids import find_records
 from sandbox.org.ids import MalformedIdError, to_18
+from sandbox.org.json_rows import commit_json
+from sandbox.org.lookup import find_records
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.rest import DATA, record_url, selected_fields, value_of
 from sandbox.org.sharing import UserView
@@ -15,7 +16,6 @@ from sandbox.org.store import Org
 from sandbox.org.wire import (
     USER_ID,
     MalformedBodyError,
-    actor_of,
     api_error,
     json_object,
     json_response,
@@ -67,14 +67,11 @@ class RecordCollections:
             return api_error(404, "NOT_FOUND", message)
         body, records = await _records(request)
         view = self._org.view(request[USER_ID])
-        planned = [_upsert(view, object_type, field, record) for record in records]
-        writes = [one for one in planned if isinstance(one, Write)]
         refusal = self._refused_size(len(records))
         if refusal is not None:
             return refusal
-        all_or_none = body.get("allOrNone") is True and len(writes) == len(planned)
-        done = iter(self._org.commit(writes, actor_of(request), all_or_none=all_or_none))
-        results = [next(done) if isinstance(one, Write) else one for one in planned]
+        planned = [_upsert(view, object_type, field, record) for record in records]
+        results = await commit_json(self._org, request, planned, all_or_none=body.get("allOrNone") is True)
         bodies = zip(results, _result_bodies(results), strict=True)
         return json_response([entry | {"created": result.created} for result, entry in bodies])
 
@@ -106,20 +103,22 @@ class RecordCollections:
 
     async def delete(self, request: web.Request) -> web.Response:
         ids = [one for one in request.query.get("ids", "").split(",") if one]
-        writes = [Write("delete", self._object_of(record_id), record_id, {}) for record_id in ids]
+        writes = [self._deletion(record_id) for record_id in ids]
         all_or_none = request.query.get("allOrNone", "false").lower() == "true"
-        return self._commit(writes, request, all_or_none=all_or_none)
+        return await self._commit(writes, request, all_or_none=all_or_none)
 
     async def _write_body(self, operation: Operation, request: web.Request) -> web.Response:
         body, records = await _records(request)
         writes = [_write(operation, record) for record in records]
-        return self._commit(writes, request, all_or_none=body.get("allOrNone") is True)
+        return await self._commit(writes, request, all_or_none=body.get("allOrNone") is True)
 
-    def _commit(self, writes: list[Write], request: web.Request, *, all_or_none: bool) -> web.Response:
+    async def _commit(
+        self, writes: Sequence[Write | RowResult], request: web.Request, *, all_or_none: bool
+    ) -> web.Response:
         refusal = self._refused_size(len(writes))
         if refusal is not None:
             return refusal
-        results = self._org.commit(writes, actor_of(request), all_or_none=all_or_none)
+        results = await commit_json(self._org, request, writes, all_or_none=all_or_none)
         return json_response(list(_result_bodies(results)))
 
     def _refused_size(self, count: int) -> web.Response | None:
@@ -129,10 +128,16 @@ class RecordCollections:
         message = f"record limit reached. cannot submit more than {limit} records into this call"
         return routing_error(400, "EXCEEDED_ID_LIMIT", message)
 
-    def _object_of(self, record_id: str) -> str:
-        """The object type by key prefix; the id itself when no type has it, which the org then refuses."""
-        prefix = record_id[:3]
-        return next((one.name for one in self._org.objects().values() if one.key_prefix == prefix), record_id)
+    def _deletion(self, record_id: str) -> Write | RowResult:
+        """The object type goes by the key prefix."""
+        try:
+            prefix = to_18(record_id)[:3]
+        except MalformedIdError:
+            return _refused(RowError("MALFORMED_ID", f"malformed id {record_id}"))
+        known = next((one.name for one in self._org.objects().values() if one.key_prefix == prefix), None)
+        if known is None:
+            return _refused(RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"))
+        return Write("delete", known, record_id, {})
 
 
 async def _records(request: web.Request) -> tuple[Row, list[Row]]:
@@ -151,7 +156,7 @@ def _names(given: object) -> list[str]:
 def _upsert(view: UserView, object_type: ObjectType, field: FieldType, record: Row) -> Write | RowResult:
     """The write that a row asks for, or why there is none."""
     if not isinstance(record.get("attributes"), dict):
-        return RowResult(None, success=False, created=False, errors=(_NO_ATTRIBUTES,))
+        return _refused(_NO_ATTRIBUTES)
     fields = {name: value for name, value in record.items() if name != "attributes"}
     key = next((fields.pop(name) for name in list(fields) if name.lower() == field.name.lower()), None)
     if field.type == "id":
@@ -159,17 +164,21 @@ def _upsert(view: UserView, object_type: ObjectType, field: FieldType, record: R
         return Write(operation, object_type.name, str(key) if key else None, fields)
     if key in {None, ""}:
         error = RowError("MISSING_ARGUMENT", f"{field.name} not specified")
-        return RowResult(None, success=False, created=False, errors=(error,))
+        return _refused(error)
     matches = find_records(view, object_type, field, str(key))
     if len(matches) > 1:
         found = ", ".join(str(row["Id"]) for row in matches)
         error = RowError(
             "DUPLICATE_EXTERNAL_ID", f"{field.name}: more than one record found for external id field: [{found}]"
         )
-        return RowResult(None, success=False, created=False, errors=(error,))
+        return _refused(error)
     if matches:
         return Write("update", object_type.name, str(matches[0]["Id"]), fields)
     return Write("create", object_type.name, None, fields | {field.name: key})
+
+
+def _refused(error: RowError) -> RowResult:
+    return RowResult(None, success=False, created=False, errors=(error,))
 
 
 def _write(operation: Operation, record: dict[str, object]) -> Write:

@@ -10,13 +10,13 @@ from sandbox.org.addresses import base_url
 from sandbox.org.conditional import Version, refused_condition
 from sandbox.org.describe import full_describe, global_entry
 from sandbox.org.ids import MalformedIdError, to_18
+from sandbox.org.json_rows import commit_json
 from sandbox.org.objects import FieldType, ObjectType, address
 from sandbox.org.recent import VIEWING_DATES
 from sandbox.org.sharing import UserView
 from sandbox.org.store import Org
 from sandbox.org.wire import (
     USER_ID,
-    actor_of,
     api_error,
     api_version,
     json_object,
@@ -102,17 +102,17 @@ class Rest:
 
     async def create(self, request: web.Request, object_type: ObjectType) -> web.Response:
         fields = await record_body(request)
-        return created(request, object_type, self._write("create", object_type, None, fields, request))
+        return created(request, object_type, await self._write("create", object_type, None, fields, request))
 
     async def update(self, request: web.Request, object_type: ObjectType) -> web.Response:
         fields = await record_body(request)
         if any(name.lower() == "id" for name in fields):
             message = "The Id field should not be specified in the sobject data."
             return api_error(400, "INVALID_FIELD", message, ["Id"])
-        return self._write_existing("update", object_type, fields, request)
+        return await self._write_existing("update", object_type, fields, request)
 
     async def delete(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        return self._write_existing("delete", object_type, {}, request)
+        return await self._write_existing("delete", object_type, {}, request)
 
     async def read(self, request: web.Request, object_type: ObjectType) -> web.Response:
         row = _found(self._view(request), object_type, request.match_info["id"])
@@ -141,7 +141,7 @@ class Rest:
     def _view(self, request: web.Request) -> UserView:
         return self._org.view(request[USER_ID])
 
-    def _write_existing(
+    async def _write_existing(
         self, operation: Operation, object_type: ObjectType, fields: Row, request: web.Request
     ) -> web.Response:
         row = _found(self._org, object_type, request.match_info["id"])
@@ -150,13 +150,14 @@ class Rest:
         refusal = refused_condition(request, Version.of(row))
         if refusal is not None:
             return refusal
-        result = self._write(operation, object_type, request.match_info["id"], fields, request)
+        result = await self._write(operation, object_type, request.match_info["id"], fields, request)
         return web.Response(status=204) if result.success else refused_write(result)
 
-    def _write(
+    async def _write(
         self, operation: Operation, object_type: ObjectType, record_id: str | None, fields: Row, request: web.Request
     ) -> RowResult:
-        return self._org.commit([Write(operation, object_type.name, record_id, fields)], actor_of(request))[0]
+        [result] = await commit_json(self._org, request, [Write(operation, object_type.name, record_id, fields)])
+        return result
 
 
 def _found(source: Org | UserView, object_type: ObjectType, record_id: str) -> Row | None:

@@ -16,8 +16,8 @@ from tests.support.org_integrity import damage
 
 SEEDS = 6
 ATTEMPTS_OF_A_SEED = 300
-# How refusals of REST begin, compact or laid out for people.
-REST = (b'[{"', b"[ {")
+# How refusals of REST begin: compact, laid out for people, or of a dead token that came without JSON.
+REST = (b'[{"', b"[ {", b"<response>")
 
 
 @pytest.fixture
