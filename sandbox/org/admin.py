@@ -6,15 +6,15 @@ No authentication: the server listens on loopback only.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
 from aiohttp import web
 
 from sandbox.org.admin_forms import PREFIX, answer, arguments
+from sandbox.org.admin_site import refusal
 from sandbox.org.cometd_sessions import SessionTable
+from sandbox.org.outage import Outage
 from sandbox.org.sessions import Sessions
 from sandbox.org.stats import Stats
 from sandbox.org.store import Org
@@ -22,24 +22,6 @@ from sandbox.org.wire import json_response
 from sandbox.org.writes import Actor, Write
 
 _LEDGER_PAGE_ENTRIES = 10_000
-
-
-class Outage:
-    """While it lasts every product route answers with an error page."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._until_seconds = -math.inf
-        self.status = 503
-
-    @property
-    def active(self) -> bool:
-        return self._clock() < self._until_seconds
-
-    def start(self, seconds: float, status: int = 503) -> None:
-        """Zero seconds end it."""
-        self._until_seconds = self._clock() + seconds
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +104,7 @@ class Admin:
         if isinstance(ids, str):
             ids = ids.replace(",", " ").split()
         if not isinstance(ids, list):
-            return _bad_request("ids must be a list")
+            return refusal(request, "ids must be a list")
         writes = [Write("undelete", object_name, str(record_id), {}) for record_id in ids]
         results = self.org.commit(writes, Actor(self.org.admin_user_id, "soap"))
         return answer(request, {"undeleted": sum(result.success for result in results)})
@@ -145,7 +127,7 @@ class Admin:
     async def set_retention(self, request: web.Request) -> web.Response:
         seconds = (await arguments(request)).get("seconds")
         if not isinstance(seconds, int | float) or seconds < 0:
-            return _bad_request("seconds must be a number that is not negative")
+            return refusal(request, "seconds must be a number that is not negative")
         self.org.events.retention_seconds = seconds
         self.org.faults.note("retention", {"seconds": seconds})
         return answer(request, {"seconds": seconds})
@@ -155,7 +137,7 @@ class Admin:
         body = await arguments(request)
         seconds, status = body.get("seconds", math.inf), body.get("status", 503)
         if not isinstance(seconds, int | float) or not isinstance(status, int):
-            return _bad_request("seconds and status must be numbers")
+            return refusal(request, "seconds and status must be numbers")
         self.outage.start(seconds, status)
         self.cometd_sessions.wake_all()
         self.org.faults.note("outage", {"seconds": str(seconds), "status": status})

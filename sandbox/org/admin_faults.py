@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from sandbox.org.admin_forms import PREFIX, AdminError, answer, arguments, mapping, number, text
+from sandbox.org.admin_site import refusal
 from sandbox.org.bayeux_errors import BAYEUX_ERRORS
 from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.faults import KINDS, FaultSpec
@@ -64,7 +65,7 @@ class AdminFaults:
         try:
             planned = self.org.plan(_spec(await arguments(request)))
         except (AdminError, ValueError) as error:
-            return json_response({"error": str(error)}, 400)
+            return refusal(request, str(error))
         if KINDS[planned.spec.kind][0] == "cometd":
             self.sessions.wake_all()
         return answer(request, planned.as_json(), 201)
@@ -73,8 +74,9 @@ class AdminFaults:
         numbered = request.match_info.get("number")
         return answer(request, {"removed": self.org.faults.remove(None if numbered is None else int(numbered))})
 
-    def _clear(self, _given: Mapping[str, object]) -> Mapping[str, object]:
-        return {"removed": self.org.faults.remove()}
+    def _clear(self, given: Mapping[str, object]) -> Mapping[str, object]:
+        """All, or ``{"number": 3}``."""
+        return {"removed": self.org.faults.remove(int(number(given, "number")) if "number" in given else None)}
 
     def _release(self, _given: Mapping[str, object]) -> Mapping[str, object]:
         """Events that were held back are published now."""
@@ -176,6 +178,6 @@ def _switched(switch: _Switch) -> Callable[[web.Request], Awaitable[web.Response
         try:
             return answer(request, switch(await arguments(request)))
         except AdminError as error:
-            return json_response({"error": str(error)}, 400)
+            return refusal(request, str(error))
 
     return handle

@@ -6,15 +6,28 @@ from collections.abc import Mapping
 
 import orjson
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from sandbox.org.addresses import base_path
 from sandbox.org.wire import json_object, json_response
 
 PREFIX = "/__admin__"
+#: Below this are pages for people; the rest of the admin paths answers programs.
+PAGES = f"{PREFIX}/pages"
 
 
 class AdminError(Exception):
     """A call that asks for nothing that can be done; the text says why."""
+
+
+@web.middleware
+async def own_pages_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Admin calls need no login: at least no other site that a person looks at may send them a form."""
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and origin.partition("://")[2] != request.host
+    if foreign and request.path.startswith(PREFIX) and request.method not in {"GET", "HEAD"}:
+        return json_response({"error": f"{origin} may not call {request.host}"}, 403)
+    return await handler(request)
 
 
 async def arguments(request: web.Request) -> dict[str, object]:
@@ -38,8 +51,16 @@ def _value(text: str) -> object:
 def answer(request: web.Request, body: object, status: int = 200) -> web.Response:
     """JSON for a program; a person goes back to the page."""
     if is_form(request):
-        return web.Response(status=303, headers={"Location": f"{base_path(request)}{PREFIX}/"})
+        return web.Response(status=303, headers={"Location": page_of(request)})
     return json_response(body, status)
+
+
+def page_of(request: web.Request) -> str:
+    """The page whose form was sent, so that a person stays where they are."""
+    home = f"{base_path(request)}{PREFIX}/"
+    here = f"{request.scheme}://{request.host}"
+    came_from = request.headers.get("Referer", "")
+    return came_from.removeprefix(here) if came_from.startswith(here + home) else home
 
 
 def number(given: Mapping[str, object], name: str, default: float | None = None) -> float:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from sandbox.org.admin_forms import PREFIX, AdminError, answer, arguments, mapping, text, texts
+from sandbox.org.admin_site import refusal
 from sandbox.org.conversion import Conversion, ConversionError, convert
 from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.merging import MergeError, merge
 from sandbox.org.store import Org
-from sandbox.org.wire import json_response
 from sandbox.org.writes import Actor, Write
 
 _Action = Callable[[Mapping[str, object]], Mapping[str, object]]
@@ -76,6 +76,6 @@ def _acting(action: _Action) -> Callable[[web.Request], Awaitable[web.Response]]
         try:
             return answer(request, action(await arguments(request)))
         except _REFUSALS as error:
-            return json_response({"error": str(error)}, 400)
+            return refusal(request, str(error))
 
     return handle

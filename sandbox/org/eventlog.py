@@ -44,6 +44,14 @@ class EventLog:
     def has_channel(self, channel: str) -> bool:
         return channel in self._channels
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(self._channels)
+
+    def count(self, channel: str) -> int:
+        """How many events of a channel are retained."""
+        return len(self._retained(channel))
+
     def add_channels(self, channels: Iterable[str]) -> None:
         """Custom channels, which carry what ``publish`` is told."""
         self._channels |= {channel: Retained() for channel in channels}

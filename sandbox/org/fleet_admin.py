@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from sandbox.org.admin_forms import PREFIX, AdminError, answer, arguments, number, text
+from sandbox.org.admin_forms import PREFIX, AdminError, answer, arguments, number, own_pages_only, text
+from sandbox.org.admin_site import html, page_number, refusal
 from sandbox.org.config import OrgConfig
 from sandbox.org.fleet import Fleet, alike
-from sandbox.org.pages import page
 from sandbox.org.wire import json_response
+
+_ORGS_SHOWN = 50
 
 
 def fleet_application(fleet: Fleet, like: OrgConfig) -> web.Application:
     """Further orgs are made like the one given, with a seed of their own."""
-    app = web.Application()
+    app = web.Application(middlewares=[own_pages_only])
     app.add_routes(FleetAdmin(fleet, like).routes())
     return app
 
@@ -36,8 +38,24 @@ class FleetAdmin:
             web.delete(f"{PREFIX}/orgs/{{name}}", self.remove),
         ]
 
-    async def index(self, _request: web.Request) -> web.Response:
-        return page("fleet.html", prefix=PREFIX, orgs=[self.fleet.summary(member) for member in self.fleet])
+    async def index(self, request: web.Request) -> web.Response:
+        """A page of the orgs whose name contains what is asked for."""
+        members, page, searched = [*self.fleet], page_number(request), request.query.get("q", "").strip().lower()
+        found = [member for member in members if searched in member.name]
+        first = page * _ORGS_SHOWN
+        values = {
+            "at": PREFIX,
+            "site": "Simulated Salesforce",
+            "subtitle": f"{len(members)} orgs on one port",
+            "title": "Orgs",
+            "orgs": [self.fleet.summary(member) for member in found[first : first + _ORGS_SHOWN]],
+            "total": len(members),
+            "open_count": sum(member.running is not None for member in members),
+            "q": searched,
+            "page": page,
+            "more": len(found) > first + _ORGS_SHOWN,
+        }
+        return html("fleet.html", values)
 
     async def listing(self, _request: web.Request) -> web.Response:
         return json_response({"orgs": [self.fleet.summary(member) for member in self.fleet]})
@@ -62,7 +80,7 @@ class FleetAdmin:
             )
             member = self.fleet.add(text(given, "name"), config)
         except (AdminError, ValueError) as error:
-            return json_response({"error": str(error)}, 400)
+            return refusal(request, str(error))
         return answer(request, self.fleet.summary(member), 201)
 
     async def remove(self, request: web.Request) -> web.Response:

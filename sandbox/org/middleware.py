@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from sandbox.org.admin import Outage
 from sandbox.org.admin_forms import PREFIX as ADMIN_PREFIX
 from sandbox.org.config import OrgConfig
+from sandbox.org.outage import Outage
 from sandbox.org.sessions import Sessions
 from sandbox.org.stats import Stats
 from sandbox.org.wire import (

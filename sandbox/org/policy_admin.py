@@ -7,10 +7,11 @@ from typing import get_args
 
 from aiohttp import web
 
+from sandbox.org.admin_forms import PREFIX, answer, arguments
+from sandbox.org.admin_site import refusal
 from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.grants import AddressAccess, AppAccess
 from sandbox.org.sessions import Sessions
-from sandbox.org.wire import json_object, json_response
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {"app": get_args(AppAccess), "address": get_args(AddressAccess)}
 
@@ -19,16 +20,16 @@ def routes(tokens: Sessions, cometd_sessions: SessionTable) -> list[web.RouteDef
     """`POST /__admin__/login-policy` with `{"app": "blocked", "address": "trusted"}`, or one of the two."""
 
     async def set_policy(request: web.Request) -> web.Response:
-        body = await json_object(request)
+        body = await arguments(request)
         for name, value in body.items():
             if value not in _CHOICES.get(name, ()):
-                return json_response({"error": f"{name} must be one of {dict(_CHOICES)}"}, 400)
+                return refusal(request, f"{name} must be one of {dict(_CHOICES)}")
         for name, value in body.items():
             setattr(tokens.policy, name, value)
         if body.get("app") == "blocked":
             tokens.revoke_app()
             cometd_sessions.wake_all()
         tokens.org.faults.note("login-policy", body)
-        return json_response({"app": tokens.policy.app, "address": tokens.policy.address})
+        return answer(request, {"app": tokens.policy.app, "address": tokens.policy.address})
 
-    return [web.post("/__admin__/login-policy", set_policy)]
+    return [web.post(f"{PREFIX}/login-policy", set_policy)]

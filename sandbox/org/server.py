@@ -23,12 +23,14 @@ from sandbox.org import (
     user_admin,
     user_passwords,
 )
-from sandbox.org.admin import Admin, Outage
+from sandbox.org.admin import Admin
+from sandbox.org.admin_data import AdminData
 from sandbox.org.admin_faults import AdminFaults
-from sandbox.org.admin_forms import PREFIX
-from sandbox.org.admin_page import AdminPage
+from sandbox.org.admin_forms import PREFIX, own_pages_only
+from sandbox.org.admin_pages import AdminPages
 from sandbox.org.admin_records import AdminRecords
 from sandbox.org.admin_setup import AdminSetup
+from sandbox.org.admin_site import AdminSite
 from sandbox.org.bulk import Bulk
 from sandbox.org.cometd import CometD
 from sandbox.org.cometd_sessions import SessionTable
@@ -38,6 +40,7 @@ from sandbox.org.data_resources import routes as data_resources
 from sandbox.org.event_access import EventAccess
 from sandbox.org.http_faults import http_faults
 from sandbox.org.middleware import authenticated, common_headers, outages, rerouted, salesforce_errors
+from sandbox.org.outage import Outage
 from sandbox.org.policy_admin import routes as policy_routes
 from sandbox.org.pretty import pretty_printed
 from sandbox.org.seeding import Progress, seed
@@ -171,6 +174,7 @@ def _application(
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
         middlewares=[
+            own_pages_only,
             outages(outage),
             compressed(org.config.gzip_min_bytes),
             pretty_printed,
@@ -183,6 +187,7 @@ def _application(
     app.on_response_prepare.append(common_headers(org.config, stats))
     bulk = Bulk(org)
     app.on_shutdown.append(lambda _app: bulk.close())
+    site = AdminSite(org, tokens, cometd_sessions, stats, outage)
     surfaces = [
         *rest.routes(org),
         *record_collections.routes(org),
@@ -201,7 +206,8 @@ def _application(
         *AdminFaults(org, cometd_sessions).routes(),
         *AdminRecords(org).routes(),
         *AdminSetup(org).routes(),
-        *AdminPage(org, cometd_sessions, stats).routes(),
+        *AdminPages(site).routes(),
+        *AdminData(site).routes(),
     ]
     app.add_routes(_with_trailing_slash(surfaces))
     return app

@@ -129,6 +129,10 @@ class Sessions:
         if session.expires_at - now < lifetime / 2:
             self._access[token] = replace(session, expires_at=now + lifetime)
 
+    def live_access(self) -> list[AccessToken]:
+        """The access tokens that are good now, without their texts."""
+        return [one for token in [*self._access] if (one := self.find_access(token)) is not None]
+
     def find_access(self, token: str) -> AccessToken | None:
         """A live access token."""
         session = self._access.get(token)

@@ -324,23 +324,3 @@ async def test_permissions_over_admin(caller: Caller) -> None:
     await caller.established(ALL)
     [reply] = await caller.bayeux("subscribe", subscription=CONTACTS)
     assert reply["error"] == "403::User not allowed to subscribe CDC without required permissions"
-
-
-async def test_the_admin_page_shows_and_switches(caller: Caller) -> None:
-    create(caller.org, "<b>Doe</b>")
-    await caller.established(CONTACTS)
-    page = (await caller.call("GET", "/__admin__/")).body.decode()
-    for part in ("data", "faults", "switches", "records", "sessions", "events", "ledger"):
-        assert f'<section id="{part}">' in page
-    assert caller.client_id in page
-    assert "<b>Doe</b>" not in page
-    form = {"kind": "reset", "times": "0", "share": "1", "where": '{"path": "/nowhere"}', "settings": ""}
-    reply = await caller.call("POST", "/__admin__/faults", data=form, allow_redirects=False)
-    assert (reply.status, reply.headers["Location"]) == (303, "/__admin__/")
-    assert "for ever" in (await caller.call("GET", "/__admin__")).body.decode()
-    for path in ("cometd/forget-sessions", "faults/clear", "tokens/revoke", "events/migrate"):
-        reply = await caller.call("POST", f"/__admin__/{path}", data={}, allow_redirects=False)
-        assert reply.status == 303, path
-    reply = await caller.call("POST", "/__admin__/outage", data={"seconds": "60", "status": "502"})
-    assert reply.status == 200
-    assert (await caller.call("GET", DATA)).status == 502

@@ -138,6 +138,7 @@ async def test_an_org_that_cannot_be_added(
 
 
 async def test_the_list_is_a_page_too(fleet: RunningFleet, http: aiohttp.ClientSession) -> None:
-    async with http.get(fleet.base_url) as reply:
-        page = await reply.text()
-    assert f"{fleet.base_url}/o/org-300/__admin__/" in page
+    async with http.get(fleet.base_url, params={"page": "5"}) as reply:
+        assert f"{fleet.base_url}/o/org-300/__admin__/" in await reply.text()
+    async with http.get(fleet.base_url, params={"q": "ORG-29"}) as reply:
+        assert (await reply.text()).count(f"{fleet.base_url}/o/org-29") == 22
