@@ -8,7 +8,8 @@ import tempfile
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import IO, Any, Protocol
 
 import orjson
@@ -127,6 +128,8 @@ class Spill:
 
 _COMMIT_FIELDS = [one.name for one in fields(LedgerEntry)]
 _FAULT_FIELDS = [one.name for one in fields(FaultEntry)]
+_COMMIT_PARTS = attrgetter(*_COMMIT_FIELDS)
+_ACTOR_PARTS = attrgetter(*(one.name for one in fields(Actor)))
 _CHANGED, _AFTER, _ACTOR, _CHANNELS = map(_COMMIT_FIELDS.index, ("changed", "after", "actor", "channels"))
 
 
@@ -134,9 +137,9 @@ def _parts(entry: Entry) -> list[Any]:
     """The fields in their order. Of a creation all is new, which need not be said twice."""
     if isinstance(entry, FaultEntry):
         return [getattr(entry, name) for name in _FAULT_FIELDS]
-    parts = [getattr(entry, name) for name in _COMMIT_FIELDS]
+    parts = list(_COMMIT_PARTS(entry))
     parts[_CHANGED] = None if entry.changed is entry.after else entry.changed
-    parts[_ACTOR] = None if entry.actor is None else astuple(entry.actor)
+    parts[_ACTOR] = None if entry.actor is None else _ACTOR_PARTS(entry.actor)
     return parts
 
 

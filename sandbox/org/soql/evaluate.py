@@ -36,6 +36,11 @@ class Scope(Protocol):
         ...
 
 
+def everything(_row: Row) -> bool:
+    """What no condition is compiled to; it need not be called."""
+    return True
+
+
 def compile_condition(condition: Condition | None, scope: Scope, *, negated: bool = False) -> Predicate:
     """A predicate over the rows of the scope.
 
@@ -43,7 +48,7 @@ def compile_condition(condition: Condition | None, scope: Scope, *, negated: boo
         SoqlError: INVALID_FIELD, INVALID_QUERY_FILTER_OPERATOR or MALFORMED_QUERY.
     """
     if condition is None:
-        return lambda row: True
+        return everything
     if isinstance(condition, Negation):
         return compile_condition(condition.condition, scope, negated=not negated)
     if isinstance(condition, Group):

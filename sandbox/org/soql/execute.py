@@ -11,7 +11,7 @@ from sandbox.org.objects import NUMBER_TYPES, ObjectType
 from sandbox.org.soql.aggregate import GroupScope, is_aggregate
 from sandbox.org.soql.children import CHILD_TYPE, ChildRelationship, child_relationship, child_rows
 from sandbox.org.soql.errors import SoqlError, at_position, malformed
-from sandbox.org.soql.evaluate import KeyTest, Predicate, Scope, compile_condition
+from sandbox.org.soql.evaluate import KeyTest, Predicate, Scope, compile_condition, everything
 from sandbox.org.soql.joins import check_joins, inner_column
 from sandbox.org.soql.literals import Clock, Key, key_of
 from sandbox.org.soql.lookup import Lookup, lookup
@@ -74,7 +74,8 @@ class PreparedQuery:
         return org.rows(self.object_type.name, deleted=deleted)
 
     def filtered(self, org: RecordSource, *, deleted: bool, at_most: int | None = None) -> Snapshot:
-        return self.candidates(org, deleted=deleted).where(self.matches, at_most)
+        rows = self.candidates(org, deleted=deleted)
+        return rows[:at_most] if self.matches is everything else rows.where(self.matches, at_most)
 
     def arranged(self, rows: Snapshot) -> Snapshot:
         """Sorted, then cut by OFFSET and LIMIT."""
