@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from schemas.events import Entity, RecordId, TeamId, Version
 
@@ -60,12 +60,26 @@ class ListDefinition(Document):
     label: str
     scope: str
     where: dict[str, Any]
+    query: str = ""
+    """The org's own SOQL of the list."""
+    user_id: str | None = None
+    """The connected user, whose records the scope `mine` shows."""
+    several_currencies: bool = False
+    """Amounts carry a currency, and only the org knows the rates."""
     fetched_at_ms: int
 
 
 class FieldMapping(Document):
     source: SourceField
     target: TargetField
+
+
+class OrgCalendar(Document):
+    """How the org counts days, for relative dates; see `workers.core.lists.days.Calendar`."""
+
+    time_zone: str = "UTC"
+    week_starts: int = Field(6, ge=0, le=6)
+    fiscal_year_starts: int = Field(1, ge=1, le=12)
 
 
 class RuleSet(Document):
@@ -80,6 +94,7 @@ class RuleSet(Document):
     rules: tuple[Rule, ...] = ()
     lists: dict[str, ListDefinition] = {}
     mappings: dict[Entity, tuple[FieldMapping, ...]] = {}
+    calendar: OrgCalendar = OrgCalendar()
 
 
 class Segment(Document):
@@ -121,6 +136,12 @@ class Record(Document):
     imported: bool = False
     skip: Skip | None = None
     rule_set_version: int = 0
+    answers: dict[str, bool] = {}
+    """By list id: whether the org itself says that the list holds the record. For lists that only the org can read."""
+    evaluate_at_ms: int | None = None
+    """When a relative date of some list may let the record enter or leave without being changed."""
+    contacts_due: bool = False
+    """Of an account: its contacts are to be evaluated again, since they see a change of it; cleared once commanded."""
     accounts_due: tuple[RecordId, ...] = ()
     """Accounts to evaluate again because this contact now follows or no longer follows them; empty once commanded."""
 

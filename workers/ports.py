@@ -93,6 +93,12 @@ class RecordQueries(Protocol):
     async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[Record]:
         """Up to `limit` records last evaluated under an older rule set version."""
 
+    async def due_by_date(self, now_ms: int, limit: int) -> list[Record]:
+        """Up to `limit` records of any team whose `evaluate_at_ms` has come."""
+
+    def contacts_of(self, team: str, account_id: str) -> AsyncIterator[list[str]]:
+        """Ids of all contacts that point at an account, dead ones too, in bounded pages."""
+
     async def count_older_than(self, team: str, rule_set_version: int) -> int: ...
 
     async def count(self, team: str) -> dict[Entity, int]:
@@ -250,6 +256,18 @@ class FieldInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Habits:
+    """How the org counts days, and who is connected."""
+
+    user_id: str
+    time_zone: str
+    """Of the connected user, as IANA names it."""
+    locale: str
+    fiscal_year_starts: int
+    """Month."""
+
+
+@dataclass(frozen=True, slots=True)
 class ListInfo:
     list_id: str
     label: str
@@ -298,6 +316,8 @@ class SalesforceOrg(Protocol):
 
     async def object_access(self) -> dict[Entity, ObjectAccess] | None:
         """The connected user's permissions."""
+
+    async def habits(self) -> Habits: ...
 
     async def fields(self, entity: Entity) -> list[FieldInfo]: ...
 

@@ -28,7 +28,7 @@ PLANTS = [
     (NETWORK, "schemas", "pymongo"),
     ("schemas stand alone", "schemas", "workers.core.merge"),
     (ORG, "sandbox/org", "schemas.events"),
-    (ORG, "sandbox/org", "workers.core.predicates"),
+    (ORG, "sandbox/org", "workers.core.lists.predicates"),
     (
         "workers run without the sandbox (the command only registers its commands)",
         "workers/wiring",

@@ -14,7 +14,7 @@ from workers.ports import FieldInfo, Refused, SalesforceOrg, Store
 
 
 async def map_fields(
-    store: Store, org: SalesforceOrg, team: str, entity: Entity, sources: Mapping[str, str]
+    store: Store, org: SalesforceOrg, team: str, entity: Entity, sources: Mapping[str, str], now_ms: int
 ) -> tuple[FieldMapping, ...]:
     """Add or replace mappings, given as target -> source; E-mail and Domain stay mapped as they are.
 
@@ -28,7 +28,7 @@ async def map_fields(
         mappings = (*kept, *added)
         return rule_set.model_copy(update={"mappings": rule_set.mappings | {entity: mappings}}), mappings
 
-    return await edit_rule_set(store, team, edit)
+    return await edit_rule_set(store, team, edit, now_ms)
 
 
 def mapping_of(entity: Entity, readable: Mapping[str, FieldInfo], target: str, source: str) -> FieldMapping:

@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
-from schemas.documents import Destination, ListDefinition, Rule, RuleSet, Segment
+from schemas.documents import Destination, ListDefinition, OrgCalendar, Rule, RuleSet, Segment
 from schemas.events import Entity
-from workers.core.predicates import UnsupportedCondition, compile_list
+from workers.core.data.first_weekday import first_weekday
+from workers.core.lists.days import Calendar
+from workers.core.lists.operators import Reading
+from workers.core.lists.predicates import UnsupportedCondition, compile_list
 from workers.ports import ListInfo, Refused, SalesforceOrg, Store, Unavailable
 from workers.runtime.rule_sets import compiled_for
 
@@ -29,8 +32,9 @@ async def add_rule(
     definitions: Sequence[ListDefinition],
     destination: Destination,
     now_ms: int,
+    calendar: OrgCalendar | None = None,
 ) -> Rule:
-    """Add an active rule over lists that `define_list` has accepted."""
+    """Add an active rule over lists that `define_list` has accepted; `calendar` None: relative dates as before."""
     list_ids = tuple(dict.fromkeys(definition.list_id for definition in definitions))
 
     def edit(rule_set: RuleSet) -> tuple[RuleSet, Rule]:
@@ -45,13 +49,14 @@ async def add_rule(
             update={
                 "rules": (*rule_set.rules, rule),
                 "lists": rule_set.lists | {definition.list_id: definition for definition in definitions},
+                "calendar": calendar or rule_set.calendar,
             }
         ), rule
 
-    return await edit_rule_set(store, team, edit)
+    return await edit_rule_set(store, team, edit, now_ms)
 
 
-async def deactivate_rule(store: Store, team: str, rule_id: str) -> Rule:
+async def deactivate_rule(store: Store, team: str, rule_id: str, now_ms: int) -> Rule:
     """The rule no longer holds anybody; it is kept as history."""
 
     def edit(rule_set: RuleSet) -> tuple[RuleSet, Rule]:
@@ -62,15 +67,15 @@ async def deactivate_rule(store: Store, team: str, rule_id: str) -> Rule:
         rules = tuple(idle if each.rule_id == rule_id else each for each in rule_set.rules)
         return rule_set.model_copy(update={"rules": rules}), idle
 
-    return await edit_rule_set(store, team, edit)
+    return await edit_rule_set(store, team, edit, now_ms)
 
 
-async def edit_rule_set(store: Store, team: str, edit: Callable[[RuleSet], tuple[RuleSet, T]]) -> T:
+async def edit_rule_set(store: Store, team: str, edit: Callable[[RuleSet], tuple[RuleSet, T]], now_ms: int) -> T:
     """One compare-and-swap under the next version; an edit that crossed another is made again on its result."""
     for _ in range(EDIT_ATTEMPTS):
         before = await rule_set_of(store, team)
         after, result = edit(before)
-        compiled_for(after)
+        compiled_for(after, now_ms)
         if not await store.rule_sets.swap([after.model_copy(update={"version": before.version + 1})]):
             return result
     raise Unavailable(f"the rules of team {team} are being edited by others: try again")
@@ -86,13 +91,37 @@ async def define_list(org: SalesforceOrg, entity: Entity, name: str, now_ms: int
         label=found.label,
         scope=describe.get("scope") or "everything",
         where=describe.get("whereCondition") or {"conditions": [], "conjunction": "and"},
+        query=str(describe.get("query") or ""),
+        user_id=(await org.habits()).user_id,
+        several_currencies=any(each.name == "CurrencyIsoCode" for each in await org.fields(entity)),
         fetched_at_ms=now_ms,
     )
+    check_list(definition, now_ms)
+    return definition
+
+
+def check_list(definition: ListDefinition, now_ms: int) -> None:
+    """Raises Refused when no rule can use the list."""
+    calendar = Calendar()
     try:
-        compile_list(definition)
+        compiled = compile_list(definition, Reading(calendar.today(now_ms), calendar))
     except UnsupportedCondition as error:
         raise Refused(str(error)) from error
-    return definition
+    if compiled.predicate is None:
+        raise Refused(
+            f"List “{definition.label}” cannot be evaluated here: {'; '.join(compiled.reasons)}. "
+            "Change the list's filter in Salesforce, or choose another list."
+        )
+
+
+async def read_calendar(org: SalesforceOrg) -> OrgCalendar:
+    """How the org counts days, for lists with relative dates."""
+    habits = await org.habits()
+    return OrgCalendar(
+        time_zone=habits.time_zone,
+        week_starts=first_weekday(habits.locale),
+        fiscal_year_starts=habits.fiscal_year_starts,
+    )
 
 
 def find_list(visible: Sequence[ListInfo], entity: Entity, name: str) -> ListInfo:

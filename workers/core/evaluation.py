@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 from schemas.documents import Contribution, FieldMapping, ListDefinition, Reason, Record, Rule, RuleSet, Skip, Targets
 from schemas.events import ENTITIES, Entity
 from workers.core.identity import account_key, lead_account_key, person_key
+from workers.core.lists.days import Calendar, next_flip
+from workers.core.lists.operators import Reading
+from workers.core.lists.predicates import ACCOUNT, CompiledList, UnsupportedCondition, compile_list
 from workers.core.mapping import map_fields
 from workers.core.merge import latest_version
-from workers.core.predicates import Predicate, UnsupportedCondition, compile_list
 
 NOT_IN_ANY_LIST = Skip(reason="not_in_any_list")
 
@@ -21,6 +24,8 @@ class Related:
 
     has_imported_contacts: bool = False
     """Of an account: an imported, living contact points at it, and brings it along."""
+    account: Mapping[str, object] = field(default_factory=dict)
+    """Of a contact: what lists and mappings read of its account (`Account.Industry`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +39,34 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class EntityRules:
-    predicates: tuple[tuple[str, Predicate], ...] = ()
-    """(list id, predicate) of every list in use, each once."""
+    lists: tuple[tuple[str, CompiledList], ...] = ()
+    """(list id, list) of every list in use, each once."""
     bindings: tuple[Binding, ...] = ()
     mappings: tuple[FieldMapping, ...] = ()
+
+    @property
+    def account_fields(self) -> frozenset[str]:
+        """Fields of a contact's account that lists and mappings read."""
+        read = {name for _, compiled in self.lists for name in compiled.tested}
+        read |= {mapping.source for mapping in self.mappings}
+        return frozenset(name.removeprefix(ACCOUNT) for name in read if name.startswith(ACCOUNT))
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledRuleSet:
+    """A rule set as it reads on one day of the org."""
+
     version: int
     by_entity: Mapping[Entity, EntityRules]
+    reading: Reading
+    account_fields: frozenset[str] = frozenset()
+    """Of accounts: contacts are evaluated again when one of these changes."""
+    valid_until_ms: int | None = None
+    """When relative dates begin to mean other days; None: it holds none."""
+
+    def reads_others(self, record: Record) -> bool:
+        """Whether what the record contributes depends on other records."""
+        return record.entity == "account" or (record.entity == "contact" and bool(self.account_fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +77,36 @@ class Outcome:
     skip: Skip | None = None
     person: tuple[str, Contribution] | None = None
     account: tuple[str, Contribution] | None = None
+    evaluate_at_ms: int | None = None
+    """When a relative date may change this without the record being changed."""
 
 
 NOTHING = Outcome(imported=False)
 
 
-def compile_rule_set(rule_set: RuleSet) -> CompiledRuleSet:
-    """The active rules, ready to run.
+def compile_rule_set(rule_set: RuleSet, now_ms: int) -> CompiledRuleSet:
+    """The active rules, ready to run on the day that `now_ms` falls on in the org.
 
-    Raises UnsupportedCondition when one of them names a list that is unknown, of another entity or cannot be evaluated.
+    Raises UnsupportedCondition when one of them names a list that is unknown, of another entity or not to be used.
     """
-    return CompiledRuleSet(rule_set.version, {entity: _compile_entity(rule_set, entity) for entity in ENTITIES})
+    calendar = Calendar(**rule_set.calendar.model_dump())
+    reading = Reading(calendar.today(now_ms), calendar)
+    by_entity = {entity: _compile_entity(rule_set, entity, reading) for entity in ENTITIES}
+    relative = any(compiled.relative for rules in by_entity.values() for _, compiled in rules.lists)
+    return CompiledRuleSet(
+        rule_set.version,
+        by_entity,
+        reading,
+        by_entity["contact"].account_fields,
+        calendar.begins_ms(reading.today + timedelta(days=1)) if relative else None,
+    )
 
 
-def _compile_entity(rule_set: RuleSet, entity: Entity) -> EntityRules:
+def _compile_entity(rule_set: RuleSet, entity: Entity, reading: Reading) -> EntityRules:
     rules = [rule for rule in rule_set.rules if rule.active and rule.entity == entity]
     lists = {list_id: _list_of(rule_set, rule, list_id) for rule in rules for list_id in rule.list_ids}
     return EntityRules(
-        predicates=tuple((list_id, compile_list(definition)) for list_id, definition in lists.items()),
+        lists=tuple((list_id, compile_list(definition, reading)) for list_id, definition in lists.items()),
         bindings=tuple(_bind(rule) for rule in rules),
         mappings=rule_set.mappings.get(entity, ()),
     )
@@ -111,20 +146,56 @@ def evaluate(record: Record, related: Related, rules: CompiledRuleSet) -> Outcom
     if not record.alive or record.full_version is None:
         return NOTHING
     entity_rules = rules.by_entity[record.entity]
+    fields = {**record.fields, **related.account} if related.account else record.fields
     if record.entity == "account":
-        return _evaluate_account(record, related, entity_rules)
-    return _evaluate_person(record, entity_rules)
+        outcome = _evaluate_account(record, related, entity_rules)
+    else:
+        outcome = _evaluate_person(record, fields, entity_rules)
+    flip = _next_flip(fields, entity_rules, rules.reading)
+    return outcome if flip is None else replace(outcome, evaluate_at_ms=rules.reading.calendar.begins_ms(flip))
 
 
-def _evaluate_person(record: Record, rules: EntityRules) -> Outcome:
-    segments = _segments(record.fields, rules)
+def account_fields(account: Record | None, rules: CompiledRuleSet) -> dict[str, object]:
+    """What lists and mappings of contacts see of their account: nothing before its full state has come."""
+    if account is None or not account.alive or account.full_version is None:
+        return {}
+    return {ACCOUNT + name: value for name in rules.account_fields if (value := account.fields.get(name)) is not None}
+
+
+def contacts_due(before: Record | None, after: Record, rules: CompiledRuleSet) -> bool:
+    """Whether the contacts of an account are to be evaluated again, since what they see of it has changed.
+
+    Also when it is first evaluated under these rules: a change of it that was written under rules that did not read it
+    commanded nobody, while a contact may have been evaluated under the new ones just before.
+    """
+    if after.entity != "account" or not rules.account_fields or after.contacts_due:
+        return after.contacts_due
+    if before is not None and before.rule_set_version != rules.version:
+        return True
+    return account_fields(before, rules) != account_fields(after, rules)
+
+
+def _next_flip(fields: Mapping[str, object], rules: EntityRules, reading: Reading) -> date | None:
+    """The first day on which a relative date may let the record enter or leave a list."""
+    flips = (
+        next_flip(relative, day, reading.today, reading.calendar)
+        for _, compiled in rules.lists
+        for name, relative in compiled.relative
+        if isinstance(value := fields.get(name), str) and (day := reading.calendar.day_of(value)) is not None
+    )
+    return min((flip for flip in flips if flip is not None), default=None)
+
+
+def _evaluate_person(record: Record, fields: Mapping[str, object], rules: EntityRules) -> Outcome:
+    segments = _segments(record, fields, rules)
     if segments is None:
         return Outcome(imported=False, skip=NOT_IN_ANY_LIST)
     key = person_key(record.fields.get("Email"))
     if isinstance(key, Skip):
         return Outcome(imported=False, skip=key)
     account = _account_of_lead(record, key) if record.entity == "lead" else None
-    return Outcome(imported=True, person=(key, _contribution(record, rules, segments)), account=account)
+    person = _contribution(record, fields, rules, segments)
+    return Outcome(imported=True, person=(key, person), account=account)
 
 
 def _account_of_lead(record: Record, key: str) -> tuple[str, Contribution] | None:
@@ -137,18 +208,22 @@ def _account_of_lead(record: Record, key: str) -> tuple[str, Contribution] | Non
 
 
 def _evaluate_account(record: Record, related: Related, rules: EntityRules) -> Outcome:
-    segments = _segments(record.fields, rules)
+    segments = _segments(record, record.fields, rules)
     if segments is None and not related.has_imported_contacts:
         return Outcome(imported=False, skip=NOT_IN_ANY_LIST)
     key = account_key(record.fields.get("Website"))
     if isinstance(key, Skip):
         return Outcome(imported=False, skip=key)
-    return Outcome(imported=True, account=(key, _contribution(record, rules, segments or {})))
+    return Outcome(imported=True, account=(key, _contribution(record, record.fields, rules, segments or {})))
 
 
-def _segments(fields: Mapping[str, object], rules: EntityRules) -> dict[str, tuple[Reason, ...]] | None:
+def _segments(record: Record, fields: Mapping[str, object], rules: EntityRules) -> dict[str, tuple[Reason, ...]] | None:
     """The segments that the rules put the record in, with the reasons; None when no list of any rule holds it."""
-    holding = {list_id for list_id, predicate in rules.predicates if predicate(fields)}
+    holding = {
+        list_id
+        for list_id, compiled in rules.lists
+        if (compiled.predicate(fields) if compiled.predicate else record.answers.get(list_id, False))
+    }
     if not holding:
         return None
     segments: dict[str, tuple[Reason, ...]] = {}
@@ -159,12 +234,14 @@ def _segments(fields: Mapping[str, object], rules: EntityRules) -> dict[str, tup
     return segments
 
 
-def _contribution(record: Record, rules: EntityRules, segments: dict[str, tuple[Reason, ...]]) -> Contribution:
+def _contribution(
+    record: Record, fields: Mapping[str, object], rules: EntityRules, segments: dict[str, tuple[Reason, ...]]
+) -> Contribution:
     return Contribution(
         rev=record.rev,
         entity=record.entity,
         version=latest_version(record),
-        fields=map_fields(record.entity, record.fields, rules.mappings),
+        fields=map_fields(record.entity, fields, rules.mappings),
         segments=segments,
     )
 
@@ -175,6 +252,7 @@ def decided(record: Record, outcome: Outcome, rule_set_version: int) -> Record:
         "imported": outcome.imported,
         "skip": outcome.skip,
         "rule_set_version": rule_set_version,
+        "evaluate_at_ms": outcome.evaluate_at_ms,
         "targets": _widened(record.targets, outcome),
     }
     if all(getattr(record, name) == value for name, value in noted.items()):

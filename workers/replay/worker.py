@@ -37,7 +37,7 @@ async def replay(
     not have come as far as the stretch reaches, and announces what it finds owed when it does. A message that cannot
     be read is counted; it was parked when it was first read, and still is.
     """
-    applier = Applier(store, publisher, announcing=False)
+    applier = Applier(store, publisher, clock, announcing=False)
     result = Replayed(Applied())
     async for messages in reader.read():
         readable, unreadable = split(messages, clock.now_ms())

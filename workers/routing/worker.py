@@ -21,11 +21,11 @@ class Routing:
         self._store = store
         self._publisher = publisher
         self._clock = clock
-        self._applier = Applier(store, publisher)
+        self._applier = Applier(store, publisher, clock)
 
     async def run(self, processor: Processor, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
-            reapplying = tasks.create_task(reapply(self._store, self._publisher, stop))
+            reapplying = tasks.create_task(reapply(self._store, self._publisher, self._clock, stop))
             try:
                 await processor.run(self.handle, stop)
             finally:

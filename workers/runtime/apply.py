@@ -13,11 +13,20 @@ from dataclasses import dataclass, field
 
 from schemas.documents import Contribution, Member, Record
 from schemas.events import Change, MembershipChange, Reevaluation
-from workers.core.evaluation import CompiledRuleSet, Outcome, Related, contributions, decided, evaluate
+from workers.core.evaluation import (
+    CompiledRuleSet,
+    Outcome,
+    Related,
+    contacts_due,
+    contributions,
+    decided,
+    evaluate,
+)
 from workers.core.follow import accounts_due
 from workers.core.members import announced, blank_member, fold, pending, still_pending
 from workers.core.merge import blank, merge
-from workers.ports import Documents, Publisher, Refused, Store, Unavailable
+from workers.ports import Clock, Documents, Publisher, Refused, Store, Unavailable
+from workers.runtime.relations import Relations
 from workers.runtime.rule_sets import RuleSets
 
 Key = tuple[str, str]
@@ -37,7 +46,7 @@ class Work:
 
     changes: list[Change] = field(default_factory=list)
     commanded: bool = False
-    """A command: the record is written even when nothing changes, so that a racing evaluation loses its swap."""
+    """Something that the record is evaluated with may have changed."""
 
 
 @dataclass(slots=True)
@@ -57,10 +66,12 @@ class Applied:
 
 
 class Applier:
-    def __init__(self, store: Store, publisher: Publisher, *, announcing: bool = True) -> None:
+    def __init__(self, store: Store, publisher: Publisher, clock: Clock, *, announcing: bool = True) -> None:
         """Without `announcing`, who entered and left is not published and stays owed to whoever does announce."""
         self._store = store
         self._publisher = publisher
+        self._clock = clock
+        self._relations = Relations(store)
         self._announcing = announcing
         self._rule_sets = RuleSets(store)
 
@@ -75,44 +86,33 @@ class Applier:
         raise Unavailable(f"{len(todo)} records lost {ROUNDS} compare-and-swaps in a row, e.g. {next(iter(todo))}")
 
     async def _round(self, todo: Mapping[Key, Work], applied: Applied) -> dict[Key, Work]:
-        rules = await self._rule_sets.current({team for team, _ in todo})
+        rules = await self._rule_sets.current({team for team, _ in todo}, self._clock.now_ms())
         stored = await self._store.records.load(todo)
         merged = {key: record for key, work in todo.items() if (record := merged_record(stored.get(key), work))}
-        followed = await self._followed(merged)
+        related = await self._relations.of(merged, rules)
         decisions = {
-            key: evaluated(record, stored.get(key), key in followed, rules[key[0]]) for key, record in merged.items()
+            key: evaluated(record, stored.get(key), related[key], rules[key[0]]) for key, record in merged.items()
         }
-        written, lost = await self._write_records(todo, stored, decisions)
+        renewed = {key for key, record in merged.items() if todo[key].commanded and rules[key[0]].reads_others(record)}
+        written, lost = await self._write_records(renewed, stored, decisions)
         applied.records_changed += len(written)
         settled = {
             key: (written.get(key, record), outcome) for key, (record, outcome) in decisions.items() if key not in lost
         }
-        settled |= await self._command_accounts(settled)
+        settled |= await self._command_neighbours(settled)
         await self._write_members(settled.values(), applied)
-        again = await self._missed({key: merged[key] for key in settled if key not in stored}, followed)
+        again = await self._relations.missed(settled, merged, stored, related, rules)
         outdated = await self._rule_sets.outdated(rules)
         again |= {key for key in settled if key[0] in outdated}
         return {key: todo[key] for key in lost} | {key: Work(commanded=True) for key in again}
 
-    async def _followed(self, records: Mapping[Key, Record]) -> set[Key]:
-        """The accounts among the records that imported contacts point at."""
-        accounts = [key for key, record in records.items() if record.entity == "account" and record.alive]
-        return await self._store.record_queries.with_imported_contacts(accounts) if accounts else set()
-
-    async def _missed(self, created: Mapping[Key, Record], followed: set[Key]) -> set[Key]:
-        """New accounts that contacts joined or left before their first write, when a command found no record yet."""
-        return (await self._followed(created)) ^ (followed & created.keys())
-
     async def _write_records(
-        self,
-        todo: Mapping[Key, Work],
-        stored: Mapping[Key, Record],
-        decisions: Settled,
+        self, renewed: set[Key], stored: Mapping[Key, Record], decisions: Settled
     ) -> tuple[dict[Key, Record], set[Key]]:
+        """What has changed, and all of `renewed`: their neighbours may have changed what they contribute, and a
+        contribution needs a higher revision than the one before. A racing evaluation then loses its swap."""
         changed = {
-            key: record
-            for key, (record, _) in decisions.items()
-            if record is not stored.get(key) or (todo[key].commanded and record.entity == "account")
+            key: record for key, (record, _) in decisions.items() if record is not stored.get(key) or key in renewed
         }
         losers = await self._store.records.swap(list(changed.values())) if changed else []
         lost = {(record.team, record.record_id) for record in losers}
@@ -160,25 +160,40 @@ class Applier:
         losers = await members.swap([announced(member) for member in due.values()])
         return {(member.team, member.key) for member in losers}
 
-    async def _command_accounts(self, settled: Settled) -> Settled:
-        """Have the accounts that contacts joined or left evaluated again, then clear the note of it.
+    async def _command_neighbours(self, settled: Settled) -> Settled:
+        """Have the accounts that contacts joined or left, and the contacts of accounts that changed, evaluated again,
+        then clear the note of it.
 
         Before the members are written, since these carry the record's last revision. A lost swap means that the
-        contact changed meanwhile: whoever wrote it found the note and commands again.
+        record changed meanwhile: whoever wrote it found the note and commands again.
         """
-        due = {key: record for key, (record, _) in settled.items() if record.accounts_due}
+        due = {key: record for key, (record, _) in settled.items() if record.accounts_due or record.contacts_due}
         if not due:
             return {}
-        await self._publisher.reevaluations(
-            [command for record in due.values() for command in account_commands(record)]
-        )
-        cleared = {key: record.model_copy(update={"accounts_due": ()}) for key, record in due.items()}
+        if commands := [command for record in due.values() for command in account_commands(record)]:
+            await self._publisher.reevaluations(commands)
+        for record in due.values():
+            if record.contacts_due:
+                await self._command_contacts(record)
+        cleared = {
+            key: record.model_copy(update={"accounts_due": (), "contacts_due": False}) for key, record in due.items()
+        }
         lost = {(record.team, record.record_id) for record in await self._store.records.swap(list(cleared.values()))}
         return {
             key: (record.model_copy(update={"rev": record.rev + 1}), settled[key][1])
             for key, record in cleared.items()
             if key not in lost
         }
+
+    async def _command_contacts(self, account: Record) -> None:
+        """Page by page: an account may have a hundred thousand."""
+        async for ids in self._store.record_queries.contacts_of(account.team, account.record_id):
+            await self._publisher.reevaluations(
+                [
+                    Reevaluation(team=account.team, entity="contact", record_id=record_id, reason="account")
+                    for record_id in ids
+                ]
+            )
 
 
 def group(batch: Iterable[Change | Reevaluation]) -> dict[Key, Work]:
@@ -204,11 +219,17 @@ def merged_record(stored: Record | None, work: Work) -> Record | None:
     return record
 
 
-def evaluated(record: Record, stored: Record | None, followed: bool, rules: CompiledRuleSet) -> tuple[Record, Outcome]:
-    outcome = evaluate(record, Related(has_imported_contacts=followed), rules)
+def evaluated(
+    record: Record, stored: Record | None, related: Related, rules: CompiledRuleSet
+) -> tuple[Record, Outcome]:
+    outcome = evaluate(record, related, rules)
     after = decided(record, outcome, rules.version)
-    due = accounts_due(stored, after)
-    return (after if due == after.accounts_due else after.model_copy(update={"accounts_due": due})), outcome
+    due = {"accounts_due": accounts_due(stored, after), "contacts_due": contacts_due(stored, after, rules)}
+    return (after if _says(after, due) else after.model_copy(update=due)), outcome
+
+
+def _says(record: Record, values: Mapping[str, object]) -> bool:
+    return all(getattr(record, name) == value for name, value in values.items())
 
 
 def folded_member(stored: Member | None, key: Key, parts: Mapping[str, Contribution]) -> Member:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from schemas.documents import RuleSet
 from workers.core.evaluation import CompiledRuleSet, compile_rule_set
-from workers.core.predicates import UnsupportedCondition
+from workers.core.lists.predicates import UnsupportedCondition
 from workers.ports import Refused, Store
 
 CACHED_TEAMS = 1000
@@ -19,13 +19,17 @@ class RuleSets:
         self._store = store
         self._compiled: OrderedDict[str, CompiledRuleSet] = OrderedDict()
 
-    async def current(self, teams: Collection[str]) -> dict[str, CompiledRuleSet]:
+    async def current(self, teams: Collection[str], now_ms: int) -> dict[str, CompiledRuleSet]:
         """One small query when nothing changed; a team without a rule set has one that imports nothing."""
         versions = await self._store.rule_set_queries.versions(teams)
-        fresh = {t: c for t in teams if (c := self._compiled.get(t)) and c.version == versions.get(t, 0)}
+        fresh = {
+            team: kept
+            for team in teams
+            if (kept := self._compiled.get(team)) is not None and _holds(kept, versions.get(team, 0), now_ms)
+        }
         stale = [(team, team) for team in teams if team not in fresh]
         loaded = await self._store.rule_sets.load(stale) if stale else {}
-        compiled = {team: compiled_for(loaded.get((team, team)) or RuleSet(team=team)) for team, _ in stale}
+        compiled = {team: compiled_for(loaded.get((team, team)) or RuleSet(team=team), now_ms) for team, _ in stale}
         self._keep(fresh | compiled)
         return fresh | compiled
 
@@ -42,10 +46,14 @@ class RuleSets:
             self._compiled.popitem(last=False)
 
 
-def compiled_for(rule_set: RuleSet) -> CompiledRuleSet:
+def _holds(compiled: CompiledRuleSet, version: int, now_ms: int) -> bool:
+    return compiled.version == version and (compiled.valid_until_ms is None or now_ms < compiled.valid_until_ms)
+
+
+def compiled_for(rule_set: RuleSet, now_ms: int) -> CompiledRuleSet:
     """A rule set that cannot be compiled was saved by another version of the program: its own team's changes are
     parked until it is mended, nobody else's."""
     try:
-        return compile_rule_set(rule_set)
+        return compile_rule_set(rule_set, now_ms)
     except UnsupportedCondition as error:
         raise Refused(f"the rules of team {rule_set.team} cannot be applied: {error}") from error

@@ -152,12 +152,13 @@ async def add_rule(
         destination = (
             Destination(kind="segment", segment_id=segment.segment_id) if segment else Destination(kind="only")
         )
-        return await rules.add_rule(opened, team, entity, definitions, destination, now_ms)
+        calendar = await rules.read_calendar(org)
+        return await rules.add_rule(opened, team, entity, definitions, destination, now_ms, calendar)
 
 
 async def deactivate_rule(settings: Settings, team: str, rule_id: str) -> Rule:
     async with team_store(settings, team) as opened:
-        return await rules.deactivate_rule(opened, team, rule_id)
+        return await rules.deactivate_rule(opened, team, rule_id, clock.now_ms())
 
 
 async def load_rule_set(settings: Settings, team: str) -> RuleSet:
@@ -169,7 +170,7 @@ async def map_fields(
     settings: Settings, team: str, entity: Entity, sources: Mapping[str, str]
 ) -> tuple[FieldMapping, ...]:
     async with team_org(settings, team) as (opened, org):
-        return await mappings.map_fields(opened, org, team, entity, sources)
+        return await mappings.map_fields(opened, org, team, entity, sources, clock.now_ms())
 
 
 async def segments(settings: Settings, team: str) -> list[tuple[Segment, int]]:

@@ -49,6 +49,28 @@ async def test_limits_are_kept(store: Store, team: str, limit: int, expected: in
     assert len(await store.record_queries.older_than(team, 1, limit)) == expected
 
 
+async def test_records_whose_day_has_come(store: Store, team: str) -> None:
+    moments = {1: 10, 2: 11, 3: 12, 4: None}
+    await store.records.swap([record(team, number, evaluate_at_ms=ms) for number, ms in moments.items()])
+    due = [each for each in await store.record_queries.due_by_date(11, limit=1000) if each.team == team]
+    assert sorted(each.record_id for each in due) == [record_id(1), record_id(2)]
+    assert len(await store.record_queries.due_by_date(11, limit=1)) == 1
+
+
+async def test_all_contacts_of_an_account(store: Store, team: str) -> None:
+    at_first = [record(team, n, alive=n % 2 == 0, fields={"AccountId": account_id(1)}) for n in range(2100)]
+    others = [
+        record(team, 9001, fields={"AccountId": account_id(2)}),
+        record(team, 9002, entity="lead", fields={"AccountId": account_id(1)}),
+        record(f"{team}-b", 9003, fields={"AccountId": account_id(1)}),
+        record(team, 9004),
+    ]
+    await store.records.swap([*at_first, *others])
+    pages = [page async for page in store.record_queries.contacts_of(team, account_id(1))]
+    assert sorted(found for page in pages for found in page) == [each.record_id for each in at_first]
+    assert [page async for page in store.record_queries.contacts_of(team, account_id(3))] in ([], [[]])
+
+
 async def test_living_records_by_entity(store: Store, team: str) -> None:
     await store.records.swap(
         [

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.documents import Connection, Destination, ListDefinition, RuleSet
+from schemas.documents import Connection, Destination, ListDefinition, OrgCalendar, RuleSet
 from schemas.events import Entity
 from workers.adapters.memory.salesforce import MemoryOrg
 from workers.adapters.memory.store import memory_store
@@ -19,11 +19,12 @@ from workers.console.rules import (
     define_list,
     existing_segment,
     new_segment,
+    read_calendar,
     rule_set_of,
     slug,
 )
 from workers.console.teams import save_connection
-from workers.ports import ListInfo, Refused, Store, Unavailable
+from workers.ports import FieldInfo, Habits, ListInfo, Refused, Store, Unavailable
 
 TEAM = "acme"
 ONLY = Destination(kind="only")
@@ -64,13 +65,32 @@ async def test_a_list_is_found_by_label_developer_name_or_id(name: str) -> None:
     org = org_with(("00B000000000002AAA", "All", "All"), (LIST_ID, "Open Leads", "Open_Leads"), where=OPEN)
     found = await define_list(org, "lead", name, 7)
     assert found == ListDefinition(
-        list_id=LIST_ID, entity="lead", label="Open Leads", scope="everything", where=OPEN, fetched_at_ms=7
+        list_id=LIST_ID,
+        entity="lead",
+        label="Open Leads",
+        scope="everything",
+        where=OPEN,
+        user_id=org.counts.user_id,
+        fetched_at_ms=7,
     )
 
 
 async def test_a_list_without_conditions_holds_everything() -> None:
     found = await define_list(org_with((LIST_ID, "All", "All"), scope=None), "lead", "All", 7)
     assert (found.scope, found.where) == ("everything", {"conditions": [], "conjunction": "and"})
+
+
+async def test_relative_dates_count_as_the_org_does() -> None:
+    org = MemoryOrg()
+    org.counts = Habits("005000000000001AAA", "Europe/Oslo", "nb_NO", fiscal_year_starts=4)
+    assert await read_calendar(org) == OrgCalendar(time_zone="Europe/Oslo", week_starts=0, fiscal_year_starts=4)
+
+
+async def test_amounts_of_an_org_with_several_currencies_are_noted() -> None:
+    org = org_with((LIST_ID, "All", "All"))
+    assert not (await define_list(org, "lead", "All", 7)).several_currencies
+    org.fields_of = {"lead": (FieldInfo("CurrencyIsoCode", "picklist"),)}
+    assert (await define_list(org, "lead", "All", 7)).several_currencies
 
 
 async def test_a_list_that_the_user_does_not_see_needs_sharing_by_an_administrator() -> None:
@@ -107,9 +127,13 @@ async def test_an_id_is_told_apart_by_case() -> None:
             "everything",
             ("Status (within)", "choose another"),
         ),
-        ({"field": "Owner.Name", "operator": "equals", "values": ["'A'"]}, "everything", ("Owner.Name", "related")),
-        (None, "mine", ("Open Leads", "records of whoever looks at it", "another list")),
-        (None, "newer_scope", ('scope "newer_scope"', "another list")),
+        (
+            {"field": "Owner.Name", "operator": "equals", "values": ["'A'"]},
+            "everything",
+            ("Owner.Name", "only the account"),
+        ),
+        (None, "team", ("Open Leads", "records of the connected user's team", "another list")),
+        (None, "newer_scope", ("scope “newer_scope”", "another list")),
     ],
 )
 async def test_a_list_that_cannot_be_evaluated_is_named_with_a_remedy(
@@ -150,7 +174,7 @@ async def test_a_list_used_again_is_taken_as_it_is_now(store: Store) -> None:
 async def test_a_rule_is_deactivated_and_kept(store: Store) -> None:
     rule = await add_rule(store, TEAM, "lead", [definition(1)], ONLY, 5)
     other = await add_rule(store, TEAM, "lead", [definition(2)], ONLY, 6)
-    idle = await deactivate_rule(store, TEAM, rule.rule_id)
+    idle = await deactivate_rule(store, TEAM, rule.rule_id, 7)
     assert idle == rule.model_copy(update={"active": False})
     assert (await rule_set_of(store, TEAM)).rules == (idle, other)
     assert (await add_rule(store, TEAM, "lead", [definition(1)], ONLY, 7)).rule_id == "lead-3"
@@ -158,7 +182,7 @@ async def test_a_rule_is_deactivated_and_kept(store: Store) -> None:
 
 async def test_an_unknown_rule_is_named(store: Store) -> None:
     with pytest.raises(Refused, match="team acme has no rule lead-9; `segment-sync rules list acme` shows"):
-        await deactivate_rule(store, TEAM, "lead-9")
+        await deactivate_rule(store, TEAM, "lead-9", 7)
     assert await store.rule_sets.load([(TEAM, TEAM)]) == {}
 
 

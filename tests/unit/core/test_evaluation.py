@@ -18,7 +18,7 @@ from schemas.documents import (
 )
 from schemas.events import Entity, Version
 from workers.core.evaluation import Outcome, Related, compile_rule_set, contributions, decided, evaluate
-from workers.core.predicates import UnsupportedCondition
+from workers.core.lists.predicates import UnsupportedCondition
 
 ALONE, FOLLOWED = Related(), Related(has_imported_contacts=True)
 V1, V2 = Version(1, 1, 1), Version(2, 1, 1)
@@ -69,7 +69,7 @@ def record(entity: Entity, /, **fields: object) -> Record:
 
 
 def outcome(of: Record, related: Related = ALONE, under: RuleSet = RULES) -> Outcome:
-    return evaluate(of, related, compile_rule_set(under))
+    return evaluate(of, related, compile_rule_set(under, 0))
 
 
 def test_a_contact_in_a_list_contributes_to_its_person() -> None:
@@ -181,18 +181,18 @@ def test_an_inactive_rule_imports_nothing_and_its_lists_need_not_be_known() -> N
 )
 def test_a_rule_that_cannot_work_is_refused_by_name(broken: Rule, says: str) -> None:
     with pytest.raises(UnsupportedCondition, match="Rule r1") as error:
-        compile_rule_set(rule_set(broken))
+        compile_rule_set(rule_set(broken), 0)
     assert says in str(error.value)
 
 
 def test_a_list_that_cannot_be_evaluated_is_refused() -> None:
-    lists = {"mine": list_of("contact", "mine", "Oslo").model_copy(update={"scope": "mine"})}
+    lists = {"mine": list_of("contact", "mine", "Oslo").model_copy(update={"scope": "mru"})}
     with pytest.raises(UnsupportedCondition, match="“Oslo”"):
-        compile_rule_set(RuleSet(team="acme", rules=(rule("r1", "contact", "mine"),), lists=lists))
+        compile_rule_set(RuleSet(team="acme", rules=(rule("r1", "contact", "mine"),), lists=lists), 0)
 
 
 def test_the_compiled_rule_set_has_the_version_of_the_rule_set() -> None:
-    assert compile_rule_set(RULES).version == 4
+    assert compile_rule_set(RULES, 0).version == 4
 
 
 # --- what is noted and written ---------------------------------------------------------------------------------------

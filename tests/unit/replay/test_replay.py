@@ -88,7 +88,7 @@ async def test_documents_that_are_lost_come_back(lost: list[str]) -> None:
     acme, topics, empty = await live(*PAST), MemoryPublisher(), memory_store()
     store: Store = replace(acme.store, **{each: getattr(empty, each) for each in lost})
     assert (await replayed(store, *PAST, topics=topics)).changed > 0
-    await Applier(store, topics).apply(topics.published_reevaluations)
+    await Applier(store, topics, FixedClock()).apply(topics.published_reevaluations)
     assert state(store) == state(acme.store)
     assert topics.published_memberships == []
     assert (await replayed(store, *PAST)).changed == 0

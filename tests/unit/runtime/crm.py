@@ -56,9 +56,18 @@ def rule(entity: Entity, city: str, segment: str | None, *, active: bool = True)
     )
 
 
+AT_FIRMS_IN_ROME = city_list("contact", "Rome").model_copy(
+    update={
+        "list_id": "contact-at-Rome",
+        "where": {"field": "Account.City", "operator": "equals", "values": ["'Rome'"]},
+    }
+)
 LISTS = {
     each.list_id: each
-    for each in (city_list(entity, city) for entity in PREFIXES.values() for city in ("Oslo", "Bergen", "Rome"))
+    for each in (
+        *(city_list(entity, city) for entity in PREFIXES.values() for city in ("Oslo", "Bergen", "Rome")),
+        AT_FIRMS_IN_ROME,
+    )
 }
 RULES = (
     rule("contact", "Oslo", "north"),

@@ -18,6 +18,7 @@ RULE_SETS: tuple[tuple[Rule, ...], ...] = (
     RULES,
     (rule("contact", "Oslo", "north"), rule("lead", "Bergen", None)),
     (rule("contact", "Rome", "south"), rule("lead", "Oslo", "north"), rule("account", "Rome", "firms")),
+    (rule("contact", "at-Rome", "south"), rule("contact", "Oslo", "north")),
 )
 
 CITIES = st.sampled_from(["Oslo", "Bergen", "Rome"])

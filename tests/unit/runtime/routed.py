@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas.documents import Member, Record, Rule, RuleSet, Skip
 from schemas.events import Change, MembershipChange, Reevaluation
+from tests.support.clock import SetClock
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.store import MemoryDocuments, memory_store
-from workers.core.evaluation import CompiledRuleSet, Related, compile_rule_set, contributions, decided, evaluate
+from workers.core.evaluation import (
+    CompiledRuleSet,
+    Related,
+    account_fields,
+    compile_rule_set,
+    contributions,
+    decided,
+    evaluate,
+)
 from workers.core.members import blank_member, fold
 from workers.core.merge import blank, merge
 from workers.ports import D, Documents, Store
@@ -26,7 +35,8 @@ class Routed:
     def __init__(self) -> None:
         self.store = memory_store()
         self.publisher = MemoryPublisher()
-        self.applier = Applier(self.store, self.publisher)
+        self.clock = SetClock(0)
+        self.applier = Applier(self.store, self.publisher, self.clock)
         self._commanded = 0
 
     async def rules(self, *rules: Rule, team: str = "acme") -> None:
@@ -113,7 +123,7 @@ def member_state(member: Member) -> dict[str, Any]:
 
 def expected(changes: Iterable[Change], rule_sets: Sequence[RuleSet]) -> State:
     """What the changes mean under the rules, computed at once from all of them in the order of their versions."""
-    compiled = {each.team: compile_rule_set(each) for each in rule_sets}
+    compiled = {each.team: compile_rule_set(each, 0) for each in rule_sets}
     records: dict[tuple[str, str], Record] = {}
     for each in sorted(changes, key=lambda change: change.version):
         key = (each.team, each.record_id)
@@ -121,28 +131,41 @@ def expected(changes: Iterable[Change], rule_sets: Sequence[RuleSet]) -> State:
     followed: set[tuple[str, str]] = set()
     for key, record in records.items():
         if record.entity != "account":
-            records[key] = settled(record, followed, compiled[record.team])
+            records[key] = settled(record, related(record, records, followed, compiled), compiled[record.team])
             if record.entity == "contact" and records[key].imported:
                 followed.add((record.team, str(record.fields.get("AccountId"))))
     members: dict[str, dict[tuple[str, str], Member]] = {"people": {}, "accounts": {}}
     for key, record in records.items():
-        records[key] = settled(record, followed, compiled[record.team])
-        contribute(records[key], key in followed, compiled[record.team], members)
+        near = related(record, records, followed, compiled)
+        records[key] = settled(record, near, compiled[record.team])
+        contribute(records[key], near, compiled[record.team], members)
     return {
         "records": {key: record_state(record) for key, record in records.items()},
         **{name: {k: member_state(m) for k, m in found.items() if m.alive} for name, found in members.items()},
     }
 
 
-def settled(record: Record, followed: set[tuple[str, str]], rules: CompiledRuleSet) -> Record:
-    related = Related(has_imported_contacts=(record.team, record.record_id) in followed)
+def settled(record: Record, related: Related, rules: CompiledRuleSet) -> Record:
     return decided(record, evaluate(record, related, rules), rules.version)
 
 
+def related(
+    record: Record,
+    records: Mapping[tuple[str, str], Record],
+    followed: set[tuple[str, str]],
+    rules: Mapping[str, CompiledRuleSet],
+) -> Related:
+    account = records.get((record.team, str(record.fields.get("AccountId"))))
+    return Related(
+        has_imported_contacts=(record.team, record.record_id) in followed,
+        account=account_fields(account, rules[record.team]) if record.entity == "contact" else {},
+    )
+
+
 def contribute(
-    record: Record, followed: bool, rules: CompiledRuleSet, members: dict[str, dict[tuple[str, str], Member]]
+    record: Record, near: Related, rules: CompiledRuleSet, members: dict[str, dict[tuple[str, str], Member]]
 ) -> None:
-    outcome = evaluate(record, Related(has_imported_contacts=followed), rules)
+    outcome = evaluate(record, near, rules)
     for name, said in zip(members, contributions(record, outcome), strict=True):
         for key, contribution in said.items():
             member = members[name].get((record.team, key)) or blank_member(record.team, key)
@@ -166,6 +189,6 @@ def memberships(store: Store) -> set[Membership]:
 
 def assert_nothing_is_owed(store: Store) -> None:
     """No mark of unfinished work is left."""
-    assert [record for record in documents(store.records).all() if record.accounts_due] == []
+    assert [record for record in documents(store.records).all() if record.accounts_due or record.contacts_due] == []
     members = [*documents(store.people).all(), *documents(store.accounts).all()]
     assert [member for member in members if member.announced != member.segments] == []

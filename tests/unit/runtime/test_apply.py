@@ -9,6 +9,7 @@ import pytest
 
 from schemas.documents import Member, Record
 from schemas.events import Change
+from tests.support.clock import SetClock
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.ports import Documents, Unavailable
 from workers.runtime.apply import ROUNDS, Applier
@@ -258,7 +259,7 @@ async def test_a_command_that_comes_before_the_first_write_of_its_account_is_not
             return await acme.store.records.swap(records)
 
     store = replace(acme.store, records=CommandedBeforeWritten())
-    await Applier(store, acme.publisher).apply([change(ACME, "create", 1, Website="acme.com", City="Rome")])
+    await Applier(store, acme.publisher, acme.clock).apply([change(ACME, "create", 1, Website="acme.com", City="Rome")])
     assert acme.accounts() == ({"acme.com": ()} if joined else {})
 
 
@@ -338,7 +339,9 @@ async def test_a_rule_set_that_is_edited_during_a_batch_has_the_last_word() -> N
         load, scan = acme.store.records.load, acme.store.records.scan
 
     store = replace(acme.store, records=EditedWhileWriting())
-    await Applier(store, acme.publisher).apply([change(JOE, "create", 1, Email="joe@acme.com", City="Oslo")])
+    await Applier(store, acme.publisher, acme.clock).apply(
+        [change(JOE, "create", 1, Email="joe@acme.com", City="Oslo")]
+    )
     assert acme.people() == {"joe@acme.com": ("third",)}
     assert (await acme.record(JOE)).rule_set_version == 3
     assert heard(acme.publisher.published_memberships) == memberships(acme.store)
@@ -381,7 +384,7 @@ async def test_a_batch_that_keeps_losing_is_given_up_for_now() -> None:
 
     store = replace(acme.store, records=AlwaysLost())
     with pytest.raises(Unavailable, match=JOE):
-        await Applier(store, MemoryPublisher()).apply([change(JOE, "create", 1)])
+        await Applier(store, MemoryPublisher(), SetClock(0)).apply([change(JOE, "create", 1)])
     assert len(attempts) == ROUNDS
 
 

@@ -34,7 +34,7 @@ class GivingWay:
 async def work(team: Routed, random: Random, batches: Sequence[Sequence[Change | Reevaluation]]) -> None:
     """One process, which takes commands too."""
     hook = GivingWay(random)
-    applier = Applier(hooked_store(team.store, hook), HookedPublisher(team.publisher, hook))
+    applier = Applier(hooked_store(team.store, hook), HookedPublisher(team.publisher, hook), team.clock)
     for batch in batches:
         await applier.apply(batch)
         if random.random() < 0.5 and (commands := team.commands()):
@@ -44,7 +44,9 @@ async def work(team: Routed, random: Random, batches: Sequence[Sequence[Change |
 async def replay(team: Routed, random: Random, batches: Sequence[Sequence[Change]]) -> None:
     """A process that reads the same again and announces nothing, perhaps before the others have come that far."""
     hook = GivingWay(random)
-    applier = Applier(hooked_store(team.store, hook), HookedPublisher(team.publisher, hook), announcing=False)
+    applier = Applier(
+        hooked_store(team.store, hook), HookedPublisher(team.publisher, hook), team.clock, announcing=False
+    )
     for batch in batches:
         await applier.apply(batch)
 

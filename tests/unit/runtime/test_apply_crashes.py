@@ -56,7 +56,7 @@ async def deliver(team: Routed, batches: Batches, crashes: Crashes, *, joined: b
 
 
 def process(team: Routed, crashes: Crashes) -> Applier:
-    return Applier(hooked_store(team.store, crashes), HookedPublisher(team.publisher, crashes))
+    return Applier(hooked_store(team.store, crashes), HookedPublisher(team.publisher, crashes), team.clock)
 
 
 async def assert_as_without_a_crash(batches: Batches, crashes: Crashes, *, joined: bool) -> None:

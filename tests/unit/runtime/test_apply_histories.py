@@ -24,10 +24,10 @@ async def assert_converged(team: Routed, past: list[Change]) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(pasts(), st.integers(0, 2**32))
-def test_any_order_with_duplicates_gives_the_same(past: list[Change], seed: int) -> None:
+@given(pasts(), st.integers(0, 2**32), st.sampled_from(RULE_SETS))
+def test_any_order_with_duplicates_gives_the_same(past: list[Change], seed: int, rules: tuple[Rule, ...]) -> None:
     async def run() -> None:
-        acme = await routed()
+        acme = await routed(*rules)
         for batch in jumbled(past, Random(seed)):
             await acme.apply(*batch)
         await acme.settle()

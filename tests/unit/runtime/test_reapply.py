@@ -126,7 +126,7 @@ async def test_the_deleted_and_the_accounts_are_reached_too() -> None:
 async def test_it_looks_again_until_it_is_stopped() -> None:
     acme, stop = await routed(OSLO), asyncio.Event()
     await people(acme)
-    reapplying = asyncio.create_task(reapply(acme.store, acme.publisher, stop, pace_seconds=0.001))
+    reapplying = asyncio.create_task(reapply(acme.store, acme.publisher, acme.clock, stop, pace_seconds=0.001))
     for rules in (BERGEN, OSLO):
         await acme.rules(rules)
         async with asyncio.timeout(10):

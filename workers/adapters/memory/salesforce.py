@@ -18,6 +18,7 @@ from workers.core.session_machine import Refusal
 from workers.core.snapshots import instant
 from workers.ports import (
     FieldInfo,
+    Habits,
     IngestRow,
     IngestState,
     ListInfo,
@@ -89,7 +90,10 @@ class MemoryOrg:
         self.first_replay_id: dict[Entity, int] = dict.fromkeys(ENTITIES, 0)
         """Replay ids below it are no longer known."""
         self.row_errors: dict[str, str] = {}
+        self.fields_of: dict[Entity, tuple[FieldInfo, ...]] = {}
+        """Instead of `FIELDS`."""
         self.calls_left: int | None = None
+        self.counts = Habits("005000000000001AAA", "UTC", "en_US", fiscal_year_starts=1)
         self.limits: dict[str, Allowance] | None = {"DailyApiRequests": Allowance(15_000, 15_000)}
         self.selected: frozenset[str] | None = frozenset(OBJECTS.values())
         self.access: dict[Entity, ObjectAccess] | None = {e: ObjectAccess(read=True, view_all=True) for e in ENTITIES}
@@ -191,6 +195,9 @@ class MemoryOrg:
 
     # --- SalesforceOrg -----------------------------------------------------------------------------------------------
 
+    async def habits(self) -> Habits:
+        return self.counts
+
     async def allowances(self) -> dict[str, Allowance] | None:
         self._fail_as_told("allowances")
         return self.limits
@@ -206,7 +213,7 @@ class MemoryOrg:
 
     async def fields(self, entity: Entity) -> list[FieldInfo]:
         self._fail_as_told("fields")
-        return list(FIELDS[entity])
+        return list(self.fields_of.get(entity, FIELDS[entity]))
 
     async def lists(self, entity: Entity) -> list[ListInfo]:
         self._fail_as_told("lists")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Generic
 
@@ -96,6 +97,17 @@ class MemoryRecordQueries:
 
     async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[Record]:
         return [record for record in self._records.all(team) if record.rule_set_version < rule_set_version][:limit]
+
+    async def due_by_date(self, now_ms: int, limit: int) -> list[Record]:
+        due = (r for r in self._records.all() if r.evaluate_at_ms is not None and r.evaluate_at_ms <= now_ms)
+        return list(islice(due, limit))
+
+    async def contacts_of(self, team: str, account_id: str) -> AsyncIterator[list[str]]:
+        yield [
+            record.record_id
+            for record in self._records.all(team)
+            if record.entity == "contact" and record.fields.get("AccountId") == account_id
+        ]
 
     async def count_older_than(self, team: str, rule_set_version: int) -> int:
         return sum(record.rule_set_version < rule_set_version for record in self._records.all(team))

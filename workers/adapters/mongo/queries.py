@@ -13,6 +13,8 @@ from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Row
 from workers.adapters.mongo.specs import IMPORTED_CONTACT
 
+PAGE_IDS = 1000
+
 
 class MongoRecordQueries:
     def __init__(self, records: Collection[Record]) -> None:
@@ -33,6 +35,23 @@ class MongoRecordQueries:
 
     async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[Record]:
         return await self._records.find(_older(team, rule_set_version), limit)
+
+    async def due_by_date(self, now_ms: int, limit: int) -> list[Record]:
+        return await self._records.find({"evaluate_at_ms": {"$gt": 0, "$lte": now_ms}}, limit)
+
+    async def contacts_of(self, team: str, account_id: str) -> AsyncIterator[list[str]]:
+        condition = {"team": team, "entity": "contact", "fields.AccountId": account_id}
+        last = ""
+        while True:
+            with self._records.errors.translated():
+                rows = await self._records.mongo.find(
+                    {**condition, "_id": {"$gt": last}}, {"record_id": 1}, limit=PAGE_IDS, sort=[("_id", 1)]
+                ).to_list(None)
+            if rows:
+                yield [row["record_id"] for row in rows]
+            if len(rows) < PAGE_IDS:
+                return
+            last = rows[-1]["_id"]
 
     async def count_older_than(self, team: str, rule_set_version: int) -> int:
         return await self._records.count(_older(team, rule_set_version))

@@ -74,6 +74,8 @@ RECORDS = CollectionSpec(
     indexes=(
         # The fields of the filter are keys too: a `distinct` is answered from the index alone only if they are.
         _index("team", "entity", "imported", "alive", "fields.AccountId", where=IMPORTED_CONTACT),
+        _index("team", "fields.AccountId", "_id", where={"entity": "contact"}),
+        _index("evaluate_at_ms", where={"evaluate_at_ms": {"$gt": 0}}),
         _index("team", "rule_set_version"),
         _index("team", "alive", "imported", "entity", "skip.reason"),
     ),

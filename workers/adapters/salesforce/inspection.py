@@ -14,6 +14,7 @@ from workers.adapters.salesforce.http import parsed
 from workers.adapters.salesforce.names import DATA_PATH, OBJECT_NAME
 from workers.core.budget import Allowance
 from workers.core.preflight import ObjectAccess
+from workers.ports import Habits
 
 UNKNOWN_TO_US = frozenset({"INVALID_TYPE", "INSUFFICIENT_ACCESS", "FORBIDDEN", "NOT_FOUND", "INVALID_FIELD"})
 """Answers to a user without 'View Setup and Configuration': he may not know, which is not "there is none"."""
@@ -25,6 +26,7 @@ VIEW_ALL_DATA = (
     "SELECT PermissionsViewAllData FROM PermissionSet "
     "WHERE Id IN (SELECT PermissionSetId FROM PermissionSetAssignment WHERE AssigneeId = '{user}')"
 )
+FISCAL_YEAR = "SELECT FiscalYearStartMonth FROM Organization"
 OBJECT_PERMISSIONS = (
     "SELECT SobjectType, PermissionsRead, PermissionsViewAllRecords FROM ObjectPermissions "
     "WHERE SobjectType IN ('Contact', 'Lead', 'Account') "
@@ -55,6 +57,8 @@ class _Rows(_Reply):
 
 class _UserInfo(_Reply):
     user_id: Annotated[str, StringConstraints(pattern=r"^005[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?$")]
+    zoneinfo: str = "UTC"
+    locale: str = "en_US"
 
 
 class Inspection:
@@ -75,6 +79,15 @@ class Inspection:
         """From the user's profile and permission sets."""
         return await _known(self._access())
 
+    async def habits(self) -> Habits:
+        user = await self._user()
+        rows = await self._rows(f"{DATA_PATH}/query", FISCAL_YEAR)
+        return Habits(user.user_id, user.zoneinfo, user.locale, int(rows[0]["FiscalYearStartMonth"] or 1))
+
+    async def _user(self) -> _UserInfo:
+        path = "/services/oauth2/userinfo"
+        return parsed(_UserInfo, await self._api.get(path), path)
+
     async def _allowances(self) -> dict[str, Allowance]:
         path = f"{DATA_PATH}/limits"
         limits = parsed(_Limits, await self._api.get(path), path).root
@@ -85,8 +98,7 @@ class Inspection:
         return frozenset(str(row["SelectedEntity"]).removesuffix(EVENT) for row in rows)
 
     async def _access(self) -> dict[Entity, ObjectAccess]:
-        path = "/services/oauth2/userinfo"
-        user = parsed(_UserInfo, await self._api.get(path), path).user_id
+        user = (await self._user()).user_id
         permission_sets = await self._rows(f"{DATA_PATH}/query", VIEW_ALL_DATA.format(user=user))
         permissions = await self._rows(f"{DATA_PATH}/query", OBJECT_PERMISSIONS.format(user=user))
         everything = any(row["PermissionsViewAllData"] for row in permission_sets)

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from workers.core.lists.days import RelativeDays, parse_relative
+
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 CHARACTER = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|[^\\']", re.DOTALL | re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d))?", re.IGNORECASE | re.ASCII)
 CURRENCY = re.compile(r"[A-Z]{3}[+-]?(?:\d+\.?\d*|\.\d+)", re.IGNORECASE | re.ASCII)
-RELATIVE_DATE = re.compile(r"TODAY|YESTERDAY|TOMORROW|(?:THIS|LAST|NEXT|N)_[A-Z_]+(?::\d+)?", re.IGNORECASE | re.ASCII)
+RELATIVE_DATE = re.compile(r"(?:THIS|LAST|NEXT|N)_[A-Z0-9_]+(?::\d+)?", re.IGNORECASE | re.ASCII)
 
 
 class UnsupportedLiteral(ValueError):
@@ -44,11 +46,19 @@ class Moment:
     epoch_seconds: float
 
 
-Literal: TypeAlias = Text | Moment | bool | int | float | None
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number with its currency (`USD250`), as list views of orgs with several currencies write it."""
+
+    currency: str
+    number: float
+
+
+Literal: TypeAlias = Text | Moment | RelativeDays | Amount | bool | int | float | None
 
 
 def parse_literal(text: str) -> Literal:
-    """Raises UnsupportedLiteral for relative dates, amounts with a currency, and what SOQL does not allow."""
+    """Raises UnsupportedLiteral for what SOQL does not allow."""
     if text.startswith("'"):
         return _parse_text(text)
     words: dict[str, Literal] = {"null": None, "true": True, "false": False}
@@ -58,6 +68,10 @@ def parse_literal(text: str) -> Literal:
         return int(text) if text.lstrip("+-").isdigit() else float(text)
     if MOMENT.fullmatch(text):
         return _parse_moment(text)
+    if CURRENCY.fullmatch(text):
+        return Amount(text[:3].upper(), float(text[3:]))
+    if (relative := parse_relative(text)) is not None:
+        return relative
     raise UnsupportedLiteral(_describe(text))
 
 
@@ -115,8 +129,6 @@ def _parse_moment(text: str) -> Moment:
 
 
 def _describe(text: str) -> str:
-    if CURRENCY.fullmatch(text):
-        return f"{text}, an amount with a currency, which is not compared yet"
     if RELATIVE_DATE.fullmatch(text):
-        return f"{text}, a relative date, which is not followed yet"
+        return f"{text}, a relative date that SOQL does not know"
     return f"{text[:80]}, which is no value that SOQL knows"

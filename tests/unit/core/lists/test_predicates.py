@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.documents import ListDefinition
-from workers.core.predicates import OPERATORS, UnsupportedCondition, compile_list, compile_where
+from workers.core.lists.days import Calendar
+from workers.core.lists.operators import OPERATORS, Reading
+from workers.core.lists.predicates import Predicate, UnsupportedCondition, compile_list, compile_where
+
+READING = Reading(date(2024, 5, 15), Calendar())  # a Wednesday
 
 
 def leaf(operator: str, *values: str, field: str = "F") -> dict[str, Any]:
@@ -18,7 +22,13 @@ def leaf(operator: str, *values: str, field: str = "F") -> dict[str, Any]:
 
 
 def holds(where: Mapping[str, Any], **fields: object) -> bool:
-    return compile_where(where, list_label="Hot")(fields)
+    return evaluated(where)(fields)
+
+
+def evaluated(where: Mapping[str, Any]) -> Predicate:
+    compiled = compile_where(where, READING)
+    assert compiled.predicate is not None, compiled.reasons
+    return compiled.predicate
 
 
 @pytest.mark.parametrize(
@@ -89,7 +99,7 @@ def holds(where: Mapping[str, Any], **fields: object) -> bool:
     ],
 )
 def test_operators(operator: str, values: list[str], inside: list[object], outside: list[object]) -> None:
-    predicate = compile_where(leaf(operator, *values), list_label="Hot")
+    predicate = evaluated(leaf(operator, *values))
     assert [value for value in inside if not predicate({"F": value})] == []
     assert [value for value in outside if predicate({"F": value})] == []
 
@@ -155,21 +165,20 @@ def nested(depth: int) -> dict[str, Any]:
 
 def test_deep_nesting_works_up_to_a_bound() -> None:
     assert holds(nested(100))
-    with pytest.raises(UnsupportedCondition, match="deeper than 100"):
-        holds(nested(10_000))
+    assert compile_where(nested(10_000), READING).reasons == ("its filter is nested deeper than 100 levels",)
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
+# --- what only the org can tell --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("where", "says"),
     [
-        (leaf("equals", "THIS_WEEK"), "THIS_WEEK, a relative date"),
-        (leaf("greaterThan", "CNY1"), "CNY1, an amount with a currency"),
-        (leaf("equals", "'x'", field="Account.Industry"), "related records"),
+        (leaf("equals", "THIS_FORTNIGHT"), "THIS_FORTNIGHT, a relative date that SOQL does not know"),
+        (leaf("equals", "'x'", field="Owner.Name"), "only the account of a contact"),
+        (leaf("equals", "'x'", field="Account.Owner.Name"), "not a field"),
         (leaf("greaterThan", "2024-05-01", field="SystemModstamp"), "no change event"),
-        (leaf("equals", "'x'", field="toLabel(Type)"), "not a field name"),
+        (leaf("equals", "'x'", field="toLabel(Type)"), "not a field"),
         (leaf("within", "DISTANCE"), "operator"),
         (leaf("lessThan", "null"), "no order"),
         (leaf("lessThan", "true"), "no order"),
@@ -183,12 +192,18 @@ def test_deep_nesting_works_up_to_a_bound() -> None:
         ({"field": "F", "operator": "equals"}, "form"),
     ],
 )
-def test_a_refusal_names_list_field_operator_and_remedy(where: Mapping[str, Any], says: str) -> None:
-    with pytest.raises(UnsupportedCondition) as error:
-        compile_where(group("and", YES, where), list_label="Hot")
-    message = str(error.value)
-    for part in ("“Hot”", where["field"], where["operator"], says, "choose another list"):
-        assert part in message
+def test_a_condition_that_the_org_must_evaluate_is_named(where: Mapping[str, Any], says: str) -> None:
+    compiled = compile_where(group("and", YES, where), READING)
+    assert compiled.predicate is None
+    (reason,) = compiled.reasons
+    for part in (where["field"], where["operator"], says):
+        assert part in reason
+
+
+def test_every_such_condition_is_named_once() -> None:
+    owner = leaf("equals", "'x'", field="Owner.Name")
+    compiled = compile_where(group("or", owner, owner, leaf("equals", "'x'", field="LastActivityDate")), READING)
+    assert [reason.split(" ")[3] for reason in compiled.reasons] == ["Owner.Name", "LastActivityDate"]
 
 
 @pytest.mark.parametrize(
@@ -204,9 +219,10 @@ def test_a_refusal_names_list_field_operator_and_remedy(where: Mapping[str, Any]
         {"conditions": [YES, YES]},
     ],
 )
-def test_a_filter_in_an_unknown_form_is_refused(where: Mapping[str, Any]) -> None:
-    with pytest.raises(UnsupportedCondition, match="“Hot”: a part of its filter"):
-        compile_where(where, list_label="Hot")
+def test_a_filter_in_an_unknown_form_is_left_to_the_org(where: Mapping[str, Any]) -> None:
+    compiled = compile_where(where, READING)
+    assert compiled.predicate is None
+    assert "not in a form" in compiled.reasons[0]
 
 
 def definition(scope: str) -> ListDefinition:
@@ -215,18 +231,91 @@ def definition(scope: str) -> ListDefinition:
 
 
 def test_a_list_of_all_records_is_its_condition() -> None:
-    predicate = compile_list(definition("everything"))
+    predicate = compile_list(definition("everything"), READING).predicate
+    assert predicate is not None
     assert (predicate({"F": "x"}), predicate({"F": "y"})) == (True, False)
 
 
+def test_a_list_of_one_s_own_records_is_that_of_the_connected_user() -> None:
+    mine = definition("mine").model_copy(update={"user_id": "005000000000001AAA"})
+    compiled = compile_list(mine, READING)
+    assert compiled.predicate is not None
+    assert compiled.tested == {"F", "OwnerId"}
+    assert compiled.predicate({"F": "x", "OwnerId": "005000000000001AAA"})
+    assert not compiled.predicate({"F": "x", "OwnerId": "005000000000002AAA"})
+    assert not compiled.predicate({"F": "y", "OwnerId": "005000000000001AAA"})
+
+
 @pytest.mark.parametrize(
-    ("scope", "says"),
-    [("mine", "whoever looks"), ("mru", "recently"), ("team", "team"), ("my_territory", "territory"), ("new", '"new"')],
+    ("scope", "says"), [("mine", "mine"), ("team", "team"), ("my_territory", "territory"), ("new", "“new”")]
 )
-def test_a_list_that_depends_on_who_asks_is_refused(scope: str, says: str) -> None:
-    with pytest.raises(UnsupportedCondition, match="“Hot”") as error:
-        compile_list(definition(scope))
-    assert says in str(error.value)
+def test_a_scope_that_only_the_org_knows_is_left_to_it(scope: str, says: str) -> None:
+    compiled = compile_list(definition(scope), READING)
+    assert compiled.predicate is None
+    assert says in compiled.reasons[0]
+
+
+def test_what_somebody_viewed_recently_can_be_no_rule() -> None:
+    with pytest.raises(UnsupportedCondition, match="“Hot” cannot be imported: it shows what somebody viewed recently"):
+        compile_list(definition("mru"), READING)
+
+
+# --- dates that move -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("operator", "literal", "inside", "outside"),
+    [
+        ("equals", "TODAY", ["2024-05-15", "2024-05-15T23:00:00Z"], ["2024-05-14", "2024-05-16", None, "soon", 5]),
+        ("notEquals", "TODAY", ["2024-05-14", None], ["2024-05-15"]),
+        ("lessThan", "THIS_WEEK", ["2024-05-11"], ["2024-05-12", "2024-05-18", "2024-05-19", None]),
+        ("lessThanOrEqualTo", "THIS_WEEK", ["2024-05-11", "2024-05-18"], ["2024-05-19"]),
+        ("greaterThan", "THIS_WEEK", ["2024-05-19"], ["2024-05-18", "2024-05-12", None]),
+        ("greaterThanOrEqualTo", "THIS_WEEK", ["2024-05-12", "2024-05-19"], ["2024-05-11"]),
+        ("equals", "last_n_days:2", ["2024-05-13", "2024-05-15"], ["2024-05-12", "2024-05-16"]),
+    ],
+)
+def test_relative_dates(operator: str, literal: str, inside: list[object], outside: list[object]) -> None:
+    predicate = evaluated(leaf(operator, literal))
+    assert [value for value in inside if not predicate({"F": value})] == []
+    assert [value for value in outside if predicate({"F": value})] == []
+
+
+def test_days_begin_where_the_org_is() -> None:
+    reading = Reading(date(2024, 5, 15), Calendar(time_zone="America/Los_Angeles"))
+    predicate = compile_where(leaf("equals", "TODAY"), reading).predicate
+    assert predicate is not None
+    assert predicate({"F": "2024-05-16T06:59:59Z"})
+    assert not predicate({"F": "2024-05-16T07:00:00Z"})
+    assert predicate({"F": "2024-05-15"})
+
+
+def test_the_fields_that_move_are_told() -> None:
+    compiled = compile_where(group("or", leaf("equals", "TODAY"), YES), READING)
+    assert [name for name, _ in compiled.relative] == ["F"]
+
+
+# --- parents and currencies ------------------------------------------------------------------------------------------
+
+
+def test_the_account_of_a_contact_is_read_under_its_path() -> None:
+    compiled = compile_where(leaf("equals", "'Retail'", field="Account.Industry"), READING)
+    assert compiled.predicate is not None
+    assert compiled.predicate({"Account.Industry": "retail"})
+    assert not compiled.predicate({"Industry": "retail"})
+    assert compiled.tested == {"Account.Industry"}
+
+
+def test_an_amount_is_its_number_where_there_is_one_currency() -> None:
+    assert holds(leaf("greaterThan", "USD100"), F=101)
+    assert not holds(leaf("greaterThan", "USD100"), F=100)
+    assert holds(leaf("equals", "USD100"), F=100.0)
+
+
+def test_amounts_in_several_currencies_are_converted_by_the_org() -> None:
+    compiled = compile_where(leaf("greaterThan", "USD100"), READING, several_currencies=True)
+    assert compiled.predicate is None
+    assert "several currencies" in compiled.reasons[0]
 
 
 # --- laws ------------------------------------------------------------------------------------------------------------

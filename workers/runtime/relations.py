@@ -1,0 +1,65 @@
+"""What evaluation needs to know beyond the records themselves, as the store has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from schemas.documents import Record
+from workers.core.evaluation import CompiledRuleSet, Related, account_fields
+from workers.ports import Store
+
+Key = tuple[str, str]
+"""(team, record id)."""
+
+
+class Relations:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def of(self, records: Mapping[Key, Record], rules: Mapping[str, CompiledRuleSet]) -> dict[Key, Related]:
+        """Two queries at most: which accounts are followed, and the accounts of contacts whose rules read them."""
+        followed = await self._followed(records)
+        wanted = {
+            key: account
+            for key, record in records.items()
+            if rules[key[0]].account_fields and (account := account_of(record)) is not None
+        }
+        accounts = await self._store.records.load(set(wanted.values())) if wanted else {}
+        return {
+            key: Related(
+                has_imported_contacts=key in followed,
+                account=account_fields(accounts.get(wanted[key]), rules[key[0]]) if key in wanted else {},
+            )
+            for key in records
+        }
+
+    async def _followed(self, records: Mapping[Key, Record]) -> set[Key]:
+        """The accounts among the records that imported contacts point at."""
+        accounts = [key for key, record in records.items() if record.entity == "account" and record.alive]
+        return await self._store.record_queries.with_imported_contacts(accounts) if accounts else set()
+
+    async def missed(
+        self,
+        keys: Iterable[Key],
+        records: Mapping[Key, Record],
+        stored: Mapping[Key, Record],
+        known: Mapping[Key, Related],
+        rules: Mapping[str, CompiledRuleSet],
+    ) -> set[Key]:
+        """Of records just written, those whose neighbours changed before the write, when a command about it found no
+        record yet: new accounts that contacts joined or left, contacts whose account changed while they joined it."""
+        joined = {key: records[key] for key in keys if _joins(records[key], stored.get(key))}
+        if not joined:
+            return set()
+        now = await self.of(joined, rules)
+        return {key for key in joined if now[key] != known[key]}
+
+
+def _joins(record: Record, stored: Record | None) -> bool:
+    return stored is None or (record.entity == "contact" and account_of(record) != account_of(stored))
+
+
+def account_of(record: Record) -> Key | None:
+    """The account of a contact."""
+    account_id = record.fields.get("AccountId") if record.entity == "contact" else None
+    return (record.team, account_id) if isinstance(account_id, str) else None
