@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sandbox.org import composite, event_schema, external_ids, tooling, tree
+from sandbox.org import composite, event_schema, external_ids, replication, search_api, tooling, tree
 from sandbox.org.store import Org
 
 
@@ -15,5 +15,7 @@ def routes(org: Org) -> list[web.RouteDef]:
         *tree.routes(org),
         *tooling.routes(org),
         *event_schema.routes(org),
+        *replication.routes(org),
+        *search_api.routes(org),
         *external_ids.routes(org),
     ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from sandbox.org.ids import base62, to_18
+from sandbox.org.query_plans import plans
 from sandbox.org.rest import DATA
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import Selection, run
@@ -50,6 +51,9 @@ class QueryApi:
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     async def query(self, request: web.Request) -> web.Response:
+        explained = request.query.get("explain")
+        if explained is not None:
+            return self._explain(request, explained)
         text = request.query.get("q")
         if text is None:
             return api_error(400, "MALFORMED_QUERY", "A query string has to be specified")
@@ -63,6 +67,12 @@ class QueryApi:
         if selection.aggregated and len(selection.rows) > PAGE_ROWS:
             return api_error(400, "EXCEEDED_ID_LIMIT", NO_AGGREGATE_PAGES)
         return self._page(request, selection, _page_rows(request))
+
+    def _explain(self, request: web.Request, text: str) -> web.Response:
+        try:
+            return json_response(plans(self.org.view(request[USER_ID]), text, request[USER_ID]))
+        except SoqlError as error:
+            return api_error(400, error.error_code, error.message)
 
     async def more(self, request: web.Request) -> web.Response:
         match = _LOCATOR.fullmatch(request.match_info["locator"])

@@ -1,0 +1,1 @@
+"""SOSL: text searches over several objects (SOQL and SOSL Reference, "SOSL Syntax")."""
