@@ -153,7 +153,7 @@ class BulkIngest:
         if job.state not in FINISHED:
             return invalid_state(f"The results of a job in state {job.state} are not available")
         files = job.result_files(self._org.config.seed)
-        return await csv_response(request, _chunks(iter(()) if files is None else file(files)))
+        return await csv_response(request, _chunks(file(files)))
 
     def _start(self, job: IngestJob) -> None:
         job.enter("UploadComplete")
@@ -183,13 +183,12 @@ def _key_field(object_type: ObjectType, operation: str, name: str) -> FieldType 
 
 
 async def _body(request: web.Request) -> bytes | None:
-    """The body, or None when it is larger than an upload may be; what is beyond that is not kept."""
+    """The body, or None when it is larger than an upload may be; then it is read to its end, but not kept."""
     content = bytearray()
     async for chunk in request.content.iter_any():
-        content += chunk
-        if len(content) > MAX_UPLOAD_BYTES:
-            return None
-    return bytes(content)
+        if len(content) <= MAX_UPLOAD_BYTES:
+            content += chunk
+    return bytes(content) if len(content) <= MAX_UPLOAD_BYTES else None
 
 
 async def _multipart(request: web.Request) -> tuple[dict[str, object], bytes]:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import ClassVar
 
 from sandbox.org.allocations import Allocation
-from sandbox.org.bulk_csv import UploadError, cells_of, read_upload
+from sandbox.org.bulk_csv import Upload, UploadError, cells_of, read_upload
 from sandbox.org.bulk_faults import strike
 from sandbox.org.bulk_jobs import Job, JobType
 from sandbox.org.bulk_layout import Layout
@@ -71,12 +71,10 @@ class IngestJob(Job):
         self.processed += 1
         self.failed += not result.success
 
-    def result_files(self, seed: int) -> ResultFiles | None:
-        """None for a file whose header could not be read."""
-        if self.layout is None:
-            return None
+    def result_files(self, seed: int) -> ResultFiles:
         version, order_seed = float(self.api_version), f"{seed}:{self.job_id}"
-        return ResultFiles(self.layout, self.rows, self.dialect, self.operation, version, order_seed)
+        content = self.content or b""
+        return ResultFiles(self.layout, content, self.rows, self.dialect, self.operation, version, order_seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ class IngestRun:
             job.enter("JobComplete")
             return
         actor = Actor(job.user_id, self.org.config.bulk_origin_api, job.client, job.api_version)
-        writer = Writer(self.org, job.layout, job.operation, job.key)
+        writer = Writer(self.org.view(job.user_id), job.layout, job.operation, job.key)
         batch_rows = self.org.config.bulk_internal_batch_rows
         for start in range(0, len(job.rows), batch_rows):
             if self.batches.exhausted:
@@ -118,7 +116,6 @@ class IngestRun:
         job.enter("JobComplete")
 
     async def _batch(self, job: IngestJob, writer: Writer, rows: list[IngestRow], actor: Actor) -> None:
-        writer.begin_batch()
         cells = cells_of((row.raw for row in rows), job.dialect, len(writer.layout.columns))
         chunk_rows = self.org.config.bulk_transaction_rows
         for start in range(0, len(rows), chunk_rows):
@@ -132,18 +129,23 @@ class IngestRun:
         if job.content is None:
             return
         upload = read_upload(job.content, job.dialect)
+        layout = self._layout(job, upload)
+        rows: list[IngestRow] = []
+        while chunk := list(islice(upload.records, self.org.config.bulk_internal_batch_rows)):
+            rows += map(IngestRow, chunk)
+            await asyncio.sleep(0)
+        job.layout, job.rows, job.content = layout, rows, b""
+
+    def _layout(self, job: IngestJob, upload: Upload) -> Layout:
+        """UploadError for columns that do not fit. What the user must not see is no field."""
         view = self.org.view(job.user_id)
         object_type = view.find_object(job.object_name)
         if object_type is None:
             raise UploadError(f"InvalidBatch : Unable to find object: {job.object_name}")
         layout = Layout.of(object_type, upload, view.find_object)
-        job.layout = layout
-        job.content = b""
         if job.operation != "insert" and (job.operation != "upsert" or job.key.type != "id"):
             layout.require(job.key.name)
-        while chunk := list(islice(upload.records, self.org.config.bulk_internal_batch_rows)):
-            job.rows += map(IngestRow, chunk)
-            await asyncio.sleep(0)
+        return layout
 
     def _transaction(
         self, job: IngestJob, writer: Writer, rows: Sequence[IngestRow], cells: Sequence[list[str]], actor: Actor
@@ -157,6 +159,5 @@ class IngestRun:
             else:
                 job.settle(row, prepared)
         results = self.org.commit([write for _, write in pending], actor) if pending else []
-        for (row, write), result in zip(pending, results, strict=True):
+        for (row, _), result in zip(pending, results, strict=True):
             job.settle(row, result)
-            writer.note(write, result)

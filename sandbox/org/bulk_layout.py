@@ -11,24 +11,21 @@ from sandbox.org.objects import FieldType, ObjectType
 
 NULL_CELL = "#N/A"
 _FLOATING = frozenset({"double", "currency", "percent"})
+#: A parent's type and the field that names it, as in the column `Account.Ext__c`.
+ParentKey = tuple[ObjectType, FieldType]
 #: Finds an object type by its name in any letter case.
 FindObject = Callable[[str], ObjectType | None]
 
 
 @dataclass(frozen=True, slots=True)
-class ParentKey:
-    """The field of a parent that names it, as in the column `Account.Ext__c`."""
-
-    parent: ObjectType
-    key: FieldType
-
-
-@dataclass(frozen=True, slots=True)
 class ColumnOf:
-    """What a column gives: a field's value, or with `parent` the key of the record that the field refers to."""
+    """What a column gives: a field's value, or with `parents` the key of the record that the field refers to.
+
+    There are several when a reference to several types does not say which of them is meant.
+    """
 
     field: FieldType
-    parent: ParentKey | None = None
+    parents: tuple[ParentKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +48,13 @@ class Layout:
 
     def require(self, field_name: str) -> None:
         """UploadError when the file has no column of the field by which records are found."""
-        if not any(column.field.name == field_name and column.parent is None for column in self.columns):
+        if not any(column.field.name == field_name and not column.parents for column in self.columns):
             raise UploadError(f"InvalidBatch : Field name not found : {field_name}")
 
     @property
-    def parents(self) -> tuple[tuple[int, ColumnOf, ParentKey], ...]:
-        """The columns that name parents by a key, with their positions."""
-        return tuple((place, one, one.parent) for place, one in enumerate(self.columns) if one.parent)
+    def references(self) -> tuple[ColumnOf, ...]:
+        """The columns that name parents by a key."""
+        return tuple(one for one in self.columns if one.parents)
 
     def successful_cells(self, cells: Sequence[str]) -> list[str]:
         """The cells as success files show them: numbers rendered anew in Java's form."""
@@ -83,11 +80,11 @@ def _parent_column(object_type: ObjectType, header: str, find_object: FindObject
     if type_name and len(reference.reference_to) == 1:
         raise UploadError(f"InvalidBatch : type is not needed for non polymorphic foreign key reference : {header}")
     names = [one for one in reference.reference_to if not type_name or one.lower() == type_name.lower()]
-    for parent in filter(None, map(find_object, names)):
-        key = parent.find(key_name)
-        if key is not None:
-            return ColumnOf(reference, ParentKey(parent, key))
-    raise UploadError(f"InvalidBatch : Field name not found : {header}")
+    types = [one for one in map(find_object, names) if one is not None]
+    parents = tuple((one, key) for one in types if (key := one.find(key_name)) is not None)
+    if not parents:
+        raise UploadError(f"InvalidBatch : Field name not found : {header}")
+    return ColumnOf(reference, parents)
 
 
 def _reference(object_type: ObjectType, relationship: str) -> FieldType | None:

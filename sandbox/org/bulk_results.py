@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from sandbox.org.bulk_csv import Dialect, cells_of, quoted_lines
 from sandbox.org.bulk_layout import Layout
@@ -27,7 +28,9 @@ class IngestRow:
 class ResultFiles:
     """The files of a job, whose rows come in no order that anybody may rely on: shuffled, the same way each time."""
 
-    layout: Layout
+    # None: the rows were never read, so that all of `content` is unprocessed.
+    layout: Layout | None
+    content: bytes
     rows: Sequence[IngestRow]
     dialect: Dialect
     operation: str
@@ -36,45 +39,58 @@ class ResultFiles:
 
     def successful(self) -> Iterator[str]:
         """`sf__Id`, `sf__Created`, and the columns of the upload with numbers rendered anew."""
-        return self._file(("sf__Id", "sf__Created"), lambda result: result.success, self._successful)
+        return self._file(("sf__Id", "sf__Created"), self._successful, success=True)
 
     def failed(self) -> Iterator[str]:
         """`sf__Id`, `sf__Error`, and the columns of the upload."""
-        return self._file(("sf__Id", "sf__Error"), lambda result: not result.success, self._failed)
+        return self._file(("sf__Id", "sf__Error"), self._failed, success=False)
 
     def unprocessed(self) -> Iterator[str]:
         """The rows as they were uploaded."""
-        yield f"{self.layout.header_line}\n"
+        if self.layout is None:
+            yield self.content.decode(errors="replace")
+            return
+        yield f"{self._header_line}\n"
         for row in self._shuffled(row for row in self.rows if row.result is None):
             yield row.raw.rstrip("\r\n") + "\n"
 
     def _file(
         self,
         first_columns: Iterable[str],
-        belongs: Callable[[RowResult], bool],
-        cells: Callable[[RowResult, list[str]], list[str]],
+        cells: Callable[[Layout, RowResult, list[str]], list[str]],
+        *,
+        success: bool,
     ) -> Iterator[str]:
         first = "".join(f'"{name}"{self.dialect.delimiter}' for name in first_columns)
-        yield f"{first}{self.layout.header_line}\n"
-        rows = self._shuffled(row for row in self.rows if row.result is not None and belongs(row.result))
+        yield f"{first}{self._header_line}\n"
+        if self.layout is None:
+            return
+        rows = self._shuffled(row for row in self.rows if row.result is not None and row.result.success is success)
         # The samples have line feeds, whatever the upload had.
         written = Dialect(self.dialect.column_delimiter)
         for start in range(0, len(rows), _ROWS_PER_CHUNK):
             chunk = rows[start : start + _ROWS_PER_CHUNK]
             uploaded = cells_of((row.raw for row in chunk), self.dialect, len(self.layout.columns))
             results = (row.result for row in chunk if row.result is not None)
-            yield "".join(quoted_lines(map(cells, results, uploaded), written))
+            yield "".join(quoted_lines(map(cells, repeat(self.layout), results, uploaded), written))
+
+    @property
+    def _header_line(self) -> str:
+        if self.layout is not None:
+            return self.layout.header_line
+        return self.content.split(b"\n", 1)[0].decode(errors="replace").rstrip("\r")
 
     def _shuffled(self, rows: Iterable[IngestRow]) -> list[IngestRow]:
         found = list(rows)
         random.Random(self.order_seed).shuffle(found)
         return found
 
-    def _successful(self, result: RowResult, cells: list[str]) -> list[str]:
+    @staticmethod
+    def _successful(layout: Layout, result: RowResult, cells: list[str]) -> list[str]:
         created = str(result.created).lower()
-        return [result.record_id or "", created, *self.layout.successful_cells(cells)]
+        return [result.record_id or "", created, *layout.successful_cells(cells)]
 
-    def _failed(self, result: RowResult, cells: list[str]) -> list[str]:
+    def _failed(self, _layout: Layout, result: RowResult, cells: list[str]) -> list[str]:
         """A row that was to create a record has no id."""
         has_id = self.operation != "insert" and self.api_version >= _FAILED_IDS_SINCE
         return [(result.record_id or "") if has_id else "", error_text(result.errors), *cells]

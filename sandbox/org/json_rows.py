@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from sandbox.org.lookup import find_records
+from sandbox.org.lookup import RowRefusedError, parent_id
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.sharing import UserView
 from sandbox.org.store import Org
@@ -17,12 +17,6 @@ from sandbox.org.wire import USER_ID, actor_of
 from sandbox.org.writes import Row, RowError, RowResult, Write
 
 _WRONG_TYPE = "INVALID_TYPE_ON_FIELD_IN_RECORD"
-
-
-class _Refused(Exception):
-    def __init__(self, status_code: str, message: str) -> None:
-        super().__init__(message)
-        self.error = RowError(status_code, message)
 
 
 async def commit_json(
@@ -50,7 +44,7 @@ def _with_parents(view: UserView, write: Write) -> Write | RowResult:
             reference = _reference(object_type, name)
             if reference is not None:
                 fields[reference.name] = _parent_id(view, reference, fields.pop(name))
-    except _Refused as refusal:
+    except RowRefusedError as refusal:
         return RowResult(write.record_id, success=False, created=False, errors=(refusal.error,))
     return replace(write, fields=fields)
 
@@ -68,18 +62,10 @@ def _parent_id(view: UserView, reference: FieldType, given: object) -> str:
     parent = view.find_object(str(named or reference.reference_to[0]))
     keys = [(name, value) for name, value in given.items() if name != "attributes"]
     field = parent.find(keys[0][0]) if parent is not None and len(keys) == 1 else None
-    if parent is None or field is None or not field.id_lookup:
+    if parent is None or field is None:
         rule = f"does not match an External ID, Salesforce Id, or indexed field for {reference.reference_to[0]}"
-        raise _Refused("INVALID_FIELD", f"Field name provided, {keys[0][0] if keys else ''} {rule}")
-    value = str(keys[0][1])
-    found = [str(row["Id"]) for row in find_records(view, parent, field, value)]
-    if not found:
-        place = f"for field {field.name} in entity {parent.name}"
-        raise _Refused("INVALID_FIELD", f"Foreign key external ID: {value} not found {place}")
-    if len(found) > 1:
-        message = f"{field.label}: more than one record found for external id field: [{', '.join(found)}]"
-        raise _Refused("DUPLICATE_EXTERNAL_ID", message)
-    return found[0]
+        raise RowRefusedError("INVALID_FIELD", f"Field name provided, {keys[0][0] if keys else ''} {rule}")
+    return parent_id(view, [(parent, field)], str(keys[0][1]))
 
 
 def _as_parsed(view: UserView, result: RowResult, planned: Write | RowResult, body: str) -> RowResult:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
 import pytest
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
-
-DATA = "/services/data/v62.0"
-INGEST, QUERY = f"{DATA}/jobs/ingest", f"{DATA}/jobs/query"
-PATIENCE_SECONDS = 20
+from tests.integration.org.bulk_steps import DATA, INGEST, QUERY, call, contacts, finished, ingest, query_job, rows
 
 
 @pytest.fixture
@@ -30,39 +25,6 @@ async def http(org: RunningOrg) -> AsyncIterator[aiohttp.ClientSession]:
     headers = {"Authorization": f"Bearer {org.access_token}"}
     async with aiohttp.ClientSession(org.base_url, headers=headers) as session:
         yield session
-
-
-async def call(http: aiohttp.ClientSession, method: str, path: str, status: int = 200, **arguments: Any) -> Any:
-    async with http.request(method, path, **arguments) as reply:
-        assert reply.status == status, await reply.text()
-        return await reply.json() if reply.content_type == "application/json" else await reply.text()
-
-
-async def finished(http: aiohttp.ClientSession, path: str) -> dict[str, Any]:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            job: dict[str, Any] = await call(http, "GET", path)
-            if job["state"] in {"JobComplete", "Failed", "Aborted"}:
-                return job
-            await asyncio.sleep(0.01)
-
-
-async def ingest(http: aiohttp.ClientSession, content: str, **settings: str) -> tuple[str, dict[str, Any]]:
-    """Run a whole job; its path and its final state."""
-    body = {"object": "Contact", "operation": "update", "contentType": "CSV", "lineEnding": "LF"} | settings
-    job = await call(http, "POST", INGEST, json=body)
-    path = f"{INGEST}/{job['id']}"
-    await call(http, "PUT", "/" + job["contentUrl"], 201, data=content.encode(), headers={"Content-Type": "text/csv"})
-    await call(http, "PATCH", path, json={"state": "UploadComplete", "id": job["id"]})
-    return path, await finished(http, path)
-
-
-async def rows(http: aiohttp.ClientSession, path: str, delimiter: str = ",") -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(await call(http, "GET", path), newline=""), delimiter=delimiter))
-
-
-def contacts(org: RunningOrg) -> list[dict[str, Any]]:
-    return [dict(row) for row in org.org.rows("Contact")]
 
 
 async def test_update_job_from_open_to_complete(http: aiohttp.ClientSession, org: RunningOrg) -> None:
@@ -246,13 +208,6 @@ async def test_multipart_job(http: aiohttp.ClientSession, org: RunningOrg) -> No
     assert job["state"] == "UploadComplete"
     assert (await finished(http, f"{INGEST}/{job['id']}"))["numberRecordsProcessed"] == 1
     assert any(row["LastName"] == "Multi" for row in org.org.rows("Lead"))
-
-
-async def query_job(http: aiohttp.ClientSession, query: str, **settings: str) -> tuple[str, dict[str, Any]]:
-    job = await call(http, "POST", QUERY, json={"operation": "query", "query": query} | settings)
-    assert job["state"] == "UploadComplete"
-    path = f"{QUERY}/{job['id']}"
-    return path, await finished(http, path)
 
 
 async def test_query_job(http: aiohttp.ClientSession, org: RunningOrg) -> None:
