@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.events import Change, Entity, Parked, Position, Snapshot
@@ -16,14 +16,24 @@ from workers.capture import metrics
 from workers.core.positions import position_after
 from workers.ports import ChangeLog
 
-TRANSACTION_CHANGES = 1000
-"""Enough to fill a transaction: measured 1,000 changes commit in about the time of 500, and readers wait for all."""
+WEIGHT_BYTES = 4096
+"""A submission weighs one for each change, or for each 4 KiB where changes are large."""
+
+TRANSACTION_WEIGHT = 1000
+"""Closes a transaction. Measured: 1,000 changes commit in about the time of 500, and readers wait for all."""
+
+TEAM_WEIGHT = 500
+"""Of one team in one transaction while the shard has others: how long a flood of one can delay an event of another."""
 
 PART_ROWS = 500
 """Rows of an import in one transaction: how long they can delay the stream's changes."""
 
-PENDING_CHANGES = 2000
-"""Changes of one team that wait for a commit; more make its session wait, and Salesforce keep what is next."""
+PENDING_WEIGHT = 2000
+"""Of one team, waiting for a commit; more makes its session wait, and Salesforce keep what is next. At 8 MiB a team it
+also bounds memory while Kafka is slow or down."""
+
+CHANGE_BYTES = 500
+"""Of an encoded change besides its texts: names, numbers, version, ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,10 @@ class Submission:
     changes: tuple[Change, ...] = ()
     moves: tuple[Move, ...] = ()
     parked: tuple[Parked, ...] = ()
+    weight: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", _weight(self.changes, self.parked))
 
 
 @dataclass(slots=True)
@@ -68,7 +82,9 @@ class Committer:
     def __init__(self, log: ChangeLog, positions: Mapping[tuple[str, Entity], Position]) -> None:
         self._log = log
         self._positions = dict(positions)
-        self._stream: deque[Submission] = deque()
+        self._streams: dict[str, deque[Submission]] = {}
+        """By team, whose turn it is first."""
+        self._teams: set[str] = set()
         self._parts: deque[_Waiting] = deque()
         self._pending: Counter[str] = Counter()
         self._arrived = asyncio.Event()
@@ -85,9 +101,10 @@ class Committer:
     async def submit(self, submission: Submission) -> None:
         """Queue what a stream delivered. Waits only while the team has too much queued."""
         async with self._committed:
-            await self._committed.wait_for(lambda: self._pending[submission.team] < PENDING_CHANGES)
-        self._pending[submission.team] += _weight(submission)
-        self._stream.append(submission)
+            await self._committed.wait_for(lambda: self._pending[submission.team] < PENDING_WEIGHT)
+        self._pending[submission.team] += submission.weight
+        self._streams.setdefault(submission.team, deque()).append(submission)
+        self._teams.add(submission.team)
         self._arrived.set()
 
     async def commit(self, submission: Submission) -> None:
@@ -112,7 +129,7 @@ class Committer:
         while True:
             await self._arrived.wait()
             streamed, part = self._take()
-            if not self._stream and not self._parts:
+            if not self._streams and not self._parts:
                 self._arrived.clear()
             if streamed or part:
                 await self._append([*streamed, *([part.submission] if part else [])])
@@ -120,16 +137,28 @@ class Committer:
                 part.committed.set_result(None)
             async with self._committed:
                 for submission in streamed:
-                    self._pending[submission.team] -= _weight(submission)
+                    self._pending[submission.team] -= submission.weight
                 self._committed.notify_all()
 
     def _take(self) -> tuple[list[Submission], _Waiting | None]:
-        streamed: list[Submission] = []
-        changes = 0
-        while self._stream and changes < TRANSACTION_CHANGES:
-            streamed.append(self._stream.popleft())
-            changes += _weight(streamed[-1])
-        return streamed, self._parts.popleft() if self._parts else None
+        return list(self._streamed()), self._parts.popleft() if self._parts else None
+
+    def _streamed(self) -> Iterator[Submission]:
+        """One submission of each team in turn, until the transaction is full."""
+        share = TEAM_WEIGHT if len(self._teams) > 1 else TRANSACTION_WEIGHT
+        left, shares = TRANSACTION_WEIGHT, Counter[str]()
+        turn = deque(self._streams)
+        while turn and left > 0:
+            team = turn.popleft()
+            queue = self._streams.pop(team)
+            submission = queue.popleft()
+            left -= submission.weight
+            shares[team] += submission.weight
+            yield submission
+            if queue:
+                self._streams[team] = queue  # behind all others, also in the next transaction
+                if shares[team] < share:
+                    turn.append(team)
 
     async def _append(self, submissions: list[Submission]) -> None:
         changes = [change for s in submissions for change in s.changes]
@@ -145,9 +174,15 @@ class Committer:
         _count(changes, len(parked))
 
 
-def _weight(submission: Submission) -> int:
+def _weight(changes: Sequence[Change], parked: Sequence[Parked]) -> int:
     """At least one, so that a flood of malformed events is bounded as well."""
-    return max(1, len(submission.changes) + len(submission.parked))
+    size_bytes = sum(len(message.payload) for message in parked) + sum(map(_size_bytes, changes))
+    return max(1, len(changes) + len(parked), size_bytes // WEIGHT_BYTES)
+
+
+def _size_bytes(change: Change) -> int:
+    """Roughly: exact would be to encode it twice."""
+    return CHANGE_BYTES + sum(len(value) for value in change.fields.values() if isinstance(value, str))
 
 
 def _count(changes: list[Change], parked: int) -> None:
