@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from workers.adapters.salesforce import cometd, cometd_inbox
-from workers.adapters.salesforce.cometd import CometdStream
+from workers.adapters.salesforce.cometd import CometdStream, Handshakes
 from workers.adapters.salesforce.http import Request, exchange, open_session
 from workers.adapters.salesforce.tokens import Tokens
 from workers.ports import StreamBatch, StreamEnded, Unavailable
@@ -26,7 +26,7 @@ class Clock:
 
 async def heard(tokens: FakeTokens, into: list[str], *, enough: int | None = None) -> None:
     """Collect replay ids until the stream raises, or there are enough."""
-    stream = CometdStream(cast("Tokens", tokens), Clock())
+    stream = CometdStream(cast("Tokens", tokens), Clock(), Handshakes())
     events = cast("AsyncGenerator[StreamBatch]", stream.events({"contact": "7"}))
     async with asyncio.timeout(15), aclosing(events):
         async for batch in events:
@@ -99,7 +99,7 @@ async def test_a_goodbye_from_the_server_ends_the_stream() -> None:
 async def test_a_busy_consumer_is_not_handed_what_came_behind_the_gap() -> None:
     server = Bayeux(after_first([{"channel": "/meta/disconnect", "id": "x"}]))
     async with serving(server) as tokens:
-        stream = CometdStream(cast("Tokens", tokens), Clock()).events({})
+        stream = CometdStream(cast("Tokens", tokens), Clock(), Handshakes()).events({})
         events = cast("AsyncGenerator[StreamBatch]", stream)
         async with asyncio.timeout(15), aclosing(events):
             assert not (await anext(events)).events

@@ -18,19 +18,44 @@ from workers.adapters.salesforce.tokens import Tokens
 from workers.adapters.salesforce.urls import host_of
 from workers.core.session_machine import Refusal
 from workers.ports import Clock, Refused, StreamBatch, StreamEnded, Unavailable
+from workers.runtime.pacing import Pacing
 
 OPEN_SECONDS = 30.0
 """For the handshake, the first connect and three subscriptions: the library sets no limit before the first advice."""
 
 
+HANDSHAKES_PER_SECOND = 20.0
+"""Of one process: 2,000 teams are connected anew within 100 s, and no core is busy with only that."""
+
+HANDSHAKES_PER_SECOND_OF_HOST = 1.0
+HANDSHAKES_AT_ONCE_OF_HOST = 3
+"""Salesforce refuses "simultaneous connections per server" without saying how many are too many."""
+
+
+class Handshakes:
+    """The pace of new sessions, shared by all streams of a process."""
+
+    def __init__(self) -> None:
+        self._all = Pacing(HANDSHAKES_PER_SECOND, int(HANDSHAKES_PER_SECOND))
+        self._hosts: dict[str, Pacing] = {}
+
+    async def turn(self, host: str) -> None:
+        if host not in self._hosts:
+            self._hosts[host] = Pacing(HANDSHAKES_PER_SECOND_OF_HOST, HANDSHAKES_AT_ONCE_OF_HOST)
+        await self._hosts[host].turn()
+        await self._all.turn()
+
+
 class CometdStream:
     """`ChangeStream` over the library's client; a new client for every call of `events`."""
 
-    def __init__(self, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, tokens: Tokens, clock: Clock, handshakes: Handshakes) -> None:
         self._tokens = tokens
         self._clock = clock
+        self._handshakes = handshakes
 
     async def events(self, positions: Mapping[Entity, str | None]) -> AsyncIterator[StreamBatch]:
+        await self._handshakes.turn(host_of(self._tokens.connection.instance_url))
         session = _Session(self._tokens, self._clock, positions)
         try:
             yield StreamBatch(refused=await session.open())

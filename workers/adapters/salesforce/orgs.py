@@ -10,7 +10,7 @@ import aiohttp
 from schemas.documents import Connection
 from workers.adapters.salesforce.api import Api
 from workers.adapters.salesforce.bulk import Bulk
-from workers.adapters.salesforce.cometd import CometdStream
+from workers.adapters.salesforce.cometd import CometdStream, Handshakes
 from workers.adapters.salesforce.http import open_session
 from workers.adapters.salesforce.inspection import Inspection
 from workers.adapters.salesforce.rest import Rest
@@ -57,12 +57,13 @@ class Orgs:
         self._shares = shares or Shares()
         self._meters: dict[str, UsageMeter] = {}
         self._opened: dict[str, _Opened] = {}
+        self._handshakes = Handshakes()
 
     def org(self, connection: Connection) -> SalesforceOrg:
         return self._open(connection).org
 
     def stream(self, connection: Connection) -> ChangeStream:
-        return CometdStream(self._open(connection).tokens, self._clock)
+        return CometdStream(self._open(connection).tokens, self._clock, self._handshakes)
 
     def meters(self) -> Collection[UsageMeter]:
         """What was asked of each org so far."""
