@@ -15,6 +15,7 @@ from sandbox.org.rest import DATA
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import Selection, run
 from sandbox.org.soql.schema import Column, RecordSource, Row, find_object
+from sandbox.org.soql.typeof import TypedParent
 from sandbox.org.store import Org
 from sandbox.org.wire import USER_ID, api_error, api_version, json_response
 
@@ -147,11 +148,11 @@ class RecordRenderer:
         return record
 
     def _value(self, value: object) -> object:
-        return (
-            RecordRenderer(self.org, value, self.version, self.below).children()
-            if isinstance(value, Selection)
-            else value
-        )
+        if isinstance(value, Selection):
+            return RecordRenderer(self.org, value, self.version, self.below).children()
+        if isinstance(value, TypedParent):
+            return self._object(value.object_name, value.row, [(one.names, one) for one in value.columns])
+        return value
 
     def _parent(
         self, child: str, row: Row, relationship: str, columns: list[_PathOfColumn], root: Row

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sandbox.org.objects import NUMBER_TYPES, FieldType
@@ -17,6 +18,10 @@ from sandbox.org.tables import Snapshot
 Aggregator = Callable[[Sequence[Row]], object]
 # A condition on COUNT(x) compares whole numbers, one on SUM(x) or AVG(x) any number.
 _COUNT = FieldType("", "int", "", createable=False, updateable=False)
+
+
+# SOQL and SOSL Reference, "GROUP BY ROLLUP".
+MAX_SUBTOTAL_FIELDS = 3
 
 
 def is_aggregate(query: Query) -> bool:
@@ -45,6 +50,10 @@ class GroupScope(BoundScope):
     def of(cls, binder: Binder) -> GroupScope:
         """Raises SoqlError for a field that cannot be grouped."""
         scope = cls(binder)
+        query = binder.query
+        if query.subtotals != "none" and len(query.group) > MAX_SUBTOTAL_FIELDS:
+            detail = f"Cannot use more than {MAX_SUBTOTAL_FIELDS} fields in {query.subtotals.upper()}"
+            raise malformed(query.text, query.group[0].offset, detail)
         for expression in binder.query.group:
             column = binder.operand(expression)
             if not column.field.groupable and isinstance(expression, Path):
@@ -61,6 +70,8 @@ class GroupScope(BoundScope):
         """
         if isinstance(expression, Call) and expression.function in AGGREGATES:
             return self._aggregate(expression)
+        if isinstance(expression, Call) and expression.function == "grouping" and expression.argument:
+            return self._grouping(expression, self._name(expression.argument))
         if isinstance(expression, Call) and expression.argument and _has_aggregate(expression.argument):
             return self.binder.function(expression, self.operand(expression.argument))
         name = self._name(expression)
@@ -74,14 +85,38 @@ class GroupScope(BoundScope):
 
     def groups(self, rows: Snapshot, having: Predicate) -> list[Row]:
         """One row per group that HAVING lets through; a query without GROUP BY has exactly one group."""
-        parts = [(key_of(column.field), column.read) for column in self._keys.values()]
-        members = rows.grouped(lambda row: tuple(key(read(row)) for key, read in parts)) if parts else {(): rows}
-        groups = (self._group(group) for group in members.values())
+        groups = (group for names in self._levels() for group in self._level(rows, names))
         return [group for group in groups if having(group)]
 
-    def _group(self, rows: Sequence[Row]) -> Row:
-        group = {name: column.read(rows[0]) for name, column in self._keys.items()} if rows else {}
+    def _levels(self) -> list[tuple[str, ...]]:
+        """The fields by which rows are grouped: all of them, and those of the subtotals."""
+        names = tuple(self._keys)
+        match self.binder.query.subtotals:
+            case "rollup":
+                return [names[:count] for count in range(len(names), -1, -1)]
+            case "cube":
+                counts = range(len(names), -1, -1)
+                return [some for count in counts for some in itertools.combinations(names, count)]
+            case _:
+                return [names]
+
+    def _level(self, rows: Snapshot, names: tuple[str, ...]) -> Iterator[Row]:
+        parts = [(key_of(self._keys[name].field), self._keys[name].read) for name in names]
+        members = rows.grouped(lambda row: tuple(key(read(row)) for key, read in parts)) if parts else {(): rows}
+        return (self._group(group, names) for group in members.values())
+
+    def _group(self, rows: Sequence[Row], names: tuple[str, ...]) -> Row:
+        """What is not among `names` was left out of this subtotal."""
+        group = {name: column.read(rows[0]) if name in names else None for name, column in self._keys.items() if rows}
+        group |= {f"grouping({name})": int(name not in names) for name in self._keys}
         return group | {name: compute(rows) for name, compute in self._aggregates.items()}
+
+    def _grouping(self, call: Call, name: str) -> Column:
+        """1 in the subtotals that leave the field out."""
+        if self.binder.query.subtotals == "none" or name not in self._keys:
+            detail = "GROUPING is only allowed with GROUP BY ROLLUP or GROUP BY CUBE"
+            raise malformed(self.text, call.offset, detail)
+        return Column((f"grouping({name})",), _COUNT, lambda group: group[f"grouping({name})"])
 
     def _name(self, expression: Expression) -> str:
         """The same for the same expression, however it is written."""

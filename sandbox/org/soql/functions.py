@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from sandbox.org.soql.literals import Clock
 
 AGGREGATES = frozenset({"count", "count_distinct", "sum", "avg", "min", "max"})
-_SAME_VALUE = frozenset({"tolabel", "convertcurrency"})
 
 Read = Callable[[dict[str, object]], object]
 
 
 def row_function(name: str, field: FieldType, read: Read, clock: Clock) -> tuple[FieldType, Read] | None:
     """What `name(field)` is and how to read it; None when there is no such function for such a field."""
-    if name in _SAME_VALUE:
+    if name == "tolabel" or (name == "convertcurrency" and field.type == "currency"):
         return field, read
     if name == "format":
         return replace(field, type="string"), _nullable(read, lambda value: _formatted(field, value))

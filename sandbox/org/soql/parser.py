@@ -26,6 +26,7 @@ from sandbox.org.soql.syntax import (
     Query,
     SelectItem,
     SortKey,
+    TypeOf,
 )
 
 # SOQL and SOSL Reference, "SOQL limits": statement length and OFFSET.
@@ -72,13 +73,23 @@ def _malformed(text: str, error: UnexpectedInput) -> SoqlError:
 
 
 def _assemble(text: str, clauses: list[Any]) -> Query:
-    select = tuple(clause for clause in clauses if isinstance(clause, SelectItem | ChildQuery))
+    select = tuple(clause for clause in clauses if isinstance(clause, SelectItem | ChildQuery | TypeOf))
     named: dict[str, Any] = dict(clause for clause in clauses if isinstance(clause, tuple))
     name, alias = named.pop("object")
     named.pop("for", None)
+    named |= _subtotals(named.get("group", ()))
     return Query(
         text=text, select=select, object_name=str(name), object_offset=name.start_pos or 0, alias=alias, **named
     )
+
+
+def _subtotals(group: tuple[Expression, ...]) -> dict[str, Any]:
+    """`GROUP BY ROLLUP(a, b)` and `GROUP BY CUBE(a, b)`; neither goes together with other groups."""
+    only = group[0] if len(group) == 1 else None
+    if not isinstance(only, Call) or only.function not in {"rollup", "cube"} or only.argument is None:
+        return {}
+    keys = (only.argument, *(one for one in only.more if not isinstance(one, Literal)))
+    return {"group": keys, "subtotals": only.function}
 
 
 class _TreeToSyntax(Transformer[Token, Query]):
@@ -107,8 +118,24 @@ class _TreeToSyntax(Transformer[Token, Query]):
         return Path(tuple(children[0].split(".")), children[0].start_pos or 0)
 
     def call(self, children: list[Any]) -> Call:
-        name, *argument = children
-        return Call(name.lower(), argument[0] if argument else None, name.start_pos or 0)
+        name, first, *more = [*children, None] if len(children) == 1 else children
+        # A constant may not come first: no function takes it there but GEOLOCATION.
+        more = [first, *more] if isinstance(first, Literal) else more
+        argument = None if isinstance(first, Literal) else first
+        return Call(name.lower(), argument, name.start_pos or 0, tuple(more))
+
+    def constant(self, children: list[Token]) -> Literal:
+        return _literal(children[0])
+
+    def typeof(self, children: list[Any]) -> TypeOf:
+        path, *cases, otherwise = children
+        return TypeOf(Path(tuple(path.split(".")), path.start_pos or 0), tuple(cases), otherwise or ())
+
+    def type_case(self, children: list[Any]) -> tuple[str, tuple[Path, ...]]:
+        return str(children[0]), children[1]
+
+    def type_fields(self, children: list[Path]) -> tuple[Path, ...]:
+        return tuple(children)
 
     def object_name(self, children: list[Token]) -> tuple[str, Any]:
         return "object", (children[0], str(children[1]) if len(children) > 1 else None)

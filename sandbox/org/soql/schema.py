@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sandbox.org.objects import FieldType, ObjectType, address, record_name
 from sandbox.org.recent import VIEWING_DATES
+from sandbox.org.soql.columns import Column, Row
+from sandbox.org.soql.distance import distance
 from sandbox.org.soql.errors import malformed, unknown_column, unknown_relationship, unsupported_type
 from sandbox.org.soql.functions import row_function
 from sandbox.org.soql.literals import Clock
@@ -15,7 +17,7 @@ from sandbox.org.soql.settings import SoqlSettings
 from sandbox.org.soql.syntax import Call, Expression, Path, Query
 from sandbox.org.tables import Snapshot
 
-Row = dict[str, object]
+__all__ = ["Binder", "BoundScope", "Column", "RecordSource", "Row", "find_object", "relationship"]
 
 # SOQL and SOSL Reference, "Relationship query limitations": at most five levels from child to parent.
 MAX_PARENT_LEVELS = 5
@@ -44,19 +46,6 @@ class RecordSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A path resolved: canonical names, the field's metadata, and how to read it from a row of the FROM object."""
-
-    names: tuple[str, ...]
-    field: FieldType
-    read: Callable[[Row], object]
-
-    @property
-    def text(self) -> str:
-        return ".".join(self.names)
-
-
-@dataclass(frozen=True, slots=True)
 class Binder:
     """Resolves the paths of one query."""
 
@@ -74,6 +63,10 @@ class Binder:
             raise unsupported_type(query.text, query.object_offset, query.object_name)
         return cls(source, query, object_type, user_id, clock)
 
+    def on(self, object_type: ObjectType) -> Binder:
+        """For paths that begin at another object."""
+        return replace(self, object_type=object_type)
+
     @property
     def null_matches_negation(self) -> bool:
         return self.source.config.soql.null_matches_negation
@@ -86,16 +79,24 @@ class Binder:
         """
         if isinstance(expression, Path):
             return self.column(expression)
+        if expression.function == "distance":
+            return self._distance(expression)
         return self.function(expression, None if expression.argument is None else self.operand(expression.argument))
 
     def function(self, call: Call, argument: Column | None) -> Column:
         """The column of a function of one row, over its bound argument."""
         found = None
-        if argument is not None:
+        if argument is not None and not call.more:
             found = row_function(call.function, argument.field, argument.read, self.clock)
         if found is None or argument is None:
             raise malformed(self.query.text, call.offset, f"Unknown function: {call.text}")
         return Column(argument.names, *found)
+
+    def _distance(self, call: Call) -> Column:
+        found = distance(call, self.operand(call.argument) if call.argument else None)
+        if found is None:
+            raise malformed(self.query.text, call.offset, f"Invalid use of DISTANCE: {call.text}")
+        return found
 
     def column(self, path: Path) -> Column:
         """Raises SoqlError INVALID_FIELD for a relationship or field that does not exist."""
@@ -108,7 +109,7 @@ class Binder:
         """`c.Name` with FROM Contact c, or `Contact.Name`, is `Name`."""
         prefixes = {self.object_type.name.lower(), (self.query.alias or "").lower()}
         has_prefix = len(parts) > 1 and parts[0].lower() in prefixes
-        if has_prefix and _relationship(self.object_type, parts[0]) is None:
+        if has_prefix and relationship(self.object_type, parts[0]) is None:
             return parts[1:]
         return parts
 
@@ -116,7 +117,7 @@ class Binder:
         name, *rest = parts
         if not rest:
             return self._field(object_type, name, offset)
-        reference = _relationship(object_type, name)
+        reference = relationship(object_type, name)
         if reference is None:
             raise unknown_relationship(self.query.text, offset, name)
         parents = [one for one in (find_object(self.source, target) for target in reference.reference_to) if one]
@@ -146,7 +147,7 @@ def find_object(source: RecordSource, name: str) -> ObjectType | None:
     return next((one for key, one in types.items() if key.lower() == name.lower()), None)
 
 
-def _relationship(object_type: ObjectType, name: str) -> FieldType | None:
+def relationship(object_type: ObjectType, name: str) -> FieldType | None:
     lowered = name.lower()
     candidates = (one for one in object_type.references if one.relationship_name)
     return next((one for one in candidates if str(one.relationship_name).lower() == lowered), None)

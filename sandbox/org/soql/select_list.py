@@ -10,7 +10,8 @@ from sandbox.org.soql.aggregate import GroupScope
 from sandbox.org.soql.children import CHILD_TYPE
 from sandbox.org.soql.errors import SoqlError, malformed
 from sandbox.org.soql.schema import Binder, Column
-from sandbox.org.soql.syntax import Call, ChildQuery, Path, Query, SelectItem
+from sandbox.org.soql.syntax import Call, ChildQuery, Path, Query, SelectItem, TypeOf
+from sandbox.org.soql.typeof import type_column
 
 # SOQL and SOSL Reference: FIELDS(ALL) and FIELDS(CUSTOM) need LIMIT 200 or less.
 FIELDS_LIMIT = 200
@@ -24,13 +25,15 @@ def record_columns(binder: Binder, children: Sequence[str]) -> tuple[Column, ...
         SoqlError: INVALID_FIELD or MALFORMED_QUERY, also for a field that is selected twice.
     """
     relationships = iter(children)
-    columns = [
-        column
-        for item in binder.query.select
-        for column in ([_child(next(relationships))] if isinstance(item, ChildQuery) else _expand(binder, item))
-    ]
+    columns = [column for item in binder.query.select for column in _item_columns(binder, item, relationships)]
     _check_unique(binder.query, [column.text for column in columns])
     return tuple(columns)
+
+
+def _item_columns(binder: Binder, item: SelectItem | ChildQuery | TypeOf, relationships: Iterator[str]) -> list[Column]:
+    if isinstance(item, ChildQuery):
+        return [_child(next(relationships))]
+    return [type_column(binder, item)] if isinstance(item, TypeOf) else _expand(binder, item)
 
 
 def _check_unique(query: Query, names: Iterable[str]) -> None:
@@ -80,7 +83,9 @@ def aggregate_columns(query: Query, scope: GroupScope) -> tuple[Column, ...]:
     return columns
 
 
-def _aggregate_column(item: SelectItem | ChildQuery, scope: GroupScope, numbers: Iterator[int]) -> Column:
+def _aggregate_column(item: SelectItem | ChildQuery | TypeOf, scope: GroupScope, numbers: Iterator[int]) -> Column:
+    if isinstance(item, TypeOf):
+        raise malformed(scope.text, item.path.offset, "TYPEOF is not allowed in a grouped query")
     if isinstance(item, ChildQuery):
         raise malformed(item.query.text, item.query.object_offset, "Grouped query cannot use child relationships")
     column = scope.operand(item.expression)

@@ -37,10 +37,13 @@ class Call:
     function: str  # lower case
     argument: Path | Call | None
     offset: int
+    # `DISTANCE` and `ROLLUP` take further ones, `GEOLOCATION` numbers.
+    more: tuple[Path | Call | Literal, ...] = ()
 
     @property
     def text(self) -> str:
-        return f"{self.function}({self.argument.text if self.argument else ''})"
+        arguments = (*((self.argument,) if self.argument else ()), *self.more)
+        return f"{self.function}({', '.join(one.text for one in arguments)})"
 
 
 Expression = Path | Call
@@ -50,6 +53,15 @@ Expression = Path | Call
 class SelectItem:
     expression: Expression
     alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TypeOf:
+    """`TYPEOF Owner WHEN User THEN Email ELSE Name END`: fields by the type of a polymorphic parent."""
+
+    path: Path
+    cases: tuple[tuple[str, tuple[Path, ...]], ...]
+    otherwise: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +111,15 @@ class SortKey:
 @dataclass(frozen=True, slots=True)
 class Query:
     text: str
-    select: tuple[SelectItem | ChildQuery, ...]
+    select: tuple[SelectItem | ChildQuery | TypeOf, ...]
     object_name: str
     object_offset: int
     alias: str | None = None
     scope: str = "everything"
     where: Condition | None = None
     group: tuple[Expression, ...] = ()
+    # Subtotals beside the groups.
+    subtotals: OneOf["none", "rollup", "cube"] = "none"
     having: Condition | None = None
     order: tuple[SortKey, ...] = ()
     limit: int | None = None
