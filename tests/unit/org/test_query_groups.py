@@ -120,7 +120,6 @@ def test_groups(org: Org, query: str, expected: list[dict[str, object]]) -> None
         ("SELECT Name n FROM Account", "only aggregate expressions use field aliasing"),
         ("SELECT Name, Id, name FROM Account", "duplicate field selected: Name"),
         ("SELECT NOSUCH(Name) FROM Account", "Unknown function: nosuch(Name)"),
-        ("SELECT TYPEOF Owner WHEN User THEN Alias END FROM Lead", "unexpected token: 'WHEN'"),
         (
             "SELECT Id FROM Account WHERE Id IN (SELECT Id, AccountId FROM Contact)",
             "exactly one field in the SELECT clause",

@@ -11,6 +11,7 @@ from sandbox.org.query_api import RecordRenderer
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import run
 from sandbox.org.store import Org
+from sandbox.org.writes import Row
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def org() -> Org:
         ],
     )
     places = [("Near", 37.775, -122.418), ("Far", 40.713, -74.006), ("Nowhere", None, None)]
-    rows = [{"Name": name, "BillingLatitude": lat, "BillingLongitude": lon} for name, lat, lon in places]
+    rows: list[Row] = [{"Name": name, "BillingLatitude": lat, "BillingLongitude": lon} for name, lat, lon in places]
     org.load("Account", rows)
     return org
 
