@@ -22,12 +22,7 @@ def find_records(view: UserView, object_type: ObjectType, field: FieldType, valu
     """The live records with that value, in any letter case; `7` and `7.0` are the same number."""
     if field.type == "id":
         return _by_id(view, object_type, value)
-    key = key_value(field, value)
-    if field.unique:
-        holder = view.unique.holder(object_type, field, key)
-        row = view.get(object_type.name, holder) if holder else None
-        return [row] if row else []
-    return view.rows_with(object_type.name, field.name, key)
+    return view.rows_with(object_type.name, field.name, key_value(field, value))
 
 
 def key_value(field: FieldType, text: str) -> object:

@@ -16,7 +16,6 @@ from sandbox.org.writes import Operation, Row, RowError, Write
 
 if TYPE_CHECKING:
     from sandbox.org.store import Org
-    from sandbox.org.unique import UniqueIndex
 
 #: Organization-wide default: what every user may do with the records of others.
 Sharing = Literal["private", "read", "edit", "controlled by parent"]
@@ -48,10 +47,6 @@ class UserView:
         self.config = org.config
         # Accounts that come into sight with one of their children.
         self._implied: frozenset[str] | None = None
-
-    @property
-    def unique(self) -> UniqueIndex:
-        return self._org.unique
 
     def objects(self) -> Mapping[str, ObjectType]:
         seen = ((name, self.access.type_of(one)) for name, one in self._org.objects().items())

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sandbox.org.objects import Catalogue, ObjectType
-from sandbox.org.tables import Table
+from sandbox.org.tables import Rows, Table
 from sandbox.org.writes import GONE, Change, Row
 
 
@@ -17,6 +17,8 @@ class Staging:
         self._catalogue = catalogue
         self._tables = tables
         self._changes: dict[str, Change] = {}
+        # Staged rows by object, of the objects that were searched by value.
+        self._after: dict[str, Rows] = {}
 
     @property
     def changes(self) -> list[Change]:
@@ -28,12 +30,15 @@ class Staging:
     def put(self, change: Change) -> None:
         """Stage a change, as part of the one that the record has already."""
         stage(self._changes, change)
+        if change.object_name in self._after:
+            self._note(self._after[change.object_name], change.record_id)
 
     def savepoint(self) -> dict[str, Change]:
         return dict(self._changes)
 
     def roll_back(self, savepoint: dict[str, Change]) -> None:
         self._changes = savepoint
+        self._after.clear()
 
     def staged(self, record_id: str) -> Change | None:
         return self._changes.get(record_id)
@@ -55,17 +60,32 @@ class Staging:
 
     def referring(self, object_name: str, lookup: str, parent_id: str) -> Iterator[Row]:
         """The live rows whose lookup points at the parent, as this transaction sees them."""
-        live = self._tables[object_name].live
-        for record_id in live.ids_with(lookup, parent_id):
-            if record_id not in self._changes:
-                yield live[record_id]
-        for change in self._changes.values():
-            if (
-                change.object_name == object_name
-                and change.operation not in GONE
-                and change.after.get(lookup) == parent_id
-            ):
-                yield change.after
+        live, staged = self._tables[object_name].live, self._staged_rows(object_name)
+        yield from (live[one] for one in live.ids_with(lookup, parent_id) if one not in self._changes)
+        yield from (staged[one] for one in staged.ids_with(lookup, parent_id))
+
+    def other_holder(self, object_name: str, field_name: str, value: object, own_id: str | None) -> str | None:
+        """Another live record with that value, in any letter case, as this transaction sees it."""
+        staged = self._staged_rows(object_name).ids_with(field_name, value)
+        stored = self._tables[object_name].live.ids_with(field_name, value)
+        holders = [*staged, *(one for one in stored if one not in self._changes)]
+        return next((one for one in holders if one != own_id), None)
+
+    def _staged_rows(self, object_name: str) -> Rows:
+        rows = self._after.get(object_name)
+        if rows is None:
+            rows = self._after[object_name] = Rows()
+            for record_id, change in self._changes.items():
+                if change.object_name == object_name:
+                    self._note(rows, record_id)
+        return rows
+
+    def _note(self, rows: Rows, record_id: str) -> None:
+        change = self._changes.get(record_id)
+        if change is None or change.operation in GONE:
+            rows.pop(record_id, None)
+        else:
+            rows[record_id] = change.after
 
     def children(self, parent_name: str, parent_id: str, *, deleted: bool) -> list[tuple[ObjectType, str, str, Row]]:
         """Records that go with their parent: type, the field that refers to it, id, row."""

@@ -31,7 +31,6 @@ from sandbox.org.sharing import UserView
 from sandbox.org.tables import Snapshot, Table
 from sandbox.org.timestamps import rest_datetime
 from sandbox.org.transaction import Transaction
-from sandbox.org.unique import UniqueIndex
 from sandbox.org.unit_of_work import UnitOfWork
 from sandbox.org.writes import Actor, Change, Row, RowError, RowResult, Write
 
@@ -58,7 +57,6 @@ class Org:
         self.ids = IdSequence(self._rng)
         self.catalogue: Catalogue = catalogue_of(config)
         self._tables = {name: Table() for name in self.catalogue.types}
-        self.unique = UniqueIndex(self._tables)
         self.rules = OrgRules(Rulebook(self.catalogue), hard_deletes_announced=config.hard_delete_announces)
         self.access = AccessTable(self.rows)
         self.recent = RecentlyViewed(self.clock)
@@ -148,7 +146,6 @@ class Org:
             self.ids.take,
             actor,
             rest_datetime(self._second),
-            unique=self.unique,
             rules=self.rules,
             # What is done in Salesforce's own pages has no API name; here it is done by the platform.
             view=self.view(actor.user_id) if actor.api else None,
@@ -221,7 +218,6 @@ class Org:
             self._unit = None
             if unit.failed:
                 unit.undo()
-                self.unique.forget()
                 self.access.forget()
         if unit.changes and unit.actor is not None and not unit.failed:
             self._install(unit.changes, unit.actor)
@@ -252,7 +248,6 @@ class Org:
         if object_type.has_person_name or object_type.name == "User":
             row["Name"] = record_name(row)
         self._tables[object_type.name].live[record_id] = row
-        self.unique.note(object_type, row)
         return record_id
 
     def recalculate(self, roll_up: RollUp) -> None:
@@ -317,8 +312,6 @@ class Org:
             kept.pop(change.record_id, None)
         else:
             kept[change.record_id] = change.after
-        if lives:
-            self.unique.note(self.catalogue.types[change.object_name], change.after)
 
     def _publish(self, commit: Commit, changes: Sequence[Change]) -> dict[str, Publication]:
         """What was published, by record id; an overflow, which names no record, by object."""

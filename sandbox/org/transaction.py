@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from sandbox.org.automation.rollups import RollUp
 from sandbox.org.ids import MalformedIdError, to_18
-from sandbox.org.objects import Catalogue, FieldType, ObjectType
+from sandbox.org.objects import Catalogue, ObjectType
 from sandbox.org.record_types import FIELD as RECORD_TYPE_FIELD
 from sandbox.org.saving import AutomationError, OrgRules, Saver, without_nulls
 from sandbox.org.sharing import HIDDEN, UserView
@@ -15,9 +14,6 @@ from sandbox.org.staging import Staging
 from sandbox.org.tables import Table
 from sandbox.org.validate import FieldError, check_row, required_fields
 from sandbox.org.writes import GONE, Actor, Change, Operation, Row, RowError, RowResult, Write
-
-if TYPE_CHECKING:
-    from sandbox.org.unique import UniqueIndex
 
 
 class Transaction:
@@ -30,7 +26,6 @@ class Transaction:
         new_id: Callable[[str], str],
         actor: Actor,
         now: str,
-        unique: UniqueIndex,
         rules: OrgRules,
         *,
         view: UserView | None = None,
@@ -41,7 +36,6 @@ class Transaction:
         self.actor = actor
         self.now = now
         self._rules = rules
-        self._unique = unique
         # None: the platform itself writes, past all permissions.
         self._view = view
         self._staging = Staging(catalogue, tables)
@@ -218,20 +212,11 @@ class Transaction:
         errors = []
         for unique in object_type.unique_fields:
             value = clean.get(unique.name)
-            holder = None if value is None else self._holder(object_type, unique, value, own_id)
+            holder = self._staging.other_holder(object_type.name, unique.name, value, own_id)
             if holder is not None:
                 message = f"duplicate value found: {unique.name} duplicates value on record with id: {holder[:15]}"
                 errors.append(RowError("DUPLICATE_VALUE", message))
         return errors
-
-    def _holder(self, object_type: ObjectType, unique: FieldType, value: object, own_id: str | None) -> str | None:
-        for change in self._staging.changes:
-            same = str(change.after.get(unique.name)).lower() == str(value).lower()
-            elsewhere = change.object_name == object_type.name and change.record_id != own_id
-            if same and elsewhere and change.operation not in GONE:
-                return change.record_id
-        holder = self._unique.holder(object_type, unique, value)
-        return None if holder is None or holder == own_id or holder in self._staging else holder
 
     def _checked_delete(self, object_type: ObjectType, record_id: str, row: Row) -> list[RowError]:
         if object_type.name == "Contact" and row.get("IsPersonAccount"):
