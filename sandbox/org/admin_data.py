@@ -13,6 +13,7 @@ from sandbox.org.addresses import base_path
 from sandbox.org.admin_forms import PAGES
 from sandbox.org.admin_site import AdminSite, page_number, shown
 from sandbox.org.ledger import LedgerEntry
+from sandbox.org.oauth_requests import form_fields
 from sandbox.org.objects import NUMBER_TYPES, FieldType, ObjectType
 from sandbox.org.store import Actor, Org, Row, Write
 from sandbox.org.writes import Operation
@@ -106,7 +107,7 @@ class AdminData:
     async def save(self, request: web.Request) -> web.Response:
         """What differs from the record is written; refusals are shown above what was entered."""
         object_type, row = self._object(request), self._row(request)
-        entered = {name: str(text) for name, text in (await request.post()).items()}
+        entered = await form_fields(request)
         try:
             changed = _changes(object_type, row, entered)
         except ValueError as error:

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from sandbox.org.addresses import base_path
+from sandbox.org.oauth_requests import form_fields
 from sandbox.org.wire import json_object, json_response
 
 PREFIX = "/__admin__"
@@ -34,11 +35,11 @@ async def arguments(request: web.Request) -> dict[str, object]:
     """A JSON object, or form fields: empty ones are absent, and what reads as JSON is taken as that."""
     if not is_form(request):
         return await json_object(request) if request.can_read_body else {}
-    return {name: _value(str(text)) for name, text in (await request.post()).items() if str(text).strip()}
+    return {name: _value(text) for name, text in (await form_fields(request)).items() if text.strip()}
 
 
 def is_form(request: web.Request) -> bool:
-    return request.content_type in {"application/x-www-form-urlencoded", "multipart/form-data"}
+    return request.content_type == "application/x-www-form-urlencoded"
 
 
 def _value(text: str) -> object:

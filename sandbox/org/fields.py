@@ -54,8 +54,8 @@ SLAExpirationDate__c:d Engagement_Score__c:dbl18,2 Last_Engagement_Date__c:d
 """
 _ORGANIZATION = """
 Id:id- Name:s80 Country:s80 PrimaryContact:s80 OrganizationType:pl40- InstanceName:s5- IsSandbox:b- NamespacePrefix:s15-
-TrialExpirationDate:dt- LanguageLocaleKey:pl40 TimeZoneSidKey:pl40 DefaultLocaleSidKey:pl40 CreatedDate:dt-
-LastModifiedDate:dt- SystemModstamp:dt-
+TrialExpirationDate:dt- LanguageLocaleKey:pl40 TimeZoneSidKey:pl40 DefaultLocaleSidKey:pl40 FiscalYearStartMonth:int-
+CreatedDate:dt- LastModifiedDate:dt- SystemModstamp:dt-
 """
 _OPPORTUNITY = """
 Id:id- IsDeleted:b- AccountId:>Account RecordTypeId:>RecordType Name:s120! Description:ta32000~ StageName:pl255!

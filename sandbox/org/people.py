@@ -31,11 +31,15 @@ def load(org: Org) -> None:
         "Id": org.organization_id,
         "Name": "Simulated Org",
         "OrganizationType": "Developer Edition",
+        "DefaultLocaleSidKey": "en_US",
+        "TimeZoneSidKey": "America/Los_Angeles",
+        "FiscalYearStartMonth": org.config.soql.fiscal_year_start_month,
     }
     org.load("Organization", [organization])
     profiles = {profile.name: _load_profile(org, number, profile) for number, profile in enumerate(PROFILES, start=1)}
     admin = UserSpec(org.config.username, first_name="Ada", last_name="Admin", profile=ADMINISTRATOR)
     org.load("User", [admin.row(profiles[ADMINISTRATOR]) | {"Id": org.admin_user_id}])
+    _assign_profile(org, org.admin_user_id, profiles[ADMINISTRATOR])
     for user in org.config.users:
         add_user(org, user)
 
@@ -48,11 +52,19 @@ def add_user(org: Org, user: UserSpec) -> str:
     if any(str(row["Username"]).lower() == user.username.lower() for row in org.rows("User")):
         raise ValueError(f"there is a user {user.username!r} already")
     (user_id,) = org.load("User", [user.row(profile_id)])
+    _assign_profile(org, user_id, profile_id)
     for name in user.permission_sets:
         permission_set_id = _named(org, "PermissionSet", name) or add_permission_set(org, name)
         assignment: Row = {"AssigneeId": user_id, "PermissionSetId": permission_set_id, "IsActive": True}
         org.load("PermissionSetAssignment", [assignment])
     return user_id
+
+
+def _assign_profile(org: Org, user_id: str, profile_id: str) -> None:
+    """A profile's permission set is assigned to its users as well (Object Reference, PermissionSet)."""
+    owned = next(row["Id"] for row in org.rows("PermissionSet") if row.get("ProfileId") == profile_id)
+    assignment: Row = {"AssigneeId": user_id, "PermissionSetId": owned, "IsActive": True}
+    org.load("PermissionSetAssignment", [assignment], told_to_ledger=False)
 
 
 def add_permission_set(org: Org, name: str) -> str:
