@@ -383,6 +383,19 @@ async def test_a_channel_that_is_refused_does_not_stop_the_others(rig: Rig) -> N
     assert (await rig.stored_connection()).state == "active"
 
 
+async def test_a_refused_channel_is_imported_and_polled_until_it_can_be_had(rig: Rig) -> None:
+    rig.org.refused_channels = {"lead": Refusal("forbidden", "select Lead")}
+    async with rig.running():
+        await until(lambda: any("LIMIT" in soql for soql in rig.reads("lead")))
+        assert rig.imported()
+        rig.org.refused_channels = {}
+        await until(lambda: len(rig.org.subscriptions) > 1)
+        await rig.org.write("lead", [record_id(1, "00Q")], {"Title": "streams"})
+        await until(lambda: rig.titles() == ["streams"])
+
+    assert not any("LIMIT" in soql for soql in rig.reads("contact"))
+
+
 async def test_a_team_that_is_refused_is_marked_and_the_others_go_on() -> None:
     rig = Rig(teams=("acme", "globex"))
     await rig.connect("acme")
