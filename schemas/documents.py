@@ -233,17 +233,35 @@ class WritebackRow(Document):
     error: str | None = None
 
 
+class ReadRequest(Document):
+    """What of an entity is to be read again: the records named, else what changed since a moment, else all."""
+
+    entity: Entity
+    since_ms: int | None = None
+    ids: tuple[RecordId, ...] = ()
+    dry_run: bool = False
+    """Only count what would be read."""
+    confirmed: bool = False
+    """A person has agreed to what the job would not do by itself."""
+
+
 class Job(Document):
-    """A piece of long work with its progress, for people to look at."""
+    """A piece of long work with its progress, for people to look at.
+
+    One with a `request` is work for the capture process that owns the team; `pending` and `running` are open.
+    """
 
     team: TeamId
     job_id: str
     rev: int = 0
-    kind: Literal["import", "replay"]
-    state: Literal["running", "done", "failed"]
+    kind: Literal["import", "replay", "backfill", "sweep", "reconcile"]
+    state: Literal["pending", "running", "needs_confirmation", "done", "failed"]
+    request: ReadRequest | None = None
     done: int = 0
     total: int | None = None
     detail: str | None = None
+    report: dict[str, int] = {}
+    """What came of it, counted."""
     updated_at_ms: int
 
 

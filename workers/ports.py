@@ -104,6 +104,12 @@ class RecordQueries(Protocol):
     async def count(self, team: str) -> dict[Entity, int]:
         """Living records by entity."""
 
+    async def living_ids(self, team: str, entity: Entity, after: str, limit: int) -> list[str]:
+        """Up to `limit` ids greater than `after` of living records, ascending."""
+
+    async def sample(self, team: str, entity: Entity, size: int) -> list[Record]:
+        """Living records drawn at random."""
+
     async def skipped(self, team: str) -> dict[tuple[Entity, str], int]:
         """Living, not imported records by entity and skip reason."""
 
@@ -126,6 +132,11 @@ class RuleSetQueries(Protocol):
 
     async def unapplied(self, limit: int) -> list[RuleSet]:
         """Rule sets whose `applied_version` lies behind `version`."""
+
+
+class JobQueries(Protocol):
+    async def open(self) -> list[Job]:
+        """Of every team, the jobs with a request that are pending or running."""
 
 
 class ConnectionQueries(Protocol):
@@ -154,6 +165,7 @@ class Store:
     account_queries: MemberQueries
     rule_set_queries: RuleSetQueries
     connection_queries: ConnectionQueries
+    job_queries: JobQueries
 
 
 # --- topics ----------------------------------------------------------------------------------------------------------

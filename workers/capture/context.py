@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from workers.capture.board import JobBoard
 from workers.capture.committer import Committer
 from workers.capture.pace import Pace
 from workers.ports import Clock, SalesforceOrgs, Store
@@ -16,3 +17,4 @@ class Context:
     store: Store
     clock: Clock
     pace: Pace
+    board: JobBoard = field(default_factory=JobBoard)

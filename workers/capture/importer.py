@@ -16,6 +16,7 @@ from workers.capture.context import Context
 from workers.capture.described import Described
 from workers.capture.pace import Backoff
 from workers.capture.progress import ImportProgress
+from workers.capture.queries import QueryFailed, completed
 from workers.core.normalize import snapshot_changes
 from workers.core.snapshots import (
     REST_QUERY_CHARACTERS,
@@ -30,13 +31,6 @@ from workers.core.snapshots import (
 from workers.ports import Page, Refused, SalesforceOrg, Unavailable
 
 log = structlog.get_logger()
-
-COMPLETE = "JobComplete"
-ENDED = frozenset({"Failed", "Aborted"})
-
-
-class QueryFailed(Exception):
-    """Salesforce gave a query job up: it must be created again."""
 
 
 class Importer:
@@ -87,8 +81,11 @@ class Importer:
                 if snapshot.job_id in (None, self._unread_job):
                     raise
                 self._give_up(snapshot, str(error))
+            if self.reading.state == "done":
+                log.info(
+                    "read", team=self._team, entity=self._entity, rows=self.reading.rows, since_ms=self.reading.since_ms
+                )
         self._progress.reached(self._entity, self.reading)
-        log.info("read", team=self._team, entity=self._entity, rows=self.reading.rows, since_ms=self.reading.since_ms)
 
     def _waits(self, reason: str) -> None:
         log.warning("reading waits", team=self._team, entity=self._entity, reason=reason)
@@ -107,7 +104,8 @@ class Importer:
         elif snapshot.job_id is None or snapshot.job_id in self._lost_jobs:
             await self._query(snapshot)
         else:
-            await self._completed(snapshot.job_id)
+            state = await completed(self._org, snapshot.job_id, self._pace)
+            self._progress.expects(self._entity, state.processed)
             page = await self._org.query_page(snapshot.job_id, snapshot.locator)
             self._unread_job = None
             await self._read(snapshot, page)
@@ -132,16 +130,6 @@ class Importer:
     async def _is_small(self, snapshot: Snapshot) -> bool:
         rows = await self._org.count(count_of(self._entity, snapshot), deleted=with_deleted(snapshot))
         return rows < self._pace.rest_records
-
-    async def _completed(self, job_id: str) -> None:
-        """Wait until Salesforce has collected the results. Raises QueryFailed."""
-        wait_seconds = self._pace.query_poll_seconds
-        while (state := await self._org.query_state(job_id)).state != COMPLETE:
-            if state.state in ENDED:
-                raise QueryFailed(f"Salesforce's Bulk query {job_id} of {self._entity}s {state.state}: {state.error}")
-            await asyncio.sleep(wait_seconds)
-            wait_seconds = min(wait_seconds * 1.5, self._pace.query_poll_cap_seconds)
-        self._progress.expects(self._entity, state.processed)
 
     async def _read(self, snapshot: Snapshot, page: Page) -> None:
         """Commit a page in parts; only the last part moves the position, so that a crash repeats the page."""

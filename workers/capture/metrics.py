@@ -13,6 +13,7 @@ REREADS = Counter("capture_rereads_total", "Records read again because an event 
 POLLED = Counter("capture_polled_total", "Changed records found by polling", ["entity"])
 SNAPSHOTS = Counter("capture_snapshots_started_total", "Bulk queries started", ["entity"])
 FENCED = Counter("capture_fenced_total", "Shards lost to another worker")
+JOBS_WAITING = Counter("capture_jobs_interrupted_total", "Attempts at a job that must be repeated", ["kind"])
 STORE_ERRORS = Counter("capture_store_unavailable_total", "Looks at the connections that MongoDB did not answer")
 SHARDS = Gauge("capture_shards", "Shards owned")
 SESSIONS = Gauge("capture_sessions", "Sessions by state", ["state"])

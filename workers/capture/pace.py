@@ -26,6 +26,9 @@ class Pace:
     """Until an import that has used up our share of an org's API requests looks again: it frees up over 24 hours."""
     rest_records: int = 2_000
     """From so many on Salesforce advises Bulk API 2.0 (its Developer Guide); also one page of a REST query."""
+    upkeep_seconds: float = 300.0
+    headroom_hours: float = 12.0
+    """Unread events that expire within so many hours are read by queries instead."""
     query_poll_seconds: float = 0.2
     query_poll_cap_seconds: float = 2.0
     progress_seconds: float = 0.5

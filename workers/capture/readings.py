@@ -8,13 +8,17 @@ from typing import NoReturn
 
 import structlog
 
+from schemas.documents import Job, ReadRequest
 from schemas.events import ENTITIES, Entity
+from workers.capture.committer import Move, Submission
 from workers.capture.context import Context
 from workers.capture.described import Described
 from workers.capture.importer import Importer
+from workers.capture.jobfile import post
+from workers.capture.pace import Backoff
 from workers.capture.progress import ImportProgress
 from workers.capture.rereads import Rereader
-from workers.ports import Refused, SalesforceOrg
+from workers.ports import Refused, SalesforceOrg, Unavailable
 
 log = structlog.get_logger()
 
@@ -59,7 +63,11 @@ class Readings:
 
     async def _read(self, entity: Entity) -> None:
         try:
-            await Importer(self.team, entity, self.org, self.context, self.described, self._progress).run()
+            while True:
+                await Importer(self.team, entity, self.org, self.context, self.described, self._progress).run()
+                if not self.context.committer.position(self.team, entity).sweep_due:
+                    return
+                await self._ask_for_sweep(entity)
         except Refused as error:
             if entity in self.lenient:
                 log.warning("reading refused", team=self.team, entity=entity, reason=str(error))
@@ -67,3 +75,26 @@ class Readings:
                 self._refused.set_exception(error)
         finally:
             del self._running[entity]
+
+    async def _ask_for_sweep(self, entity: Entity) -> None:
+        backoff = Backoff.of(self.context.pace)
+        while True:
+            try:
+                await post(self.context.store.jobs, self._sweep(entity))
+            except Unavailable as error:
+                log.warning("sweep waits", team=self.team, entity=entity, reason=str(error))
+                await backoff.pause()
+            else:
+                # From here on the job is what is owed.
+                await self.context.committer.commit(Submission(self.team, moves=(Move(entity, swept=True),)))
+                return
+
+    def _sweep(self, entity: Entity) -> Job:
+        return Job(
+            team=self.team,
+            job_id=f"sweep-{entity}",
+            kind="sweep",
+            state="pending",
+            request=ReadRequest(entity=entity),
+            updated_at_ms=self.context.clock.now_ms(),
+        )

@@ -16,9 +16,11 @@ from workers.capture.attempt import Attempt
 from workers.capture.committer import Move, Submission
 from workers.capture.context import Context
 from workers.capture.failures import raise_decisive
+from workers.capture.jobs import Jobs
 from workers.capture.pace import Backoff
 from workers.capture.pollers import Pollers
 from workers.capture.readings import Readings
+from workers.capture.upkeep import Upkeep
 from workers.capture.vitals import Vitals
 from workers.core.channel_status import ChannelStatus, SessionState
 from workers.core.session_machine import (
@@ -82,11 +84,14 @@ class Session:
             async with asyncio.TaskGroup() as tasks:
                 readings = Readings(self._team, self._context.orgs.org(self.connection), self._context, tasks)
                 self._pollers = Pollers(tasks, readings)
+                beside = [tasks.create_task(Jobs(readings).run()), tasks.create_task(Upkeep(readings).run())]
                 try:
                     return await self._drive(self._pollers, readings)
                 finally:
                     self._pollers.keep(frozenset())
                     readings.close()
+                    for task in beside:
+                        task.cancel()
         except BaseExceptionGroup as group:
             raise_decisive(group)
         finally:

@@ -11,6 +11,7 @@ import structlog
 
 from schemas.documents import Connection
 from workers.capture import metrics
+from workers.capture.board import JobBoard
 from workers.capture.committer import Committer
 from workers.capture.context import Context
 from workers.capture.failures import raise_decisive
@@ -35,7 +36,14 @@ class _Running:
 
 class Shard:
     def __init__(
-        self, number: int, open_log: OpenLog, orgs: SalesforceOrgs, store: Store, clock: Clock, pace: Pace
+        self,
+        number: int,
+        open_log: OpenLog,
+        orgs: SalesforceOrgs,
+        store: Store,
+        clock: Clock,
+        pace: Pace,
+        board: JobBoard,
     ) -> None:
         self.number = number
         self._open_log = open_log
@@ -43,6 +51,7 @@ class Shard:
         self._store = store
         self._clock = clock
         self._pace = pace
+        self._board = board
         self._wanted: dict[str, Connection] = {}
         self._running: dict[str, _Running] = {}
         self._changed = asyncio.Event()
@@ -75,7 +84,8 @@ class Shard:
             committer = Committer(change_log, await change_log.positions())
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(committer.run())
-                await self._keep_sessions(tasks, Context(self._orgs, committer, self._store, self._clock, self._pace))
+                context = Context(self._orgs, committer, self._store, self._clock, self._pace, self._board)
+                await self._keep_sessions(tasks, context)
         except BaseExceptionGroup as group:
             raise_decisive(group)
         finally:

@@ -11,6 +11,7 @@ import structlog
 
 from schemas.documents import Connection
 from workers.capture import metrics
+from workers.capture.board import JobBoard
 from workers.capture.housekeeping import Housekeeping
 from workers.capture.pace import Backoff, Pace
 from workers.capture.shard import OpenLog, Shard
@@ -41,6 +42,7 @@ class Capture:
         self._ownership = ownership
         self._clock = clock
         self._pace = pace or Pace()
+        self._board = JobBoard()
         self._owned: frozenset[int] | None = None
         self._connections: list[Connection] = []
         self._held_until: dict[int, float] = {}
@@ -108,6 +110,7 @@ class Capture:
         """Start, tell and stop shards so that they match what is owned and connected."""
         try:
             self._connections = await self._store.connection_queries.active()
+            self._board.post(await self._store.job_queries.open())
         except Unavailable as error:
             # Sessions go on with what is known: capture needs MongoDB only to learn of teams that come and go.
             metrics.STORE_ERRORS.inc()
@@ -129,7 +132,7 @@ class Capture:
         return wanted
 
     def _start(self, number: int, tasks: asyncio.TaskGroup) -> None:
-        shard = Shard(number, self._open_log, self._orgs, self._store, self._clock, self._pace)
+        shard = Shard(number, self._open_log, self._orgs, self._store, self._clock, self._pace, self._board)
         self._shards[number] = (shard, tasks.create_task(self._run_shard(shard)))
 
     async def _run_shard(self, shard: Shard) -> None:

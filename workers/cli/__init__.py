@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import typer
 from rich.markup import escape
 
-from workers.cli import rules, segments, teams, workers
+from workers.cli import jobs, rules, segments, teams, workers
 from workers.cli.output import console, debugging
 from workers.ports import Refused, Unavailable
 from workers.runtime.logs import configure_logs, redacted
@@ -24,9 +24,11 @@ app.command()(workers.capture)
 app.command()(workers.routing)
 app.command()(workers.insights)
 app.command()(workers.replay)
+app.command()(jobs.backfill)
 app.add_typer(teams.app, name="teams")
 app.add_typer(rules.app, name="rules")
 app.add_typer(segments.app, name="segments")
+app.add_typer(jobs.app, name="jobs")
 
 if find_spec("sandbox") is not None:  # not part of a production image
     from sandbox.cli import register

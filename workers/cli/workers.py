@@ -96,8 +96,16 @@ def replay(
 def parse_time(text: str) -> int | None:
     if text == "earliest":
         return None
+    moment_ms = instant_ms(text)
+    if moment_ms is None:
+        raise Refused(f"--from {text}: give 'earliest' or an ISO time such as 2026-11-01T00:00:00Z")
+    return moment_ms
+
+
+def instant_ms(text: str) -> int | None:
+    """Of an ISO time, in UTC where it does not say; None when it is none."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Refused(f"--from {text}: give 'earliest' or an ISO time such as 2026-11-01T00:00:00Z") from None
+        return None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -10,6 +10,7 @@ from schemas.documents import (
     Connection,
     Destination,
     FieldMapping,
+    Job,
     Member,
     Rule,
     RuleSet,
@@ -24,6 +25,7 @@ from workers.adapters.salesforce.oauth import (
     exchange_code,
     new_pkce,
 )
+from workers.console import jobs as background
 from workers.console import mappings, rules
 from workers.console.progress import TeamStatus, team_status
 from workers.console.teams import save_connection
@@ -203,3 +205,27 @@ async def segment_members(settings: Settings, team: str, segment_id: str, limit:
 async def status(settings: Settings, team: str) -> TeamStatus:
     async with team_store(settings, team) as opened:
         return await team_status(opened, team, clock.now_ms())
+
+
+async def request_backfill(
+    settings: Settings, team: str, entity: Entity, *, since_ms: int | None, ids: Sequence[str], dry_run: bool
+) -> Job:
+    """Neither `since_ms` nor `ids`: all of the entity."""
+    request = background.read_request(entity, since_ms=since_ms, ids=ids, dry_run=dry_run)
+    async with team_store(settings, team) as opened:
+        return await background.request_backfill(opened.jobs, team, request, clock.now_ms())
+
+
+async def jobs(settings: Settings, team: str) -> list[Job]:
+    async with team_store(settings, team) as opened:
+        return [each async for each in opened.jobs.scan(team)]
+
+
+async def job(settings: Settings, team: str, job_id: str) -> Job:
+    async with team_store(settings, team) as opened:
+        return await background.job_of(opened.jobs, team, job_id)
+
+
+async def confirm_job(settings: Settings, team: str, job_id: str) -> Job:
+    async with team_store(settings, team) as opened:
+        return await background.confirm(opened.jobs, team, job_id, clock.now_ms())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.documents import Job, ReadRequest
 from workers.ports import Store
 
 from .samples import connection, member, record, record_id, rule_set, skipped
@@ -165,3 +166,50 @@ async def test_active_connections(store: Store, team: str) -> None:
     )
     active = [each.team for each in await store.connection_queries.active() if each.team.startswith(team)]
     assert sorted(active) == [team, f"{team}-b"]
+
+
+async def test_ids_of_living_records_page_by_page(store: Store, team: str) -> None:
+    await store.records.swap(
+        [
+            *(record(team, number) for number in range(5)),
+            record(team, 5, alive=False),
+            record(team, 6, entity="lead"),
+            record(f"{team}-b", 7),
+        ]
+    )
+    first = await store.record_queries.living_ids(team, "contact", "", 3)
+    assert first == [record_id(number) for number in range(3)]
+    assert await store.record_queries.living_ids(team, "contact", first[-1], 3) == [record_id(3), record_id(4)]
+
+
+async def test_a_sample_of_living_records(store: Store, team: str) -> None:
+    await store.records.swap(
+        [*(record(team, number) for number in range(5)), record(team, 5, alive=False), record(f"{team}-b", 7)]
+    )
+    drawn = await store.record_queries.sample(team, "contact", 3)
+    assert len({each.record_id for each in drawn}) == 3
+    everything = await store.record_queries.sample(team, "contact", 100)
+    assert {each.record_id for each in everything} == {record_id(number) for number in range(5)}
+    assert await store.record_queries.sample(team, "account", 3) == []
+
+
+async def test_open_jobs_are_those_that_somebody_asked_for_and_that_are_not_done(store: Store, team: str) -> None:
+    asked = Job(
+        team=team,
+        job_id="asked",
+        kind="backfill",
+        state="pending",
+        request=ReadRequest(entity="contact"),
+        updated_at_ms=1,
+    )
+    others = [
+        asked.model_copy(update={"job_id": "going on", "state": "running"}),
+        asked.model_copy(update={"job_id": "asks", "state": "needs_confirmation"}),
+        asked.model_copy(update={"job_id": "done", "state": "done"}),
+        asked.model_copy(update={"job_id": "import", "kind": "import", "state": "running", "request": None}),
+    ]
+    await store.jobs.swap([asked, *others])
+    assert [job.job_id for job in await store.job_queries.open() if job.team == team] == ["asked", "going on"]
+    (stored,) = [job for job in await store.job_queries.open() if job.team == team and job.job_id == "asked"]
+    await store.jobs.swap([stored.model_copy(update={"state": "done"})])
+    assert [job.job_id for job in await store.job_queries.open() if job.team == team] == ["going on"]

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
-from schemas.documents import Connection, Job
-from schemas.events import Change, Entity, Position
+from schemas.documents import Connection, Job, Record
+from schemas.events import Change, Entity, Position, Version
 from schemas.topics import SHARDS
+from tests.support.waiting import until
 from workers.adapters.memory.changelog import MemoryTopics
 from workers.adapters.memory.salesforce import EPOCH_MS, MemoryOrg, MemoryOrgs
 from workers.adapters.memory.shards import MemoryShardOwnership
@@ -114,8 +115,25 @@ class Rig:
         """The Title of each published update, in order."""
         return [change.fields.get("Title") for change in self.published("update")]
 
-    async def job(self, team: str = "acme") -> Job | None:
-        return (await self.store.jobs.load([(team, "import")])).get((team, "import"))
+    async def job(self, team: str = "acme", job_id: str = "import") -> Job | None:
+        return (await self.store.jobs.load([(team, job_id)])).get((team, job_id))
+
+    async def job_ended(self, job_id: str) -> bool:
+        job = await self.job(job_id=job_id)
+        return job is not None and job.state not in ("pending", "running")
+
+    async def ended(self, job_id: str) -> Job:
+        await until(lambda: self.job_ended(job_id))
+        job = await self.job(job_id=job_id)
+        assert job is not None
+        return job
+
+    async def mirror(self, entity: Entity, *record_ids: str, at_ms: int = EPOCH_MS) -> None:
+        """Records that routing has stored."""
+        version = Version(at_ms, 0, 0)
+        await self.store.records.swap(
+            [Record(team="acme", record_id=one, entity=entity, alive=True, full_version=version) for one in record_ids]
+        )
 
     async def job_is_done(self) -> bool:
         job = await self.job()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
@@ -119,6 +120,16 @@ class MemoryRecordQueries:
         living = (record for record in self._records.all(team) if record.alive and not record.imported)
         return dict(Counter((record.entity, str(record.skip.reason)) for record in living if record.skip))
 
+    def _living(self, team: str, entity: Entity) -> list[Record]:
+        return [record for record in self._records.all(team) if record.alive and record.entity == entity]
+
+    async def living_ids(self, team: str, entity: Entity, after: str, limit: int) -> list[str]:
+        return [record.record_id for record in self._living(team, entity) if record.record_id > after][:limit]
+
+    async def sample(self, team: str, entity: Entity, size: int) -> list[Record]:
+        living = self._living(team, entity)
+        return random.sample(living, min(size, len(living)))
+
 
 class MemoryMemberQueries:
     def __init__(self, members: MemoryDocuments[Member]) -> None:
@@ -159,10 +170,19 @@ class MemoryConnectionQueries:
         return [connection for connection in self._connections.all() if connection.state == "active"]
 
 
+class MemoryJobQueries:
+    def __init__(self, jobs: MemoryDocuments[Job]) -> None:
+        self._jobs = jobs
+
+    async def open(self) -> list[Job]:
+        return [job for job in self._jobs.all() if job.request is not None and job.state in ("pending", "running")]
+
+
 def memory_store() -> Store:
     connections = MemoryDocuments("connections", Connection, attrgetter("team"))
     rule_sets = MemoryDocuments("rule_sets", RuleSet, attrgetter("team"))
     records = MemoryDocuments("records", Record, attrgetter("record_id"))
+    jobs = MemoryDocuments("jobs", Job, attrgetter("job_id"))
     people = MemoryDocuments("people", Member, attrgetter("key"))
     accounts = MemoryDocuments("accounts", Member, attrgetter("key"))
     return Store(
@@ -176,7 +196,7 @@ def memory_store() -> Store:
         insights=MemoryDocuments("insights", Insight, attrgetter("record_id")),
         writeback_runs=MemoryDocuments("writeback_runs", WritebackRun, attrgetter("run_id")),
         writeback_rows=MemoryDocuments("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}"),
-        jobs=MemoryDocuments("jobs", Job, attrgetter("job_id")),
+        jobs=jobs,
         capture_status=MemoryDocuments("capture_status", CaptureStatus, attrgetter("team")),
         api_usage=MemoryDocuments("api_usage", ApiUsage, attrgetter("day")),
         record_queries=MemoryRecordQueries(records),
@@ -184,4 +204,5 @@ def memory_store() -> Store:
         account_queries=MemoryMemberQueries(accounts),
         rule_set_queries=MemoryRuleSetQueries(rule_sets),
         connection_queries=MemoryConnectionQueries(connections),
+        job_queries=MemoryJobQueries(jobs),
     )

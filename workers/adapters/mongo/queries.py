@@ -7,8 +7,11 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from collections.abc import Collection as Some
 
-from schemas.documents import Connection, Member, Record, RuleSet
+from pymongo import ASCENDING
+
+from schemas.documents import Connection, Job, Member, Record, RuleSet
 from schemas.events import Entity
+from workers.adapters.mongo.codec import decode, document_id
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Row
 from workers.adapters.mongo.specs import IMPORTED_CONTACT
@@ -62,6 +65,17 @@ class MongoRecordQueries:
         )
         return {group["_id"]: group["n"] for group in groups}
 
+    async def living_ids(self, team: str, entity: Entity, after: str, limit: int) -> list[str]:
+        condition = {"_id": {"$gt": document_id(team, after), "$lt": f"{team};"}, "entity": entity, "alive": True}
+        wanted = self._records.mongo.find(condition, {"record_id": 1}, limit=limit, sort=[("_id", ASCENDING)])
+        with self._records.errors.translated():
+            return [row["record_id"] for row in await wanted.to_list(None)]
+
+    async def sample(self, team: str, entity: Entity, size: int) -> list[Record]:
+        condition = {"team": team, "alive": True, "entity": entity}
+        drawn = await self._records.groups({"$match": condition}, {"$sample": {"size": size}})
+        return [decode(self._records.spec, row) for row in drawn]
+
     async def skipped(self, team: str) -> dict[tuple[Entity, str], int]:
         groups = await self._records.groups(
             {"$match": {"team": team, "alive": True, "imported": False}},
@@ -110,6 +124,14 @@ class MongoRuleSetQueries:
 
     async def unapplied(self, limit: int) -> list[RuleSet]:
         return await self._rule_sets.find({"_unapplied": True}, limit, by_id=True)
+
+
+class MongoJobQueries:
+    def __init__(self, jobs: Collection[Job]) -> None:
+        self._jobs = jobs
+
+    async def open(self) -> list[Job]:
+        return await self._jobs.find({"_open": True}, by_id=True)
 
 
 class MongoConnectionQueries:

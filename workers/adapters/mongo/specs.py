@@ -53,6 +53,10 @@ def is_unapplied(rule_set: RuleSet) -> bool:
     return rule_set.applied_version < rule_set.version
 
 
+def is_open(job: Job) -> bool:
+    return job.request is not None and job.state in ("pending", "running")
+
+
 def _member_indexes() -> tuple[IndexModel, ...]:
     # `_id` last: the members of a segment come in order of their key, page by page, without a sort.
     return (_index("team", "alive"), _index("team", "alive", "segments", "_id"))
@@ -86,7 +90,13 @@ ENGAGEMENT = CollectionSpec("engagement", Engagement, lambda scored: f"{scored.s
 INSIGHTS = CollectionSpec("insights", Insight, attrgetter("record_id"))
 WRITEBACK_RUNS = CollectionSpec("writeback_runs", WritebackRun, attrgetter("run_id"))
 WRITEBACK_ROWS = CollectionSpec("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
-JOBS = CollectionSpec("jobs", Job, attrgetter("job_id"))
+JOBS = CollectionSpec(
+    "jobs",
+    Job,
+    attrgetter("job_id"),
+    marks=lambda job: {"_open": is_open(job)},
+    indexes=(_index("_open", "_id", where={"_open": True}),),
+)
 CAPTURE_STATUS = CollectionSpec("capture_status", CaptureStatus, attrgetter("team"))
 API_USAGE = CollectionSpec("api_usage", ApiUsage, attrgetter("day"))
 

@@ -15,6 +15,7 @@ from workers.adapters.mongo.driver import Client, Database, Driver, close, conne
 from workers.adapters.mongo.errors import ErrorTable, invalid_uri
 from workers.adapters.mongo.queries import (
     MongoConnectionQueries,
+    MongoJobQueries,
     MongoMemberQueries,
     MongoRecordQueries,
     MongoRuleSetQueries,
@@ -82,6 +83,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         collection(specs.RULE_SETS),
         collection(specs.CONNECTIONS),
     )
+    jobs = collection(specs.JOBS)
     people, accounts = collection(specs.PEOPLE), collection(specs.ACCOUNTS)
     return Store(
         connections=connections,
@@ -94,7 +96,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         insights=collection(specs.INSIGHTS),
         writeback_runs=collection(specs.WRITEBACK_RUNS),
         writeback_rows=collection(specs.WRITEBACK_ROWS),
-        jobs=collection(specs.JOBS),
+        jobs=jobs,
         capture_status=collection(specs.CAPTURE_STATUS),
         api_usage=collection(specs.API_USAGE),
         record_queries=MongoRecordQueries(records),
@@ -102,4 +104,5 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         account_queries=MongoMemberQueries(accounts),
         rule_set_queries=MongoRuleSetQueries(rule_sets),
         connection_queries=MongoConnectionQueries(connections),
+        job_queries=MongoJobQueries(jobs),
     )

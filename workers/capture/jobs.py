@@ -1,0 +1,63 @@
+"""Does the jobs of one team that somebody asked for, one after the other."""
+
+from __future__ import annotations
+
+import structlog
+
+from schemas.documents import Job
+from workers.capture import metrics
+from workers.capture.backfill import Backfill
+from workers.capture.jobfile import JobFile
+from workers.capture.pace import Backoff
+from workers.capture.queries import QueryFailed
+from workers.capture.readings import Readings
+from workers.capture.reconciler import Reconciler
+from workers.capture.sweeper import Sweeper
+from workers.ports import Refused, Unavailable
+
+log = structlog.get_logger()
+
+
+class Jobs:
+    def __init__(self, readings: Readings) -> None:
+        self._readings = readings
+        self._context = readings.context
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            for job in await self._context.board.next(self._readings.team):
+                await self._do(job)
+
+    async def _do(self, job: Job) -> None:
+        """A job that was interrupted goes on; what cannot be done is marked as failed."""
+        file = JobFile(self._context.store.jobs, job, self._context.clock)
+        backoff = Backoff(self._context.pace.backoff_base_seconds, self._context.pace.failed_query_cap_seconds)
+        while True:
+            try:
+                if await file.reload():
+                    await self._attempt(file)
+            except (Unavailable, QueryFailed) as error:
+                metrics.JOBS_WAITING.labels(job.kind).inc()
+                log.warning("job waits", team=job.team, job=job.job_id, reason=str(error))
+                await backoff.pause()
+            else:
+                return
+
+    async def _attempt(self, file: JobFile) -> None:
+        try:
+            await self._work(file)
+        except Refused as error:
+            await file.write(state="failed", detail=str(error))
+        log.info("job ended", team=file.job.team, job=file.job.job_id, state=file.job.state, report=file.job.report)
+
+    async def _work(self, file: JobFile) -> None:
+        match file.job.kind:
+            case "backfill":
+                await Backfill(self._readings, file).run()
+            case "sweep":
+                await Sweeper(self._readings, file).run()
+            case "reconcile":
+                await Reconciler(self._readings, file).run()
+            case kind:
+                await file.write(state="failed", detail=f"capture knows no jobs of kind {kind}")

@@ -1,0 +1,42 @@
+"""Bulk query jobs: waiting for them, and what is read in one go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from schemas.events import Entity
+from workers.capture.pace import Pace
+from workers.core.normalize import OBJECTS
+from workers.ports import IngestState, SalesforceOrg
+
+COMPLETE = "JobComplete"
+ENDED = frozenset({"Failed", "Aborted"})
+
+
+class QueryFailed(Exception):
+    """Salesforce gave a query job up: it must be created again."""
+
+
+async def completed(org: SalesforceOrg, job_id: str, pace: Pace) -> IngestState:
+    """Wait until Salesforce has collected the results. Raises QueryFailed."""
+    wait_seconds = pace.query_poll_seconds
+    while (state := await org.query_state(job_id)).state != COMPLETE:
+        if state.state in ENDED:
+            raise QueryFailed(f"Salesforce's Bulk query {job_id} {state.state}: {state.error}")
+        await asyncio.sleep(wait_seconds)
+        wait_seconds = min(wait_seconds * 1.5, pace.query_poll_cap_seconds)
+    return state
+
+
+async def all_ids(org: SalesforceOrg, entity: Entity, pace: Pace) -> AsyncIterator[str]:
+    """Of the records that are not deleted. Raises QueryFailed."""
+    job_id = await org.query_create(f"SELECT Id FROM {OBJECTS[entity]}")  # noqa: S608 - one of three names
+    await completed(org, job_id, pace)
+    locator: str | None = None
+    while True:
+        page = await org.query_page(job_id, locator)
+        for row in page.rows:
+            yield row["Id"]
+        if (locator := page.locator) is None:
+            return

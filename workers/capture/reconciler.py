@@ -1,0 +1,43 @@
+"""Compares a sample of the mirror with the org, and reads again what turns out to have been missed."""
+
+from __future__ import annotations
+
+from workers.capture.committer import Move, Submission
+from workers.capture.jobfile import JobFile
+from workers.capture.readings import Readings
+from workers.core.normalize import OBJECTS
+from workers.core.reconciling import EVERY_MS, SAMPLE_RECORDS, missed_fields
+
+
+class Reconciler:
+    def __init__(self, readings: Readings, file: JobFile) -> None:
+        self._readings = readings
+        self._file = file
+        self._team = readings.team
+        self._context = readings.context
+
+    async def run(self) -> None:
+        """Raises Unavailable and Refused."""
+        entity, queries = self._file.request.entity, self._context.store.record_queries
+        sample = {record.record_id: record for record in await queries.sample(self._team, entity, SAMPLE_RECORDS)}
+        found = await self._readings.rereader.read(entity, sample)
+        now_ms = self._context.clock.now_ms()
+        missed = {change.record_id: missed_fields(sample[change.record_id], change, now_ms) for change in found.changes}
+        differing = tuple(change for change in found.changes if missed[change.record_id])
+        moves = (Move(entity, due_since_ms=now_ms - EVERY_MS),) if differing else ()
+        await self._context.committer.commit(Submission(self._team, differing, moves))
+        self._readings.begin([entity])
+        await self._file.write(
+            state="done",
+            done=len(sample),
+            total=len(sample),
+            detail="changes were missed: everything since a week ago is read again" if differing else None,
+            report={
+                "compared": len(sample),
+                "differing": len(differing),
+                "fields": sum(map(len, missed.values())),
+                "vanished": len(found.vanished),
+                "in_org": await self._readings.org.count(f"SELECT count() FROM {OBJECTS[entity]}"),  # noqa: S608
+                "in_mirror": (await queries.count(self._team)).get(entity, 0),
+            },
+        )
