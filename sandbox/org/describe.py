@@ -10,7 +10,10 @@ from sandbox.org.writes import Row
 
 _Json = dict[str, object]
 
-_SCOPE_LABELS = {"everything": "All {plural}", "mine": "My {plural}", "scopingRule": "Filter by scope"}
+_SCOPE_LABELS = {
+    "everything": "All {plural}", "mine": "My {plural}", "queue_owned": "Queue owned {plural}",
+    "scopingRule": "Filter by scope", "team": "My team's {plural}", "user_owned": "User owned {plural}",
+}  # fmt: skip
 _SOAP_TYPES = {
     "id": "tns:ID", "reference": "tns:ID", "boolean": "xsd:boolean", "int": "xsd:int", "double": "xsd:double",
     "currency": "xsd:double", "percent": "xsd:double", "date": "xsd:date", "datetime": "xsd:dateTime",

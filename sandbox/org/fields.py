@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from sandbox.org import setup_fields
 from sandbox.org.objects import Catalogue, FieldType, ObjectType
@@ -85,6 +86,7 @@ Id:id- Name:s80! DeveloperName:s80! NamespacePrefix:s15- Description:s255 Busine
 IsActive:b CreatedById:>User- CreatedDate:dt- LastModifiedById:>User- LastModifiedDate:dt- SystemModstamp:dt-
 """
 
+_LEAD_SCOPES = ("everything", "mine", "queue_owned", "scopingRule", "team", "user_owned")
 _SOURCES = ("Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other")
 _INDUSTRIES = (
     "Agriculture", "Apparel", "Banking", "Biotechnology", "Chemicals", "Communications", "Construction",
@@ -203,11 +205,16 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 
 
 def standard_catalogue() -> Catalogue:
-    """The object types that a new org starts with."""
-    types = [
+    """The object types that a new org starts with; orgs share them, and replace those that they change."""
+    return Catalogue({one.name: one for one in _standard_types()})
+
+
+@lru_cache(maxsize=1)
+def _standard_types() -> tuple[ObjectType, ...]:
+    return (
         _object("Account", "Account", "Accounts", "001", _ACCOUNT),
         _object("Contact", "Contact", "Contacts", "003", _CONTACT, cascade_from=(("Account", "AccountId"),)),
-        _object("Lead", "Lead", "Leads", "00Q", _LEAD, scopes=("everything", "mine", "scopingRule")),
+        _object("Lead", "Lead", "Leads", "00Q", _LEAD, scopes=_LEAD_SCOPES),
         _object(
             "Opportunity", "Opportunity", "Opportunities", "006", _OPPORTUNITY,
             cascade_from=(("Account", "AccountId"),),
@@ -221,8 +228,7 @@ def standard_catalogue() -> Catalogue:
         _object("RecordType", "Record Type", "Record Types", "012", _RECORD_TYPE, scopes=("everything",)),
         *_setup_objects(),
         _object("Organization", "Organization", "Organizations", "00D", _ORGANIZATION, scopes=(), writable=False),
-    ]  # fmt: skip
-    return Catalogue({one.name: one for one in types})
+    )  # fmt: skip
 
 
 def _setup_objects() -> list[ObjectType]:
@@ -251,6 +257,10 @@ def _setup_objects() -> list[ObjectType]:
             cascade_from=(("Group", "GroupId"),),
         ),
         _object("ListView", "List View", "List Views", "00B", setup_fields.LIST_VIEW, scopes=every, writable=False),
+        _object(
+            "RecentlyViewed", "Recently Viewed", "Recently Viewed", "", setup_fields.RECENTLY_VIEWED, scopes=every,
+            writable=False,
+        ),
     ]  # fmt: skip
 
 
@@ -261,7 +271,7 @@ def _object(
     prefix: str,
     spec: str,
     *,
-    scopes: tuple[str, ...] = ("everything", "mine", "scopingRule"),
+    scopes: tuple[str, ...] = ("everything", "mine", "scopingRule", "team"),
     cascade_from: tuple[tuple[str, str], ...] = (),
     writable: bool = True,
 ) -> ObjectType:

@@ -2,56 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from sandbox.org.listview_conditions import NO_CONDITION, all_of, any_of, leaf
+from sandbox.org.listview_model import ListView
 
-from sandbox.org.listview_conditions import NO_CONDITION, Json, all_of, any_of, leaf, to_soql
-
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "Account": ("Name", "Site", "BillingState", "Phone", "Type", "Owner.Alias"),
-    "Contact": ("Name", "Account.Name", "Title", "Phone", "Email", "Owner.Alias"),
-    "Lead": ("Name", "Company", "State", "Email", "Status", "Owner.Alias"),
-}
-_HIDDEN = ("Id", "CreatedDate", "LastModifiedDate", "SystemModstamp")
 _EMEA = ("Germany", "France", "United Kingdom", "Spain", "Sweden", "Poland", "Turkey")
-
-
-@dataclass(frozen=True, slots=True)
-class ListView:
-    """One list view; `owner_id` None means visible to everybody."""
-
-    object_name: str
-    label: str
-    developer_name: str
-    condition: Json
-    scope: str = "everything"
-    view_id: str = ""
-    owner_id: str | None = None
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return COLUMNS[self.object_name]
-
-    @property
-    def hidden_columns(self) -> tuple[str, ...]:
-        """Bookkeeping, and two per lookup that the columns traverse: `Owner.Id`, `OwnerId`."""
-        lookups = dict.fromkeys(path.split(".")[0] for path in self.columns if "." in path)
-        return (*_HIDDEN, *(name for lookup in lookups for name in (f"{lookup}.Id", f"{lookup}Id")))
-
-    def query(self, select: str) -> str:
-        """The list as SOQL, with `select` as its field list."""
-        where = to_soql(self.condition)
-        clauses = (
-            ("SELECT", select),
-            ("FROM", self.object_name),
-            ("USING SCOPE", "" if self.scope == "everything" else self.scope),
-            ("WHERE", where),
-            ("ORDER BY", self.order),
-        )
-        return " ".join(f"{keyword} {body}" for keyword, body in clauses if body)
-
-    @property
-    def order(self) -> str:
-        return f"{self.columns[0]} ASC NULLS FIRST, Id ASC NULLS FIRST"
 
 
 def _quoted(*values: str) -> list[str]:
@@ -60,7 +14,8 @@ def _quoted(*values: str) -> list[str]:
 
 def initial_views() -> list[ListView]:
     """Views without ids, in the order in which Salesforce lists them (by label)."""
-    return sorted([*_account_views(), *_contact_views(), *_lead_views()], key=lambda view: view.label)
+    views = [*_account_views(), *_contact_views(), *_lead_views(), *_opportunity_views(), *_campaign_views()]
+    return sorted(views, key=lambda view: view.label)
 
 
 def _standard(object_name: str, plural: str) -> list[ListView]:
@@ -130,4 +85,23 @@ def _lead_views() -> list[ListView]:
         ListView("Lead", "Today's Leads", "TodaysLeads", leaf("CreatedDate", "equals", "TODAY")),
         ListView("Lead", "Open Leads", "OpenLeads", open_leads),
         ListView("Lead", "Hot Leads", "HotLeads", hot),
+    ]
+
+
+def _opportunity_views() -> list[ListView]:
+    won = all_of(leaf("IsWon", "equals", "true"), leaf("IsClosed", "equals", "true"))
+    return [
+        *_standard("Opportunity", "Opportunities"),
+        ListView("Opportunity", "Closing This Month", "ClosingThisMonth", leaf("CloseDate", "equals", "THIS_MONTH")),
+        ListView("Opportunity", "Closing Next Month", "ClosingNextMonth", leaf("CloseDate", "equals", "NEXT_MONTH")),
+        ListView("Opportunity", "Won", "Won", won),
+    ]
+
+
+def _campaign_views() -> list[ListView]:
+    active = leaf("IsActive", "equals", "true")
+    return [
+        *_standard("Campaign", "Campaigns"),
+        ListView("Campaign", "All Active Campaigns", "AllActiveCampaigns", active),
+        ListView("Campaign", "My Active Campaigns", "MyActiveCampaigns", active, "mine"),
     ]

@@ -138,6 +138,11 @@ class ObjectType:
         return tuple(dict.fromkeys(names))
 
     @cached_property
+    def permission_paths(self) -> tuple[str, ...]:
+        """The same as field permissions write them: ``Contact.Email``."""
+        return tuple(f"{self.name}.{name}" for name in self.permissionable)
+
+    @cached_property
     def references(self) -> tuple[FieldType, ...]:
         return tuple(one for one in self.fields if one.type == "reference")
 

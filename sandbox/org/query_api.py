@@ -63,6 +63,7 @@ class QueryApi:
             selection = run(self.org.view(request[USER_ID]), text, request[USER_ID], deleted=everything)
         except SoqlError as error:
             return api_error(400, error.error_code, error.message)
+        self._note_views(request[USER_ID], selection)
         if selection.query.counts_only:
             return json_response({"totalSize": len(selection.rows), "done": True, "records": []})
         if selection.aggregated and len(selection.rows) > PAGE_ROWS:
@@ -74,6 +75,12 @@ class QueryApi:
             return json_response(plans(self.org.view(request[USER_ID]), text, request[USER_ID]))
         except SoqlError as error:
             return api_error(400, error.error_code, error.message)
+
+    def _note_views(self, user_id: str, selection: Selection) -> None:
+        """FOR VIEW and FOR REFERENCE put the records among the user's recent ones."""
+        if selection.query.purposes & {"view", "reference"} and not selection.aggregated:
+            for row in selection.rows:
+                self.org.recent.note(user_id, selection.object_type.name, str(row["Id"]))
 
     async def more(self, request: web.Request) -> web.Response:
         match = _LOCATOR.fullmatch(request.match_info["locator"])

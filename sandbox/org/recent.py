@@ -9,6 +9,8 @@ from sandbox.org.timestamps import rest_datetime
 
 # Recently Viewed Items (Salesforce Help): 200 records per object, kept 90 days.
 KEPT_PER_OBJECT = 200
+#: The object that lists them all.
+RECENTLY_VIEWED = "RecentlyViewed"
 #: Fields that tell when the running user viewed a record; they are no part of its state.
 VIEWING_DATES = frozenset({"LastViewedDate", "LastReferencedDate"})
 
@@ -46,6 +48,8 @@ class RecentlyViewed:
 
     def viewed_at(self, user_id: str, object_name: str, record_id: str) -> str | None:
         """When the user viewed the record, as REST writes it."""
+        if object_name == RECENTLY_VIEWED:
+            return next((text for _name, one, text in self.newest(user_id) if one == record_id), None)
         records = self._viewed.get((user_id, object_name))
         viewed = records.get(record_id) if records else None
         return None if viewed is None else viewed[1]

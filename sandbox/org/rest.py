@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from itertools import islice
 
 from aiohttp import web
 
@@ -12,6 +13,7 @@ from sandbox.org.describe import full_describe, global_entry
 from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.json_rows import commit_json
 from sandbox.org.objects import FieldType, ObjectType, address
+from sandbox.org.parameters import whole_number
 from sandbox.org.recent import VIEWING_DATES
 from sandbox.org.sharing import UserView
 from sandbox.org.store import Org
@@ -43,6 +45,8 @@ _ROOT_NAMES = (
 # Refusals of single records that are no 400.
 _STATUSES = {"ENTITY_IS_DELETED": 404, "INSUFFICIENT_ACCESS_OR_READONLY": 403}
 
+# REST API guide, "View Recently Viewed Records": at most 200.
+MAX_RECENT = 200
 _ObjectHandler = Callable[[web.Request, ObjectType], Awaitable[web.Response]]
 
 
@@ -53,6 +57,7 @@ def routes(org: Org) -> list[web.RouteDef]:
         web.get("/services/data", rest.versions),
         web.get(DATA, rest.root),
         web.get(f"{DATA}/sobjects", rest.describe_global),
+        web.get(f"{DATA}/recent", rest.recent),
         web.get(of_object, rest.on_object(rest.basic)),
         web.post(of_object, rest.on_object(rest.create)),
         web.get(f"{of_object}/describe", rest.on_object(rest.describe)),
@@ -94,7 +99,13 @@ class Rest:
         return json_response({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": entries})
 
     async def basic(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        return json_response({"objectDescribe": global_entry(object_type, api_version(request)), "recentItems": []})
+        recent = [_recent_item(request, row) for row in self._view(request).recently_viewed(object_type.name)]
+        return json_response({"objectDescribe": global_entry(object_type, api_version(request)), "recentItems": recent})
+
+    async def recent(self, request: web.Request) -> web.Response:
+        """What the caller viewed last; no more than 200 are kept of each object."""
+        items = islice(self._view(request).recently_viewed(), whole_number(request, "limit", MAX_RECENT))
+        return json_response([_recent_item(request, row) for row in items])
 
     async def describe(self, request: web.Request, object_type: ObjectType) -> web.Response:
         types, record_types = self._view(request).objects().values(), self._org.rules.record_types
@@ -165,6 +176,12 @@ def _found(source: Org | UserView, object_type: ObjectType, record_id: str) -> R
         return source.get(object_type.name, to_18(record_id), deleted=True)
     except MalformedIdError:
         return None
+
+
+def _recent_item(request: web.Request, row: Row) -> Row:
+    object_name, record_id = str(row["Type"]), str(row["Id"])
+    url = f"/services/data/v{api_version(request)}/sobjects/{object_name}/{record_id}"
+    return {"attributes": {"type": object_name, "url": url}, "Id": record_id, "Name": row.get("Name")}
 
 
 def record_url(request: web.Request, object_type: ObjectType, record_id: str) -> str:

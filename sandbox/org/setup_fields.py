@@ -32,6 +32,10 @@ FIELD_PERMISSIONS = """
 Id:id- ParentId:>PermissionSetc! SobjectType:pl40c! Field:pl255c! PermissionsEdit:b PermissionsRead:b SystemModstamp:dt-
 """
 GROUP_MEMBER = "Id:id- GroupId:>Groupc! UserOrGroupId:>Group,Userc! SystemModstamp:dt-"
+RECENTLY_VIEWED = """
+Id:id- LastName:s80- FirstName:s40- Name:s255- Type:s40- Alias:s8- IsActive:b- Email:em80- Title:s80- Phone:ph40-
+RecordTypeId:>RecordType- LastViewedDate:dt- LastReferencedDate:dt-
+"""
 LIST_VIEW = f"""
 Id:id- Name:s80- DeveloperName:s80- NamespacePrefix:s15- SobjectType:pl40- IsSoqlCompatible:b- {_AUDIT}
 LastViewedDate:dt- LastReferencedDate:dt-

@@ -6,11 +6,12 @@ there for any of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from sandbox.org.objects import ObjectType
 from sandbox.org.permissions import UserAccess
+from sandbox.org.recent import RECENTLY_VIEWED
 from sandbox.org.tables import Snapshot
 from sandbox.org.writes import Operation, Row, RowError, Write
 
@@ -71,8 +72,18 @@ class UserView:
 
     def rows(self, object_name: str, *, deleted: bool = False) -> Snapshot:
         """The rows that the user may see."""
+        if object_name == RECENTLY_VIEWED:
+            return Snapshot.of(self.recently_viewed())
         rows = self._org.rows(object_name, deleted=deleted)
         return rows if self._sees_all(object_name) else rows.where(lambda row: self.may_read(object_name, row))
+
+    def recently_viewed(self, object_name: str | None = None) -> Iterator[Row]:
+        """What the user viewed and may still see, newest first, as rows of RecentlyViewed; of one object or of all."""
+        for name, record_id, _text in self._org.recent.newest(self.access.user_id):
+            row = self.get(name, record_id) if object_name in {None, name} else None
+            if row is not None:
+                known = self._org.objects()[RECENTLY_VIEWED].by_name
+                yield {field: value for field, value in row.items() if field in known} | {"Type": name}
 
     def rows_with(self, object_name: str, field_name: str, value: object) -> list[Row]:
         """The live rows with a value, in any letter case, that the user may see."""
@@ -85,6 +96,9 @@ class UserView:
 
     def may_read(self, object_name: str, row: Row) -> bool:
         """Whether the user may see the record."""
+        audience = self._org.audiences.get(str(row["Id"])) if object_name == "ListView" else None
+        if audience is not None:
+            return audience(self.access.identities)
         return self.access.on(object_name).view_all or self._allows(object_name, row, "read")
 
     def may_edit(self, object_name: str, row: Row) -> bool:
@@ -96,6 +110,8 @@ class UserView:
         return self.access.on(object_name).modify_all or self._owns(row) or "OwnerId" not in row
 
     def _sees_all(self, object_name: str) -> bool:
+        if object_name == "ListView":
+            return False
         return self.access.on(object_name).view_all or self._default(object_name) in {"read", "edit"}
 
     def _default(self, object_name: str) -> Sharing:

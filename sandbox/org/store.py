@@ -60,6 +60,8 @@ class Org:
         self.rules = OrgRules(Rulebook(self.catalogue), hard_deletes_announced=config.hard_delete_announces)
         self.access = AccessTable(self.rows)
         self.recent = RecentlyViewed(self.clock)
+        #: Records that are not for everybody: by id, whether somebody who is one of these users and groups sees it.
+        self.audiences: dict[str, Callable[[frozenset[str]], bool]] = {}
         self._unit: UnitOfWork | None = None
         for full_name, metadata in config.custom_fields:
             declare_field(self, full_name, metadata)

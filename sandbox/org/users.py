@@ -15,7 +15,7 @@ MINIMUM_ACCESS = "Minimum Access - Salesforce"
 #: Objects that set an org up: everybody may read them, and only who manages users may write them.
 SETUP_OBJECTS = frozenset({
     "FieldPermissions", "Group", "GroupMember", "ListView", "ObjectPermissions", "Organization", "PermissionSet",
-    "PermissionSetAssignment", "Profile", "RecordType", "User", "UserRole",
+    "PermissionSetAssignment", "Profile", "RecentlyViewed", "RecordType", "User", "UserRole",
 })  # fmt: skip
 
 #: System permissions as fields of permission sets, in the order of the describe.
@@ -94,11 +94,11 @@ def field_permissions(parent_id: str, types: Iterable[ObjectType]) -> Iterator[R
     """A row of FieldPermissions for each field whose visibility can be set: everything may be read and written."""
     for object_type in types:
         if object_type.name not in SETUP_OBJECTS:
-            for name in object_type.permissionable:
+            for path in object_type.permission_paths:
                 yield {
                     "ParentId": parent_id,
                     "SobjectType": object_type.name,
-                    "Field": f"{object_type.name}.{name}",
+                    "Field": path,
                     "PermissionsRead": True,
                     "PermissionsEdit": True,
                 }

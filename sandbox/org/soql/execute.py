@@ -16,6 +16,7 @@ from sandbox.org.soql.joins import check_joins, inner_column
 from sandbox.org.soql.literals import Clock, Key, key_of
 from sandbox.org.soql.lookup import Lookup, lookup
 from sandbox.org.soql.parser import parse
+from sandbox.org.soql.record_scopes import scope_test
 from sandbox.org.soql.schema import Binder, BoundScope, Column, RecordSource, Row
 from sandbox.org.soql.select_list import aggregate_columns, record_columns
 from sandbox.org.soql.syntax import ChildQuery, Expression, Join, Query, SortKey
@@ -207,23 +208,10 @@ def _predicate(binder: Binder) -> Predicate:
     check_joins(binder.query)
     row_scope: Scope = _RowScope(binder)
     where = compile_condition(binder.query.where, row_scope)
-    scope = _scope(binder)
+    scope = scope_test(binder)
     if scope is None:
         return where
     return lambda row: scope(row) and where(row)
-
-
-def _scope(binder: Binder) -> Predicate | None:
-    scope, user_id = binder.query.scope, binder.user_id
-    if scope == "everything":
-        return None
-    if scope == "mine" and binder.object_type.find("OwnerId"):
-        return lambda row: row.get("OwnerId") == user_id
-    if scope == "mru":
-        source, name = binder.source, binder.object_type.name
-        return lambda row: source.viewed_at(name, str(row["Id"])) is not None
-    message = f"Invalid scope for sObject type '{binder.object_type.name}': {scope}"
-    raise SoqlError("MALFORMED_QUERY", message)
 
 
 def _ranks(query: Query, operand: Callable[[Expression], Column]) -> tuple[tuple[Rank, bool], ...]:

@@ -33,6 +33,8 @@ from sandbox.org.soql.syntax import (
 MAX_QUERY_CHARACTERS = 100_000
 MAX_OFFSET = 2_000
 TOO_COMPLICATED = "Query is either selecting too many fields or the filter conditions are too complicated"
+# FOR VIEW and FOR REFERENCE mark the records as viewed; FOR UPDATE locks them, which nobody here would notice.
+_PURPOSES = frozenset({"view", "reference", "update"})
 _CURRENCY = re.compile(r"[A-Z]{3}[0-9]+(\.[0-9]+)?")
 
 
@@ -76,7 +78,6 @@ def _assemble(text: str, clauses: list[Any]) -> Query:
     select = tuple(clause for clause in clauses if isinstance(clause, SelectItem | ChildQuery | TypeOf))
     named: dict[str, Any] = dict(clause for clause in clauses if isinstance(clause, tuple))
     name, alias = named.pop("object")
-    named.pop("for", None)
     named |= _subtotals(named.get("group", ()))
     return Query(
         text=text, select=select, object_name=str(name), object_offset=name.start_pos or 0, alias=alias, **named
@@ -204,7 +205,10 @@ class _TreeToSyntax(Transformer[Token, Query]):
         return "offset", int(children[0])
 
     def for_clause(self, children: list[Token]) -> tuple[str, Any]:
-        return "for", children
+        for token in children:
+            if token.lower() not in _PURPOSES:
+                raise malformed(self._text, token.start_pos or 0, f"unexpected token: '{token}'")
+        return "purposes", frozenset(token.lower() for token in children)
 
 
 def _literal(token: Token) -> Literal:

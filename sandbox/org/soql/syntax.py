@@ -124,6 +124,8 @@ class Query:
     order: tuple[SortKey, ...] = ()
     limit: int | None = None
     offset: int = 0
+    # What the records are fetched for: view, reference, update.
+    purposes: frozenset[str] = frozenset()
 
     @property
     def counts_only(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
+from tests.integration.org.team import Team
 
 
 @pytest.fixture
@@ -22,3 +23,9 @@ async def http(org: RunningOrg) -> AsyncIterator[aiohttp.ClientSession]:
     headers = {"Authorization": f"Bearer {org.access_token}"}
     async with aiohttp.ClientSession(org.base_url, headers=headers) as session:
         yield session
+
+
+@pytest.fixture
+def team(org: RunningOrg, http: aiohttp.ClientSession) -> Team:
+    """For modules whose org has the users of `team_config`."""
+    return Team(org, http)

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.listview_conditions import NO_CONDITION, ConditionError, Json, all_of, any_of, leaf, to_soql
-from sandbox.org.listviews import ListViews
+from sandbox.org.listview_store import ListViews
 from sandbox.org.seeding import seed
 from sandbox.org.soql.execute import run
 from sandbox.org.store import Org
