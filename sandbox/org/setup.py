@@ -50,6 +50,8 @@ def add_field(org: Org, full_name: object, metadata: object, *, visible: bool) -
     custom = declare_field(org, full_name, metadata)
     if visible:
         show_field(org, custom.object_type.name, custom.field)
+        if _has_twin(org, custom):
+            show_field(org, "Account", custom_field_of_account(custom.field))
     if custom.roll_up is not None:
         org.recalculate(custom.roll_up)
     return custom
@@ -61,13 +63,18 @@ def declare_field(org: Org, full_name: object, metadata: object) -> CustomField:
     if custom.field.formula:
         custom = replace(custom, field=_bound(org, custom.object_type, custom.field))
     org.catalogue.replace(custom.extended())
-    if org.config.person_accounts and custom.object_type.name == "Contact" and not custom.field.formula:
+    if _has_twin(org, custom):
         account = org.catalogue.types["Account"]
         twin = custom_field_of_account(custom.field)
         org.catalogue.replace(replace(account, fields=(*account.fields, twin)))
     if custom.roll_up is not None:
         org.rules.roll_ups.add(custom.roll_up)
     return custom
+
+
+def _has_twin(org: Org, custom: CustomField) -> bool:
+    """Whether accounts that are persons show the field as well."""
+    return org.config.person_accounts and custom.object_type.name == "Contact" and not custom.field.formula
 
 
 def convert_field(org: Org, full_name: str, metadata: dict[str, object]) -> None:

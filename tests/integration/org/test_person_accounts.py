@@ -15,6 +15,7 @@ from sandbox.org.server import RunningOrg, serve
 
 DATA = "/services/data/v62.0"
 _CONFIG = OrgConfig(
+    new_fields_visible=True,
     person_accounts=True,
     record_types=(
         RecordTypeSpec("Account", "Business", default=True),
