@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,33 +19,18 @@ import pytest
 from sandbox.org.config import OrgConfig
 from sandbox.org.faults import FaultSpec
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.writes import Actor, Write
+from tests.clients.javascript.orgs import HERE, NODE, PATIENCE_SECONDS, announced, create, needs_clients
 
-HERE = Path(__file__).parent
-NODE = shutil.which("node")
-PATIENCE_SECONDS = 30
 REDIRECT_URI = "http://127.0.0.1:1/callback"
 CONTACTS, ALL = "/data/ContactChangeEvent", "/data/ChangeEvents"
 
-pytestmark = pytest.mark.skipif(
-    NODE is None or not (HERE / "node_modules").is_dir(), reason="needs Node.js, and npm ci in tests/clients/javascript"
-)
+pytestmark = needs_clients
 
 
 @pytest.fixture
 async def org() -> AsyncIterator[RunningOrg]:
     async with await serve(OrgConfig(connect_timeout_seconds=2, reconnect_window_seconds=10)) as running:
         yield running
-
-
-def create(org: RunningOrg, *names: str) -> list[str]:
-    actor = Actor(org.org.admin_user_id, "rest")
-    results = org.org.commit([Write("create", "Contact", None, {"LastName": name}) for name in names], actor)
-    return [str(result.record_id) for result in results]
-
-
-def announced(org: RunningOrg) -> list[tuple[int, str]]:
-    return [(entry.replay_id, entry.record_id) for entry in org.org.ledger.after(0) if entry.replay_id]
 
 
 @dataclass(slots=True)
