@@ -28,8 +28,12 @@ class Connection(Document):
     instance_url: str
     login_url: str
     client_id: str
-    grant: Literal["authorization_code", "client_credentials"]
+    grant: Literal["authorization_code", "client_credentials", "jwt_bearer"]
     secret: str
+    access: str | None = None
+    """The current access token, as ciphertext too: one is enough for all processes."""
+    refresh_until_ms: int | None = None
+    """Until then one process alone asks for a new access token, and the others wait for it."""
     state: Literal["active", "needs_reconnect", "parked", "disabled"] = "active"
     """Parked: too much of what its org sent was malformed."""
     detail: str | None = None

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
 from schemas.documents import Connection
+from tests.support.waiting import until
+from workers.adapters.salesforce.assertions import private_key
 from workers.adapters.salesforce.http import open_session
 from workers.adapters.salesforce.oauth import (
     Authorization,
     authorize_url,
     client_credentials,
     exchange_code,
+    jwt_bearer,
     new_pkce,
 )
+from workers.adapters.salesforce.token_endpoint import Grant
 from workers.adapters.salesforce.tokens import Tokens
 from workers.ports import Refused, Unavailable
+from workers.runtime.process import SystemClock
 
-from .connected_team import TEAM, Connect, Setup, connect_team
+from .connected_team import TEAM, Connect, Setup, WallClock, connect_team
+
+LEASED_AND_STORED = 3
+"""The revision of a connection whose token was refreshed for the first time."""
 
 CALLBACK = "http://localhost:1717/callback"
 
@@ -89,6 +100,7 @@ def tokens_of(setup: Setup, connection: Connection | None = None) -> Tokens:
         setup.store.connections,
         setup.cipher,
         setup.session,
+        WallClock(),
         allow_insecure_loopback=True,
     )
 
@@ -136,7 +148,7 @@ async def test_concurrent_callers_cause_one_refresh(rotating: Setup) -> None:
     tokens = tokens_of(rotating)
     found = await asyncio.gather(*(tokens.access() for _ in range(20)))
     assert len({access.token for access in found}) == 1
-    assert (await rotating.stored()).rev == 2
+    assert (await rotating.stored()).rev == LEASED_AND_STORED
 
 
 async def test_a_rotated_refresh_token_is_stored_and_used_next(rotating: Setup) -> None:
@@ -145,7 +157,111 @@ async def test_a_rotated_refresh_token_is_stored_and_used_next(rotating: Setup) 
     stored = rotating.cipher.open(TEAM, (await rotating.stored()).secret)
     assert stored["refresh_token"] != rotating.cipher.open(TEAM, rotating.connection.secret)["refresh_token"]
     assert (await tokens.renew(first)).token != first.token
-    assert (await rotating.stored()).rev == 3
+    assert (await rotating.stored()).rev == LEASED_AND_STORED + 2
+
+
+async def test_sixteen_processes_cause_one_refresh_per_expiry(rotating: Setup) -> None:
+    processes = [tokens_of(rotating) for _ in range(16)]
+    grants: list[str] = []
+    for tokens in processes:
+        count_grants(tokens, grants)
+    for expiries in range(1, 6):
+        found = await asyncio.gather(*(tokens.access() for tokens in processes))
+        assert len({access.token for access in found}) == 1
+        assert len(grants) == expiries
+        rotating.sandbox.tokens.revoke_access_tokens()
+        for tokens, access in zip(processes, found, strict=True):
+            tokens.discard(access)
+
+
+def count_grants(tokens: Tokens, grants: list[str]) -> None:
+    granted = tokens._grant
+
+    async def counted(secret: dict[str, str]) -> Grant:
+        grants.append(secret["refresh_token"])
+        return await granted(secret)
+
+    tokens._grant = counted  # type: ignore[method-assign]
+
+
+async def test_a_process_that_starts_uses_the_token_that_is_there(rotating: Setup) -> None:
+    access = await tokens_of(rotating).access()
+    before = await rotating.stored()
+    assert await tokens_of(rotating).access() == access
+    assert await rotating.stored() == before
+
+
+async def test_the_lease_of_a_process_that_died_ends(rotating: Setup) -> None:
+    leased = (await rotating.stored()).model_copy(update={"refresh_until_ms": WallClock().now_ms() + 300})
+    assert not await rotating.store.connections.swap([leased])
+    tokens = tokens_of(rotating)
+    clock = Steps(WallClock().now_ms())
+    tokens._clock = clock
+    waiting = asyncio.create_task(tokens.access())
+    await until(lambda: clock.looks >= 2)
+    assert not waiting.done()
+    clock.at_ms += 300
+    assert await waiting
+
+
+class Steps:
+    def __init__(self, at_ms: int) -> None:
+        self.at_ms = at_ms
+        self.looks = 0
+
+    def now_ms(self) -> int:
+        self.looks += 1
+        return self.at_ms
+
+
+async def test_a_lease_from_the_far_future_is_none(rotating: Setup) -> None:
+    leased = (await rotating.stored()).model_copy(update={"refresh_until_ms": WallClock().now_ms() + 10**9})
+    assert not await rotating.store.connections.swap([leased])
+    assert await tokens_of(rotating).access()
+
+
+async def test_a_jwt_bearer_needs_no_refresh_token(private_pem: str, public_pem: str) -> None:
+    sandbox = await serve(OrgConfig(jwt_public_key=public_pem))
+    session, config = open_session(), sandbox.org.config
+    authorization = await jwt_bearer(
+        session,
+        sandbox.base_url,
+        client_id=config.client_id,
+        username=config.username,
+        private_key=private_pem,
+        now_ms=time.time_ns() // 1_000_000,
+        allow_insecure_loopback=True,
+    )
+    setup = await connect_team(sandbox, session, authorization, "jwt_bearer")
+    tokens = tokens_of(setup)
+    tokens._clock = SystemClock()
+    access = await tokens.access()
+    setup.sandbox.tokens.revoke_access_tokens()
+    assert (await tokens.renew(access)).token != access.token
+    assert private_pem not in repr((setup, authorization, tokens))
+    await setup.orgs.close()
+    await sandbox.close()
+
+
+async def test_a_key_that_is_none_is_refused_without_being_shown() -> None:
+    with pytest.raises(Refused, match="no unencrypted RSA key") as refused:
+        private_key("not a key")
+    assert "not a key" not in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def rsa_key() -> RSAPrivateKey:
+    return generate_private_key(65537, 2048)
+
+
+@pytest.fixture(scope="module")
+def private_pem(rsa_key: RSAPrivateKey) -> str:
+    return rsa_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.fixture(scope="module")
+def public_pem(rsa_key: RSAPrivateKey) -> str:
+    return rsa_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 async def test_another_process_with_an_old_document_takes_the_stored_token(rotating: Setup) -> None:
@@ -184,7 +300,7 @@ async def test_a_caller_that_is_cancelled_does_not_lose_the_rotated_token(rotati
     with pytest.raises(asyncio.CancelledError):
         await impatient
     await tokens.close()
-    assert (await rotating.stored()).rev == 2
+    assert (await rotating.stored()).rev == LEASED_AND_STORED
     assert await tokens_of(rotating).access()
 
 

@@ -1,4 +1,4 @@
-"""How a team authorises its org: the web-server flow with PKCE, or client credentials.
+"""How a team authorises its org: the web-server flow with PKCE, client credentials, or JWT bearer.
 
 Source: RFC 7636 and Salesforce's "OAuth 2.0 Web Server Flow" and "Client Credentials Flow".
 """
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from workers.adapters.salesforce.assertions import JWT_BEARER, assertion
 from workers.adapters.salesforce.token_endpoint import Grant, request_grant
 from workers.adapters.salesforce.urls import checked_org_url
 from workers.ports import Refused
@@ -115,6 +116,33 @@ async def client_credentials(
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
     grant = await request_grant(session, login_url, form, allow_insecure_loopback=allow_insecure_loopback)
     return _authorization(grant, {"client_secret": client_secret})
+
+
+async def jwt_bearer(
+    session: aiohttp.ClientSession,
+    login_url: str,
+    *,
+    client_id: str,
+    username: str,
+    private_key: str,
+    now_ms: int,
+    allow_insecure_loopback: bool = False,
+) -> Authorization:
+    """Prove that the app's certificate belongs to `private_key` (PEM) and that `username` may use the app.
+
+    No token is kept that could expire or be rotated. Raises as `exchange_code`.
+    """
+    secret = {"username": username, "private_key": private_key}
+    signed = assertion(_App(client_id, login_url), secret, now_ms)
+    form = {"grant_type": JWT_BEARER, "assertion": signed}
+    grant = await request_grant(session, login_url, form, allow_insecure_loopback=allow_insecure_loopback)
+    return _authorization(grant, secret)
+
+
+@dataclass(frozen=True, slots=True)
+class _App:
+    client_id: str
+    login_url: str
 
 
 def _secret(client_secret: str | None) -> dict[str, str]:

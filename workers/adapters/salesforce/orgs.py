@@ -85,6 +85,7 @@ class Orgs:
             self._connections,
             self._cipher,
             self._session,
+            self._clock,
             allow_insecure_loopback=self._allow_insecure_loopback,
         )
         meter = self._meters.setdefault(connection.team, UsageMeter(connection.team, self._clock, self._shares))

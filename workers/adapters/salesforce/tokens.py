@@ -1,8 +1,9 @@
-"""The access token of one connection: kept, refreshed once for all who wait, and its refresh token kept alive.
+"""The access token of one connection: one for all processes, refreshed once for all who wait.
 
-With refresh token rotation each refresh invalidates the token it was made with. The new one is therefore stored
-(compare-and-swap) before the access token that came with it is used, and a refusal is only believed once no other
-process has stored a newer one.
+With refresh token rotation each refresh invalidates the token it was made with, and trying an invalid one may end every
+token of the approval. Hence a lease on the connection document before a token is spent, and the new one is stored
+(compare-and-swap) before the access token that came with it is used. What remains: a process that dies between the
+reply of the token endpoint and the write has taken the only good refresh token with it, and the team must reconnect.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from schemas.documents import Connection
+from workers.adapters.salesforce.assertions import JWT_BEARER, assertion
 from workers.adapters.salesforce.errors import SalesforceRefused
 from workers.adapters.salesforce.names import reconnect
-from workers.adapters.salesforce.token_endpoint import Grant, request_grant
+from workers.adapters.salesforce.token_endpoint import TOKEN_SECONDS, Grant, request_grant
 from workers.adapters.secrets import TokenCipher
-from workers.ports import Documents, Refused, Unavailable
+from workers.ports import Clock, Documents, Refused, Unavailable
 
 REREAD_PAUSES_SECONDS = (0.0, 0.3, 1.0)
 """How long another process that has just rotated the token may need to store the new one: a majority write."""
@@ -25,17 +27,29 @@ REREAD_PAUSES_SECONDS = (0.0, 0.3, 1.0)
 CLOSE_SECONDS = 4.0
 """Processes have 5 s for a clean stop."""
 
-REFRESH_ATTEMPTS = 3
-"""Each further one follows a refresh token that another process has stored."""
+LEASE_MS = round((TOKEN_SECONDS + 5) * 1000)
+"""The longest that a refresh takes: the request, and storing what it brought."""
+
+LEASE_LOOK_SECONDS = 0.2
+"""Between two looks at whether another process has brought the new token."""
 
 SWAP_ATTEMPTS = 5
-"""Other writers of a connection are people; losing five times in a row means that the store misbehaves."""
+"""Other writers of a connection are people and the lease; losing so often in a row means that the store misbehaves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     token: str = field(repr=False)
     instance_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Granted:
+    """What a refresh brought, and the secret that it used up."""
+
+    used: dict[str, str] = field(repr=False)
+    secret: dict[str, str] = field(repr=False)
+    access: Access
 
 
 class Tokens:
@@ -47,18 +61,23 @@ class Tokens:
         connections: Documents[Connection],
         cipher: TokenCipher,
         session: aiohttp.ClientSession,
+        clock: Clock,
         *,
         allow_insecure_loopback: bool = False,
     ) -> None:
         self.connection = connection
+        self._clock = clock
         self._connections = connections
         self._cipher = cipher
         self._session = session
         self._allow_insecure_loopback = allow_insecure_loopback
         self._access: Access | None = None
+        self._rejected: Access | None = None
         self._refreshing: asyncio.Task[Access] | None = None
-        self._rotated: tuple[dict[str, str], dict[str, str]] | None = None
-        """The secret that was used up and the one that replaces it, until the latter is stored."""
+        self._granted: _Granted | None = None
+        """Until it is stored."""
+        self._lease_until_ms: int | None = None
+        """As this process has written it."""
 
     def __repr__(self) -> str:
         return f"Tokens(team={self.connection.team!r})"
@@ -74,6 +93,7 @@ class Tokens:
 
     def discard(self, stale: Access) -> None:
         """Forget a rejected token, unless somebody has replaced it already."""
+        self._rejected = stale
         if self._access == stale:
             self._access = None
 
@@ -105,35 +125,65 @@ class Tokens:
             self._access = task.result()
 
     async def _refresh(self) -> Access:
-        for _ in range(REFRESH_ATTEMPTS):
-            await self._store_rotated()
-            # A token that another process has used up must not be tried: Salesforce may then revoke its successors.
+        while True:
+            await self._store_granted()
             await self._reread()
-            used = self._secret()
-            try:
-                grant = await self._grant(used)
-            except SalesforceRefused as error:
-                if error.code != "invalid_grant" or not await self._replaced_by_another(used):
-                    raise self._dead(error) from error
+            if (shared := self._shared()) is not None:
+                return shared
+            if not await self._lease():
+                await asyncio.sleep(LEASE_LOOK_SECONDS)
                 continue
+            if (access := await self._spend(self._secret())) is not None:
+                return access
+
+    def _shared(self) -> Access | None:
+        """What another process, or one before this, has stored; None when Salesforce has rejected it."""
+        if self.connection.access is None:
+            return None
+        opened = self._cipher.open(self.connection.team, self.connection.access)
+        access = Access(opened["token"], opened["instance_url"])
+        return None if access == self._rejected else access
+
+    async def _lease(self) -> bool:
+        """Whether it is for this process to ask for a token."""
+        if self.connection.rev == 0:
+            return True  # client credentials that are tried before they are stored
+        until_ms, now_ms = self.connection.refresh_until_ms, self._clock.now_ms()
+        # A clock that runs behind must not make a lease eternal.
+        if until_ms is not None and now_ms < until_ms <= now_ms + LEASE_MS:
+            return False
+        self._lease_until_ms = now_ms + LEASE_MS
+        return await self._swapped({"refresh_until_ms": self._lease_until_ms})
+
+    async def _spend(self, used: dict[str, str]) -> Access | None:
+        """Ask for a token. None: another process has stored a newer refresh token meanwhile."""
+        try:
+            grant = await self._grant(used)
             self._check_same_org(grant)
-            if grant.refresh_token and grant.refresh_token != used.get("refresh_token"):
-                self._rotated = (used, {**used, "refresh_token": grant.refresh_token})
-                await self._store_rotated()
-            return Access(grant.access_token, grant.instance_url)
-        raise Unavailable(f"the refresh token of team {self.connection.team} is being replaced again and again")
+        except SalesforceRefused as error:
+            replaced = error.code == "invalid_grant" and await self._replaced_by_another(used)
+            await self._release()
+            if replaced:
+                return None
+            raise self._dead(error) from error
+        except (Refused, Unavailable):
+            await self._release()
+            raise
+        access = Access(grant.access_token, grant.instance_url)
+        secret = {**used, "refresh_token": grant.refresh_token} if grant.refresh_token else used
+        self._granted = _Granted(used, secret, access)
+        await self._store_granted()
+        return access
 
     async def _grant(self, secret: dict[str, str]) -> Grant:
-        form = {"client_id": self.connection.client_id, **secret}
-        if self.connection.grant == "client_credentials":
+        connection = self.connection
+        form = {"client_id": connection.client_id, "grant_type": "refresh_token", **secret}
+        if connection.grant == "client_credentials":
             form["grant_type"] = "client_credentials"
-        else:
-            form["grant_type"] = "refresh_token"
+        elif connection.grant == "jwt_bearer":
+            form = {"grant_type": JWT_BEARER, "assertion": assertion(connection, secret, self._clock.now_ms())}
         return await request_grant(
-            self._session,
-            self.connection.login_url,
-            form,
-            allow_insecure_loopback=self._allow_insecure_loopback,
+            self._session, connection.login_url, form, allow_insecure_loopback=self._allow_insecure_loopback
         )
 
     def _secret(self) -> dict[str, str]:
@@ -150,21 +200,34 @@ class Tokens:
                 return True
         return False
 
-    async def _store_rotated(self) -> None:
-        """Store a rotated refresh token that is still only in memory, also one that an earlier attempt left there."""
-        if self._rotated is None:
+    async def _store_granted(self) -> None:
+        """Store what a refresh has brought, also an earlier one whose result is still only in memory."""
+        if self._granted is None or self.connection.rev == 0:
             return
-        used, rotated = self._rotated
+        granted, team = self._granted, self.connection.team
         for _ in range(SWAP_ATTEMPTS):
             # When somebody has stored another secret, the team was connected anew: that one is the newer.
-            if self._secret() != used or await self._swapped(rotated):
-                self._rotated = None
+            if self._secret() != granted.used or await self._swapped(
+                {
+                    "secret": self._cipher.seal(team, granted.secret),
+                    "access": self._cipher.seal(
+                        team, {"token": granted.access.token, "instance_url": granted.access.instance_url}
+                    ),
+                    "refresh_until_ms": None,
+                }
+            ):
+                self._granted = None
                 return
             await self._reread()
-        raise Unavailable(f"the new refresh token of team {self.connection.team} could not be stored")
+        raise Unavailable(f"the new tokens of team {team} could not be stored")
 
-    async def _swapped(self, secret: dict[str, str]) -> bool:
-        document = self.connection.model_copy(update={"secret": self._cipher.seal(self.connection.team, secret)})
+    async def _release(self) -> None:
+        """Let others try. Best effort: a lease ends by itself."""
+        if self.connection.rev > 0 and self.connection.refresh_until_ms == self._lease_until_ms:
+            await self._swapped({"refresh_until_ms": None})
+
+    async def _swapped(self, update: dict[str, object]) -> bool:
+        document = self.connection.model_copy(update=update)
         if await self._connections.swap([document]):
             return False
         self.connection = document.model_copy(update={"rev": document.rev + 1})
