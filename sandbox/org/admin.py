@@ -92,7 +92,7 @@ class Admin:
             {
                 "calls": dict(self.stats.calls),
                 "apiRequests": self.stats.api_requests,
-                "delivered": dict(self.cometd_sessions.delivered),
+                "delivered": dict(self.cometd_sessions.bus.delivered),
                 "cometdSessions": len(self.cometd_sessions),
             }
         )

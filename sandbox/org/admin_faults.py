@@ -97,15 +97,14 @@ class AdminFaults:
 
     def _stall(self, given: Mapping[str, object]) -> Mapping[str, object]:
         """``{"on": true}``: clients stay connected and get nothing."""
-        self.sessions.stalled = given.get("on", True) is True
-        self.org.faults.note("stalled-stream", {"on": self.sessions.stalled})
+        self.sessions.bus.stalled = given.get("on", True) is True
+        self.org.faults.note("stalled-stream", {"on": self.sessions.bus.stalled})
         self.sessions.wake_all()
-        return {"stalled": self.sessions.stalled}
+        return {"stalled": self.sessions.bus.stalled}
 
     def _reset_delivered(self, _given: Mapping[str, object]) -> Mapping[str, object]:
         """A new day for the allocation of delivered events."""
-        self.sessions.delivered.clear()
-        self.sessions.delivered_in_a_day.clear()
+        self.sessions.bus.reset_delivered()
         return {"delivered": 0}
 
     def _permit(self, given: Mapping[str, object]) -> Mapping[str, object]:
@@ -114,11 +113,11 @@ class AdminFaults:
         if object_type is None:
             raise AdminError(f"no such object: {given['object']}")
         if given.get("view_all", True) is True:
-            self.sessions.forbidden.discard(object_type.name)
+            self.sessions.bus.forbidden.discard(object_type.name)
         else:
-            self.sessions.forbidden.add(object_type.name)
-        self.org.faults.note("permissions", {"forbidden": sorted(self.sessions.forbidden)})
-        return {"forbidden": sorted(self.sessions.forbidden)}
+            self.sessions.bus.forbidden.add(object_type.name)
+        self.org.faults.note("permissions", {"forbidden": sorted(self.sessions.bus.forbidden)})
+        return {"forbidden": sorted(self.sessions.bus.forbidden)}
 
     def _set_clock(self, given: Mapping[str, object]) -> Mapping[str, object]:
         """Events and tokens age, stamps follow, daily limits roll.

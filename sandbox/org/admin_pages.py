@@ -84,9 +84,9 @@ class AdminPages:
             "Sessions",
             session_count=len(sessions),
             sessions=[self._client(one) for one in [*sessions][:_SESSIONS_SHOWN]],
-            stalled=sessions.stalled,
-            delivered=sessions.delivered,
-            delivered_in_a_day=sessions.delivered_in_a_day.total,
+            stalled=sessions.bus.stalled,
+            delivered=sessions.bus.delivered,
+            delivered_in_a_day=sessions.bus.delivered_in_a_day.total,
             daily_limit=site.org.config.daily_delivered_events,
             tokens=list(self._tokens()),
             app=site.tokens.policy.app,
@@ -106,10 +106,10 @@ class AdminPages:
             "channels": [
                 {
                     "name": channel,
-                    "position": "the start" if position < 0 else position,
-                    "behind": len(events.after(channel, position, _BEHIND_AT_MOST)),
+                    "position": "the start" if one.position < 0 else one.position,
+                    "behind": len(events.after(channel, one.position, _BEHIND_AT_MOST)),
                 }
-                for channel, position in session.positions.items()
+                for channel, one in session.subscriptions.items()
             ],
         }
 
@@ -176,7 +176,7 @@ class AdminPages:
             retained=org.events.count(ALL_CHANGES),
             token_lifetime="never expire" if lifetime is None else f"expire after {span(lifetime)}",
             api_requests=self.site.stats.api_requests,
-            delivered=self.site.sessions.delivered_in_a_day.total,
+            delivered=self.site.sessions.bus.delivered_in_a_day.total,
         )
 
     async def ledger(self, request: web.Request) -> web.Response:

@@ -58,10 +58,10 @@ class AdminSite:
         """What somebody switched on and may have forgotten."""
         if self.outage.active:
             yield f"An outage: everything is answered with {self.outage.status}."
-        if self.sessions.stalled:
+        if self.sessions.bus.stalled:
             yield "The stream is stalled: clients stay connected and get nothing."
-        if self.sessions.forbidden:
-            yield f"View All Records is taken away on {', '.join(sorted(self.sessions.forbidden))}."
+        if self.sessions.bus.forbidden:
+            yield f"View All Records is taken away on {', '.join(sorted(self.sessions.bus.forbidden))}."
         if self.org.publisher.held:
             yield f"Events held back: {self.org.publisher.held}."
         clock = self.org.clock

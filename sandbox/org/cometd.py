@@ -136,7 +136,7 @@ class CometD:
 
     def _over_limit(self, message: Message) -> bool:
         kind = str(message.get("channel")).removeprefix("/meta/")
-        return kind in self._config.delivery_limit_at and self._sessions.exhausted
+        return kind in self._config.delivery_limit_at and self._sessions.bus.exhausted
 
     def _command(self, message: Message, session: Session) -> Message:
         match message.get("channel"):
@@ -144,8 +144,7 @@ class CometD:
                 return self._subscribe(message, session)
             case "/meta/unsubscribe":
                 for channel in _channels(message):
-                    session.positions.pop(channel, None)
-                    session.withheld.pop(channel, None)
+                    session.subscriptions.pop(channel, None)
             case "/meta/disconnect":
                 self._sessions.close(session)
             case _:

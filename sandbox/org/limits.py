@@ -50,7 +50,7 @@ def current_limits(org: Org, stats: Stats, sessions: SessionTable, bulk: Bulk) -
     maxima["DailyDeliveredPlatformEvents"] = org.config.daily_delivered_events or maxima["DailyDeliveredPlatformEvents"]
     used = {
         "DailyApiRequests": stats.api_requests,
-        "DailyDeliveredPlatformEvents": sessions.delivered_in_a_day.total,
+        "DailyDeliveredPlatformEvents": sessions.bus.delivered_in_a_day.total,
         "DurableStreamingApiConcurrentClients": len(sessions),
         **bulk.used,
     }

@@ -38,6 +38,7 @@ from sandbox.org.compression import compressed
 from sandbox.org.config import OrgConfig
 from sandbox.org.data_resources import routes as data_resources
 from sandbox.org.event_access import EventAccess
+from sandbox.org.event_bus import EventBus
 from sandbox.org.http_faults import http_faults
 from sandbox.org.middleware import authenticated, common_headers, outages, rerouted, salesforce_errors
 from sandbox.org.outage import Outage
@@ -131,9 +132,7 @@ async def open_org(org: Org, base_url: str = "") -> RunningOrg:
     tokens = Sessions(org)
     rng = random.Random(org.config.seed)
     # Polls and reconnections take real time, whatever the org's clock says.
-    cometd_sessions = SessionTable(
-        org.config, org.events, org.catalogue, rng, time.monotonic, org.clock, EventAccess(org.access, org.catalogue)
-    )
+    cometd_sessions = SessionTable(org.config, _event_bus(org), rng, time.monotonic)
     org.on_events.append(cometd_sessions.notify)
     org.on_migrated.append(cometd_sessions.forget_all)
     org.call_later = asyncio.get_running_loop().call_later
@@ -144,6 +143,18 @@ async def open_org(org: Org, base_url: str = "") -> RunningOrg:
     await runner.setup()
     access_token = tokens.issue(org.admin_user_id)
     return RunningOrg(org, base_url, tokens, cometd_sessions, stats, outage, access_token, runner)
+
+
+def _event_bus(org: Org) -> EventBus:
+    config = org.config
+    return EventBus(
+        org.events,
+        org.objects(),
+        config.cdc_entities,
+        org.clock,
+        daily_limit=config.daily_delivered_events,
+        access=EventAccess(org.access, org.catalogue),
+    )
 
 
 async def listen(runner: web.BaseRunner, config: OrgConfig) -> str:

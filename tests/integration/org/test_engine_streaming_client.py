@@ -175,7 +175,7 @@ async def test_a_subscriber_gets_new_events_in_order(org: RunningOrg, subscriber
     assert message["data"]["payload"]["Name"] == {"LastName": "Name 0"}
     header = message["data"]["payload"]["ChangeEventHeader"]
     assert header["changeOrigin"] == "com/salesforce/api/rest/62.0;client=Tests"
-    assert org.cometd_sessions.delivered == {CONTACTS: 50}
+    assert org.cometd_sessions.bus.delivered == {CONTACTS: 50}
 
 
 async def test_a_subscriber_replays_from_its_position(org: RunningOrg, subscriber: MakeSubscriber) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sandbox.org.cometd_sessions import Session, SessionTable, SubscribeError
 from sandbox.org.config import OrgConfig
 from sandbox.org.store import Actor, Org, Write
+from tests.unit.org.buses import open_bus
 
 CONTACTS, LEADS, ALL = "/data/ContactChangeEvent", "/data/LeadChangeEvent", "/data/ChangeEvents"
 CONFIG = OrgConfig(reconnect_window_seconds=40, connect_reply_max_bytes=5_000)
@@ -36,7 +37,7 @@ def org() -> Org:
 
 @pytest.fixture
 def table(org: Org, clock: Clock) -> SessionTable:
-    return SessionTable(CONFIG, org.events, org.catalogue, random.Random(1), clock)
+    return SessionTable(CONFIG, open_bus(org), random.Random(1), clock)
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def test_refusals_are_worded_as_salesforce_does(
     with pytest.raises(SubscribeError) as refused:
         table.subscribe(session, channel, replay)
     assert str(refused.value) == error
-    assert not session.positions
+    assert not session.subscriptions
 
 
 def test_without_a_position_only_new_events_come(org: Org, session: Session, table: SessionTable) -> None:
@@ -138,12 +139,12 @@ def test_events_of_several_channels_come_in_replay_order(org: Org, session: Sess
     assert len(messages) == 8
     assert replay_ids(messages) == sorted(replay_ids(messages))
     assert {message["channel"] for message in messages} == {LEADS, CONTACTS, ALL}
-    assert table.delivered == {LEADS: 2, CONTACTS: 2, ALL: 4}
+    assert table.bus.delivered == {LEADS: 2, CONTACTS: 2, ALL: 4}
 
 
 def test_one_reply_holds_a_limited_number_of_events(org: Org, clock: Clock) -> None:
     config = OrgConfig(connect_reply_max_events=10)
-    table = SessionTable(config, org.events, org.catalogue, random.Random(1), clock)
+    table = SessionTable(config, open_bus(org), random.Random(1), clock)
     session = table.open("user")
     table.subscribe(session, CONTACTS, None)
     create(org, count=25)

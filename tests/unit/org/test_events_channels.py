@@ -13,6 +13,7 @@ from sandbox.org.config import OrgConfig
 from sandbox.org.custom_channels import ChannelMember, CustomChannel
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.store import Actor, Org, Write
+from tests.unit.org.buses import open_bus
 
 CHANNEL, CONTACTS, ALL = "/data/Hot__chn", "/data/ContactChangeEvent", "/data/ChangeEvents"
 
@@ -116,7 +117,12 @@ def org() -> Org:
 
 @pytest.fixture
 def table(org: Org) -> SessionTable:
-    return SessionTable(org.config, org.events, org.catalogue, random.Random(1), lambda: 0.0)
+    return SessionTable(
+        org.config,
+        open_bus(org),
+        random.Random(1),
+        lambda: 0.0,
+    )
 
 
 def taken(table: SessionTable, session: Any) -> list[str]:
@@ -124,14 +130,14 @@ def taken(table: SessionTable, session: Any) -> list[str]:
 
 
 def test_without_view_all_a_channel_of_one_object_is_refused(org: Org, table: SessionTable) -> None:
-    table.forbidden.add("Contact")
+    table.bus.forbidden.add("Contact")
     session = table.open("user")
     with pytest.raises(SubscribeError, match="403::User not allowed to subscribe CDC without required permissions"):
         table.subscribe(session, CONTACTS, None)
 
 
 def test_without_view_all_a_channel_of_many_objects_withholds_silently(org: Org, table: SessionTable) -> None:
-    table.forbidden.add("Contact")
+    table.bus.forbidden.add("Contact")
     session = table.open("user")
     table.subscribe(session, ALL, None)
     create(org)
@@ -141,13 +147,13 @@ def test_without_view_all_a_channel_of_many_objects_withholds_silently(org: Org,
     assert table.has_news(session)
     assert taken(table, session) == ["Account"]
     assert not table.has_news(session)
-    assert table.delivered == {ALL: 1}
+    assert table.bus.delivered == {ALL: 1}
 
 
 def test_a_permission_acts_on_the_next_subscription(org: Org, table: SessionTable) -> None:
     session = table.open("user")
     table.subscribe(session, ALL, None)
-    table.forbidden.add("Contact")
+    table.bus.forbidden.add("Contact")
     create(org)
     assert taken(table, session) == ["Contact"]
     table.subscribe(session, ALL, None)
@@ -159,8 +165,8 @@ def test_a_stalled_stream_delivers_nothing_and_keeps_it(org: Org, table: Session
     """Source: salesforce.md 2.3."""
     session = table.open("user")
     table.subscribe(session, CONTACTS, None)
-    table.stalled = True
+    table.bus.stalled = True
     create(org)
     assert (table.has_news(session), taken(table, session)) == (False, [])
-    table.stalled = False
+    table.bus.stalled = False
     assert (table.has_news(session), taken(table, session)) == (True, ["Contact"])
