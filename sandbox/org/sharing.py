@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from sandbox.org.objects import ObjectType
 from sandbox.org.permissions import UserAccess
 from sandbox.org.recent import RECENTLY_VIEWED
+from sandbox.org.setup_checks import value_errors
 from sandbox.org.tables import Snapshot
 from sandbox.org.writes import Operation, Row, RowError, Write
 
@@ -46,6 +47,7 @@ class UserView:
         self.access = access
         self.clock: Callable[[], float] = org.clock
         self.config = org.config
+        self._defaults: dict[str, Sharing] = {}
         # Accounts that come into sight with one of their children.
         self._implied: frozenset[str] | None = None
 
@@ -67,8 +69,8 @@ class UserView:
 
     def sees(self, object_names: Iterable[str], record_id: str) -> bool:
         """Whether the user may see the record, which is one of these objects."""
-        known = (name for name in object_names if name in self._org.objects())
-        return any(self.get(name, record_id) is not None for name in known)
+        known = [name for name in object_names if name in self._org.objects()]
+        return all(map(self._sees_all, known)) or any(self.get(name, record_id) is not None for name in known)
 
     def rows(self, object_name: str, *, deleted: bool = False) -> Snapshot:
         """The rows that the user may see."""
@@ -115,6 +117,12 @@ class UserView:
         return self.access.on(object_name).view_all or self._default(object_name) in {"read", "edit"}
 
     def _default(self, object_name: str) -> Sharing:
+        known = self._defaults.get(object_name)
+        if known is None:
+            known = self._defaults[object_name] = self._org_wide_default(object_name)
+        return known
+
+    def _org_wide_default(self, object_name: str) -> Sharing:
         given = dict(self._org.config.sharing).get(object_name)
         if given is None and (object_type := self._org.find_object(object_name)) and object_type.find("OwnerId"):
             return DEFAULT_SHARING.get(object_name, "edit")
@@ -148,6 +156,10 @@ class UserView:
             owned = (row for row in children if self._owns(row))
             self._implied = frozenset(str(row["AccountId"]) for row in owned if "AccountId" in row)
         return self._implied
+
+    def value_errors(self, object_name: str, given: Row, before: Row) -> list[RowError]:
+        """Why values cannot be saved that their fields alone would take."""
+        return value_errors(self._org, object_name, given, before)
 
     def refusal(self, write: Write, object_type: ObjectType, row: Row | None) -> RowError | None:
         """Why the user may not make this write to this row, if that is so; `row` is None for a creation."""

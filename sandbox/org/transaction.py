@@ -9,6 +9,7 @@ from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.objects import Catalogue, ObjectType
 from sandbox.org.record_types import FIELD as RECORD_TYPE_FIELD
 from sandbox.org.saving import AutomationError, OrgRules, Saver, without_nulls
+from sandbox.org.setup_checks import DUPLICATE_USERNAME
 from sandbox.org.sharing import HIDDEN, UserView
 from sandbox.org.staging import Staging
 from sandbox.org.tables import Table
@@ -98,6 +99,7 @@ class Transaction:
         seen = self._seen(object_type)
         clean, errors = check_row(seen, write.fields, self._exists, creating=True, required=required)
         errors += self._duplicates(object_type, clean, None)
+        errors += [] if errors else self._value_errors(object_type, clean, {})
         errors += self._record_type_errors(object_type, clean)
         if errors:
             return _refused(write, *errors)
@@ -156,6 +158,9 @@ class Transaction:
     def _refusal(self, write: Write, object_type: ObjectType, row: Row | None) -> RowError | None:
         return None if self._view is None else self._view.refusal(write, object_type, row)
 
+    def _value_errors(self, object_type: ObjectType, clean: Row, before: Row) -> list[RowError]:
+        return [] if self._view is None else self._view.value_errors(object_type.name, clean, before)
+
     def _seen(self, object_type: ObjectType) -> ObjectType:
         """The object with the fields that the writer may see."""
         return object_type if self._view is None else self._view.access.type_of(object_type) or object_type
@@ -179,6 +184,7 @@ class Transaction:
         seen = self._seen(object_type)
         clean, errors = check_row(seen, write.fields, self._exists, creating=False, required=required)
         errors += self._duplicates(object_type, clean, record_id)
+        errors += [] if errors else self._value_errors(object_type, clean, row)
         errors += self._record_type_errors(object_type, clean)
         if errors:
             return errors
@@ -213,7 +219,9 @@ class Transaction:
         for unique in object_type.unique_fields:
             value = clean.get(unique.name)
             holder = self._staging.other_holder(object_type.name, unique.name, value, own_id)
-            if holder is not None:
+            if holder is not None and object_type.name == "User":
+                errors.append(DUPLICATE_USERNAME)
+            elif holder is not None:
                 message = f"duplicate value found: {unique.name} duplicates value on record with id: {holder[:15]}"
                 errors.append(RowError("DUPLICATE_VALUE", message))
         return errors

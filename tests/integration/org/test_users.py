@@ -17,7 +17,9 @@ from sandbox.org.cometd_sessions import SubscribeError
 from sandbox.org.people import add_permission_set
 from sandbox.org.server import RunningOrg, serve
 from sandbox.org.writes import Actor, Write
-from tests.integration.org.team import DATA, Team, team_config
+from tests.integration.org.team import DATA, REP, Team, team_config
+
+USER_FIELDS = "LastName, Email, Alias, TimeZoneSidKey, LocaleSidKey, EmailEncodingKey, LanguageLocaleKey, ProfileId"
 
 
 @pytest.fixture
@@ -188,6 +190,55 @@ async def test_users_are_made_and_changed_by_administrators_only(team: Team, org
     await team.admin("DELETE", f"/sobjects/User/{created}", None, 400)
     assert created in await team.rep.ids("SELECT Id FROM User")
     assert org.org.view(created).may_read("Campaign", {"Id": "x", "OwnerId": "y"})
+
+
+@pytest.mark.parametrize(
+    ("object_name", "fields", "code", "message"),
+    [
+        (
+            "ObjectPermissions",
+            {"SobjectType": "Lead", "PermissionsRead": True, "PermissionsDelete": True},
+            "FIELD_INTEGRITY_EXCEPTION",
+            "Permission Delete Lead depends on permission(s): Edit Lead",
+        ),
+        (
+            "FieldPermissions",
+            {"SobjectType": "Contact", "Field": "Contact.LastName", "PermissionsRead": True},
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+            "Field Name: bad value for restricted picklist field: Contact.LastName",
+        ),
+    ],
+)
+async def test_permissions_that_make_no_sense(
+    team: Team, object_name: str, fields: dict[str, object], code: str, message: str
+) -> None:
+    body = {"ParentId": await permission_set(team, "Clerk"), **fields}
+    (error,) = await team.admin("POST", f"/sobjects/{object_name}", body, 400)
+    assert (error["errorCode"], error["message"]) == (code, message)
+
+
+async def test_permissions_are_given_once(team: Team) -> None:
+    clerk = await permission_set(team, "Clerk")
+    field = {"ParentId": clerk, "SobjectType": "Lead", "Field": "Lead.Email", "PermissionsRead": True}
+    await team.admin.create("FieldPermissions", **field)
+    assignment = {"PermissionSetId": clerk, "AssigneeId": team.clerk.user_id}
+    for object_name, body in (("FieldPermissions", field), ("PermissionSetAssignment", assignment)):
+        (error,) = await team.admin("POST", f"/sobjects/{object_name}", body, 400)
+        assert error["errorCode"] == "DUPLICATE_VALUE"
+
+
+async def test_user_names_are_unique_and_owners_active(team: Team) -> None:
+    (user,) = (await team.admin.query(f"SELECT {USER_FIELDS} FROM User WHERE Username = '{REP}'"))["records"]  # noqa: S608
+    del user["attributes"]
+    (error,) = await team.admin("POST", "/sobjects/User", user | {"Username": REP.upper()}, 400)
+    assert (error["errorCode"], error["fields"]) == ("DUPLICATE_USERNAME", ["Username"])
+    await team.admin("PATCH", f"/sobjects/User/{team.rep.user_id}", {"IsActive": False}, 204)
+    lead = {"LastName": "L", "Company": "X", "OwnerId": team.rep.user_id}
+    (error,) = await team.admin("POST", "/sobjects/Lead", lead, 400)
+    assert (error["errorCode"], error["message"]) == (
+        "INACTIVE_OWNER_OR_USER",
+        f"operation performed with inactive user [{team.rep.user_id}] as owner of lead",
+    )
 
 
 async def test_a_permission_set_adds_up_with_the_profile(team: Team, org: RunningOrg) -> None:
