@@ -70,7 +70,7 @@ class RecordCollections:
         refusal = self._refused_size(len(records))
         if refusal is not None:
             return refusal
-        planned = [_upsert(view, object_type, field, record) for record in records]
+        planned = [planned_upsert(view, object_type, field, record) for record in records]
         results = await commit_json(self._org, request, planned, all_or_none=body.get("allOrNone") is True)
         bodies = zip(results, _result_bodies(results), strict=True)
         return json_response([entry | {"created": result.created} for result, entry in bodies])
@@ -153,7 +153,7 @@ def _names(given: object) -> list[str]:
     return [str(part).strip() for part in parts if str(part).strip()]
 
 
-def _upsert(view: UserView, object_type: ObjectType, field: FieldType, record: Row) -> Write | RowResult:
+def planned_upsert(view: UserView, object_type: ObjectType, field: FieldType, record: Row) -> Write | RowResult:
     """The write that a row asks for, or why there is none."""
     if not isinstance(record.get("attributes"), dict):
         return _refused(_NO_ATTRIBUTES)

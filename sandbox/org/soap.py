@@ -1,8 +1,7 @@
-"""SOAP `login()` and `logout()` of the partner and enterprise APIs, for clients that have no OAuth app."""
+"""The partner and enterprise SOAP APIs: logins, for clients that have no OAuth app, and what old clients call."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -10,8 +9,11 @@ from aiohttp import web
 
 from sandbox.org.addresses import base_url
 from sandbox.org.sessions import Sessions
+from sandbox.org.soap_calls import SoapCaller, SoapCursors, SoapRecords
 from sandbox.org.soap_request import MalformedEnvelopeError, SoapCall, parse_call
+from sandbox.org.soap_xml import SoapFaultError, element, elements
 from sandbox.org.store import Org
+from sandbox.org.writes import Actor
 
 _APIS = {"u": "partner", "c": "enterprise"}
 # Captured logins say four hours.
@@ -29,18 +31,9 @@ _REFUSED = {
 }
 
 
-class SoapFaultError(Exception):
-    """A fault with an exception code of Salesforce's."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-
-
 def routes(org: Org, sessions: Sessions) -> list[web.RouteDef]:
     """`/services/Soap/u/<version>` and `/services/Soap/c/<version>`, with and without an organization behind it."""
-    api = SoapApi(org, sessions)
+    api = SoapApi(org, sessions, SoapCursors(org))
     base = "/services/Soap/{api:[uc]}/{version}"
     return [web.post(base, api.call), web.post(f"{base}/{{organization_id}}", api.call)]
 
@@ -49,6 +42,7 @@ def routes(org: Org, sessions: Sessions) -> list[web.RouteDef]:
 class SoapApi:
     org: Org
     sessions: Sessions
+    cursors: SoapCursors
 
     async def call(self, request: web.Request) -> web.Response:
         api = _APIS[request.match_info["api"]]
@@ -65,10 +59,29 @@ class SoapApi:
             return self._login(call, request)
         if call.operation == "logout":
             return self._logout(call)
+        if call.operation == "getUserInfo":
+            return element("getUserInfoResponse", {"result": self._user_info(self._caller(call))})
+        records = SoapRecords(self.org, self.cursors)
+        if records.knows(call.operation):
+            return records.answer(call, self._soap_caller(call, request))
         raise MalformedEnvelopeError(
             f"No operation available for request {{{call.namespace}}}{call.operation}, "
             "please check the WSDL for the service."
         )
+
+    def _caller(self, call: SoapCall) -> str:
+        """The user behind the session of the header."""
+        user_id = self.sessions.check_token(call.headers.get("sessionId", ""))
+        if user_id is None:
+            raise SoapFaultError(
+                "INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session. Session not found."
+            )
+        return user_id
+
+    def _soap_caller(self, call: SoapCall, request: web.Request) -> SoapCaller:
+        version = request.match_info["version"]
+        actor = Actor(self._caller(call), "soap", call.headers.get("client"), version)
+        return SoapCaller(actor, enterprise=request.match_info["api"] == "c")
 
     def _login(self, call: SoapCall, request: web.Request) -> str:
         version = request.match_info["version"]
@@ -101,7 +114,7 @@ class SoapApi:
     def _login_result(self, host: str, api: str, version: str, session_id: str, user_id: str) -> str:
         soap, organization = f"{host}/services/Soap", self.org.organization_id[:15]
         return (
-            _elements(
+            elements(
                 {
                     "metadataServerUrl": f"{soap}/m/{version}/{organization}",
                     "passwordExpired": False,
@@ -111,7 +124,7 @@ class SoapApi:
                     "userId": user_id,
                 }
             )
-            + f"<userInfo>{_elements(self._user_info(user_id))}</userInfo>"
+            + f"<userInfo>{elements(self._user_info(user_id))}</userInfo>"
         )
 
     def _user_info(self, user_id: str) -> dict[str, object]:
@@ -150,17 +163,6 @@ class SoapApi:
                 "INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session. Session not found."
             )
         return "<logoutResponse/>"
-
-
-def _elements(values: Mapping[str, object]) -> str:
-    return "".join(_element(name, value) for name, value in values.items())
-
-
-def _element(name: str, value: object) -> str:
-    if value is None:
-        return f'<{name} xsi:nil="true"/>'
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"<{name}>{escape(text)}</{name}>"
 
 
 def _reply(api: str, body: str) -> web.Response:

@@ -178,7 +178,7 @@ async def test_the_login_scope_names_the_organization(
     ("body", "message"),
     [
         ("not xml", "not well-formed"),
-        (_ENVELOPE.format(header="", operation="query", body=""), "No operation available for request {urn:partner"),
+        (_ENVELOPE.format(header="", operation="conquer", body=""), "No operation available for request {urn:partner"),
     ],
 )
 async def test_what_soap_itself_refuses(http: aiohttp.ClientSession, org: RunningOrg, body: str, message: str) -> None:
