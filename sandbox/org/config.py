@@ -133,8 +133,9 @@ class OrgConfig:
     # Salesforce compresses every answer; a small one is not worth the time of a shared machine.
     gzip_min_bytes: int = 2_048
 
-    # Older ones go to a temporary file.
+    # Older ones go to temporary files.
     ledger_entries_in_memory: int = 20_000
+    events_in_memory: int = 100_000
 
     daily_api_requests: int = 15_000_000
     collections_max_rows: int = 200

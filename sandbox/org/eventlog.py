@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from sandbox.org.events import ChangeEvent
-from sandbox.org.retained import LoggedEvent, Retained
+from sandbox.org.retained import LoggedEvent, NewestInMemory, Retained
 
 ALL_CHANGES = "/data/ChangeEvents"
 REPLAY_NEW = -1
@@ -25,14 +24,20 @@ class EventLog:
     """Events of every channel within the retention; replay ids grow with holes and are shared by all channels."""
 
     def __init__(
-        self, entities: Sequence[str], retention_seconds: float, rng: random.Random, clock: Callable[[], float]
+        self,
+        entities: Sequence[str],
+        retention_seconds: float,
+        rng: random.Random,
+        clock: Callable[[], float],
+        in_memory: int = 100_000,
     ) -> None:
         self.retention_seconds = retention_seconds
         self._rng = rng
         self._clock = clock
         self._tip = rng.randint(100_000, 2_000_000)
         self._published = False
-        self._entities = frozenset(entities)
+        self._newest = NewestInMemory(in_memory)
+        self._channels_of = {entity: (entity_channel(entity), ALL_CHANGES) for entity in entities}
         self._channels = {entity_channel(entity): Retained() for entity in entities}
         self._channels[ALL_CHANGES] = Retained()
 
@@ -58,19 +63,23 @@ class EventLog:
 
     def channels_of(self, entity: str) -> tuple[str, ...]:
         """The standard channels of an object; none when it is not selected."""
-        return (entity_channel(entity), ALL_CHANGES) if entity in self._entities else ()
+        return self._channels_of.get(entity, ())
 
     def publish(self, event: ChangeEvent, custom: Mapping[str, Mapping[str, object]] | None = None) -> int:
         """Append an event to its channels, and to custom ones with the fields they add; return its replay id."""
         self._tip += self._rng.randint(1, 4)
-        logged = LoggedEvent(self._tip, self._clock(), event.entity, event.data(self._tip))
+        plain = self._logged(event)
         for channel in self.channels_of(event.entity):
-            self._retained(channel).append(logged)
+            self._retained(channel).append(plain)
         for channel, extra in (custom or {}).items():
-            enriched = replace(logged, data=event.data(self._tip, extra)) if extra else logged
-            self._retained(channel).append(enriched)
+            self._retained(channel).append(self._logged(event, extra) if extra else plain)
         self._published = True
         return self._tip
+
+    def _logged(self, event: ChangeEvent, extra: Mapping[str, object] | None = None) -> LoggedEvent:
+        logged = LoggedEvent(self._tip, self._clock(), event.entity, event.data(self._tip, extra))
+        self._newest.add(logged, self._oldest_seconds)
+        return logged
 
     def expire(self) -> int:
         """Drop what is retained, as if its time were over; how many events that were."""
@@ -114,5 +123,9 @@ class EventLog:
     def _retained(self, channel: str) -> Retained:
         """The channel's events with the expired ones dropped."""
         events = self._channels[channel]
-        events.expire(self._clock() - self.retention_seconds)
+        events.expire(self._oldest_seconds)
         return events
+
+    @property
+    def _oldest_seconds(self) -> float:
+        return self._clock() - self.retention_seconds

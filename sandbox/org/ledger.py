@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sandbox.org.events import Commit
 from sandbox.org.ledger_entries import Entry, FaultEntry, LedgerEntry
-from sandbox.org.ledger_sections import Held, Section, Seeds, Spill
+from sandbox.org.ledger_sections import Held, Section, Seeds, Spilled
+from sandbox.org.spill import SpillFile
 from sandbox.org.tables import Snapshot
 
 __all__ = ["Entry", "FaultEntry", "Ledger", "LedgerEntry"]
@@ -25,7 +26,8 @@ class Ledger:
 
     def __init__(self, in_memory: int = 20_000) -> None:
         self._in_memory = in_memory
-        self._spill = Spill()
+        #: Opened when there is something to put in it.
+        self._file: SpillFile | None = None
         self._sections: list[Section] = []
         #: Positions of the sections that are in memory, oldest first; the last one grows.
         self._held: list[int] = []
@@ -64,7 +66,8 @@ class Ledger:
             oldest = self._held.pop(0)
             section = self._sections[oldest]
             assert isinstance(section, Held)
-            self._sections[oldest] = self._spill.write(section)
+            self._file = self._file or SpillFile()
+            self._sections[oldest] = Spilled.of(section, self._file)
         section = Held(len(self) + 1)
         self._held.append(len(self._sections))
         self._sections.append(section)

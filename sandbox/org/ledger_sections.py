@@ -3,19 +3,17 @@ as the rows that were loaded."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-import weakref
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import IO, Any, Protocol
+from typing import Any, Protocol, Self
 
 import orjson
 
 from sandbox.org.events import Commit
 from sandbox.org.ledger_entries import Entry, FaultEntry, LedgerEntry
+from sandbox.org.spill import SpillFile, Stored
 from sandbox.org.tables import Snapshot
 from sandbox.org.writes import Actor
 
@@ -89,41 +87,19 @@ class Spilled:
 
     first: int
     count: int
-    _spill: Spill
-    _offset: int
-    _length_bytes: int
+    _stored: Stored
+
+    @classmethod
+    def of(cls, section: Held, file: SpillFile) -> Self:
+        text = orjson.dumps([_parts(entry) for entry in section.held])
+        return cls(section.first, len(section), file.write(zlib.compress(text, _COMPRESSION_LEVEL)))
 
     def __len__(self) -> int:
         return self.count
 
     def entries(self, start: int, stop: int) -> Iterator[Entry]:
-        return (_entry(parts) for parts in self._spill.read(self._offset, self._length_bytes)[start:stop])
-
-
-class Spill:
-    """A file without a name, which goes when the org goes; opened when there is something to put in it."""
-
-    def __init__(self) -> None:
-        self._file: IO[bytes] | None = None
-
-    def write(self, section: Held) -> Spilled:
-        file = self._open()
-        text = zlib.compress(orjson.dumps([_parts(entry) for entry in section.held]), _COMPRESSION_LEVEL)
-        offset = file.seek(0, os.SEEK_END)
-        file.write(text)
-        return Spilled(section.first, len(section), self, offset, len(text))
-
-    def read(self, offset: int, length_bytes: int) -> list[list[Any]]:
-        file = self._open()
-        file.seek(offset)
-        entries: list[list[Any]] = orjson.loads(zlib.decompress(file.read(length_bytes)))
-        return entries
-
-    def _open(self) -> IO[bytes]:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed with its owner)
-            weakref.finalize(self, self._file.close)
-        return self._file
+        entries: list[list[Any]] = orjson.loads(zlib.decompress(self._stored.read()))
+        return (_entry(parts) for parts in entries[start:stop])
 
 
 _COMMIT_FIELDS = [one.name for one in fields(LedgerEntry)]

@@ -3,20 +3,58 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections import deque
 
+from sandbox.org.spill import SpillFile, Stored
+
+_FILE_BYTES = 64 * 2**20
 # Below this a list is not worth being made anew.
 _SMALL = 1_000
 
 
-@dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event that was published; ``data`` is serialized once for all subscribers."""
+    """An event that was published."""
 
-    replay_id: int
-    published_at_seconds: float
-    entity: str
-    data: bytes
+    __slots__ = ("_data", "entity", "published_at_seconds", "replay_id")
+
+    def __init__(self, replay_id: int, published_at_seconds: float, entity: str, data: bytes) -> None:
+        self.replay_id = replay_id
+        self.published_at_seconds = published_at_seconds
+        self.entity = entity
+        self._data: bytes | Stored = data
+
+    @property
+    def data(self) -> bytes:
+        """As it was serialized, once for all subscribers."""
+        return self._data if isinstance(self._data, bytes) else self._data.read()
+
+    def spill(self, file: SpillFile) -> None:
+        """Keep the data in a file from now on."""
+        self._data = file.write(self.data)
+
+
+class NewestInMemory:
+    """Has the newest events keep their data in memory, and those before them in files.
+
+    Three days of an org that changes ten times a second are more than two gigabytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._events: deque[LoggedEvent] = deque()
+        self._file: SpillFile | None = None
+
+    def add(self, event: LoggedEvent, oldest_seconds: float) -> None:
+        """Take in an event; what was published before that moment is nobody's business any more."""
+        self._events.append(event)
+        while self._events and self._events[0].published_at_seconds < oldest_seconds:
+            self._events.popleft()
+        if len(self._events) <= self._limit:
+            return
+        # A file goes with the last of its events, so it must not get too many.
+        if self._file is None or self._file.size_bytes > _FILE_BYTES:
+            self._file = SpillFile()
+        self._events.popleft().spill(self._file)
 
 
 class Retained:

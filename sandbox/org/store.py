@@ -65,7 +65,9 @@ class Org:
         self._unit: UnitOfWork | None = None
         for full_name, metadata in config.custom_fields:
             declare_field(self, full_name, metadata)
-        self.events = EventLog(config.cdc_entities, config.retention_seconds, self._rng, self.clock)
+        self.events = EventLog(
+            config.cdc_entities, config.retention_seconds, self._rng, self.clock, config.events_in_memory
+        )
         self.ledger = Ledger(config.ledger_entries_in_memory)
         self.faults = FaultPlan(config.seed, self._record_fault)
         for fault in config.faults:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import weakref
 from itertools import pairwise
 
 import pytest
@@ -113,3 +114,38 @@ def test_nothing_expired_is_kept_on_a_channel_that_nobody_reads(clock: Clock) ->
         clock.now += RETENTION_SECONDS / 2
     assert [len(events) for events in log._channels.values()] == [300, 300]
     assert all(len(events._events) < 2_500 for events in log._channels.values())
+
+
+def test_events_read_the_same_from_a_file(clock: Clock) -> None:
+    held = EventLog(("Contact",), RETENTION_SECONDS, random.Random(1), clock)
+    spilled = EventLog(("Contact",), RETENTION_SECONDS, random.Random(1), clock, in_memory=3)
+    assert publish(held, count=20) == publish(spilled, count=20)
+    told = [[event.data for event in log.after(CONTACTS, REPLAY_ALL, 100)] for log in (held, spilled)]
+    assert told[0] == told[1]
+    kept = [type(event._data) for event in spilled.after(CONTACTS, REPLAY_ALL, 100)]
+    assert kept.count(bytes) == 3
+    assert kept[-1] is bytes
+
+
+def test_files_of_expired_events_go(clock: Clock) -> None:
+    log = EventLog(("Contact",), RETENTION_SECONDS, random.Random(1), clock, in_memory=1)
+    publish(log, count=5)
+    file = weakref.ref(log._newest._file)
+    assert file() is not None
+    log.expire()
+    log._newest._file = None
+    assert file() is None
+
+
+def test_expired_events_are_not_kept_to_be_spilled(clock: Clock) -> None:
+    log = EventLog(("Contact",), RETENTION_SECONDS, random.Random(1), clock, in_memory=10)
+    publish(log, count=10)
+    clock.now += RETENTION_SECONDS + 1
+    publish(log)
+    assert len(log._newest._events) == 1
+
+
+def test_a_retention_of_no_time(clock: Clock) -> None:
+    log = EventLog(("Contact",), -1.0, random.Random(1), clock)
+    publish(log, count=3)
+    assert ids(log, CONTACTS, REPLAY_ALL) == []
