@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Literal
 
 import orjson
 from aiohttp import web
@@ -86,6 +87,8 @@ class BulkIngest:
         object_type = view.find_object(str(body.get("object")))
         if object_type is None:
             return _invalid_job(f"Unable to find object: {body.get('object')}")
+        if not _is_loadable(self._org.objects()[object_type.name]):
+            return routing_error(400, "INVALIDENTITY", f"Entity '{object_type.name}' is not supported by the Bulk API.")
         key = _key_field(object_type, operation, str(body.get("externalIdFieldName") or ""))
         if key is None:
             name = body.get("externalIdFieldName") or ""
@@ -95,7 +98,7 @@ class BulkIngest:
         job = IngestJob(
             self._jobs.new_id(), operation, object_type.name, request[USER_ID], api_version(request), dialect,
             self._org.clock, "Open", key=key, assignment_rule_id=str(body.get("assignmentRuleId") or ""),
-            client=client_name(request), content=content,
+            client=self._client("create", request, None), content=content,
         )  # fmt: skip
         self._jobs.add(job)
         if content is None:
@@ -118,7 +121,7 @@ class BulkIngest:
         content = await _body(request)
         if content is None:
             return _too_large("150 MB in base64")
-        job.client = client_name(request) or job.client
+        job.client = self._client("upload", request, job.client)
         job.content = content
         return web.Response(status=201)
 
@@ -127,7 +130,7 @@ class BulkIngest:
         if job is None:
             return not_found()
         state = await requested_state(request, ("UploadComplete", "Aborted"))
-        job.client = client_name(request) or job.client
+        job.client = self._client("close", request, job.client)
         if state == "Aborted":
             return abort(job)
         if job.state != "Open":
@@ -155,6 +158,14 @@ class BulkIngest:
         files = job.result_files(self._org.config.seed)
         return await csv_response(request, _chunks(file(files)))
 
+    def _client(
+        self, step: Literal["create", "upload", "close"], request: web.Request, known: str | None
+    ) -> str | None:
+        """The client that change events name: that of the last request that told one, if its kind of request counts."""
+        if step not in self._org.config.bulk_client_told_at:
+            return known
+        return client_name(request) or known
+
     def _start(self, job: IngestJob) -> None:
         job.enter("UploadComplete")
         self._jobs.start(job, self._run.process(job))
@@ -172,6 +183,10 @@ def _invalid_job(message: str) -> web.Response:
 
 def _too_large(limit: str) -> web.Response:
     return routing_error(413, "BULK_API_ERROR", f"The data exceeds the limit of {limit}")
+
+
+def _is_loadable(object_type: ObjectType) -> bool:
+    return object_type.createable or object_type.updateable
 
 
 def _key_field(object_type: ObjectType, operation: str, name: str) -> FieldType | None:

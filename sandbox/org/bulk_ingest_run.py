@@ -102,7 +102,7 @@ class IngestRun:
         if job.layout is None:
             job.enter("JobComplete")
             return
-        actor = Actor(job.user_id, self.org.config.bulk_origin_api, job.client, job.api_version)
+        actor = self._actor(job)
         writer = Writer(self.org.view(job.user_id), job.layout, job.operation, job.key)
         batch_rows = self.org.config.bulk_internal_batch_rows
         for start in range(0, len(job.rows), batch_rows):
@@ -114,6 +114,12 @@ class IngestRun:
                 return
             await self._batch(job, writer, job.rows[start : start + batch_rows], actor)
         job.enter("JobComplete")
+
+    def _actor(self, job: IngestJob) -> Actor:
+        config, client = self.org.config, job.client
+        if client and config.bulk_client_ends_with_slash:
+            client = f"{client.removesuffix('/')}/"
+        return Actor(job.user_id, config.bulk_origin_api, client, job.api_version)
 
     async def _batch(self, job: IngestJob, writer: Writer, rows: list[IngestRow], actor: Actor) -> None:
         cells = cells_of((row.raw for row in rows), job.dialect, len(writer.layout.columns))

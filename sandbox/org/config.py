@@ -143,7 +143,11 @@ class OrgConfig:
     bulk_internal_batch_rows: int = 10_000
     bulk_transaction_rows: int = 200
     bulk_processing_delay_seconds: float = 0
+    # Nobody has seen the origin of Bulk API 2.0 writes: its API (an empty one leaves all of it empty), which requests
+    # may name the client, and whether a slash ends it.
     bulk_origin_api: str = "bulkapi"
+    bulk_client_told_at: tuple[Literal["create", "upload", "close"], ...] = ("create", "upload", "close")
+    bulk_client_ends_with_slash: bool = False
     bulk_hard_delete_allowed: bool = False  # the "Bulk API Hard Delete" permission
     bulk_second_upload_accepted: bool = False
     bulk_job_lifetime_seconds: float = 7 * 24 * 3600

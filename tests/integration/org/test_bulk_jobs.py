@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -154,6 +155,38 @@ async def test_events_carry_the_client_and_chunks_are_transactions(
     assert order != ids
 
 
+@pytest.mark.parametrize(
+    ("settings", "origin"),
+    [
+        ({}, "com/salesforce/api/bulkapi/62.0;client=closer"),
+        ({"bulk_origin_api": "rest"}, "com/salesforce/api/rest/62.0;client=closer"),
+        ({"bulk_origin_api": ""}, ""),
+        ({"bulk_client_told_at": ("create",)}, "com/salesforce/api/bulkapi/62.0;client=creator"),
+        (
+            {"bulk_client_told_at": ("upload",), "bulk_client_ends_with_slash": True},
+            "com/salesforce/api/bulkapi/62.0;client=uploader/",
+        ),
+        ({"bulk_client_told_at": ()}, "com/salesforce/api/bulkapi/62.0"),
+    ],
+)
+async def test_which_request_names_the_client(settings: dict[str, Any], origin: str) -> None:
+    def named(client: str) -> dict[str, str]:
+        return {"Sforce-Call-Options": f"client={client}"}
+
+    async with await serve(OrgConfig(**settings)) as org:
+        headers = {"Authorization": f"Bearer {org.access_token}"}
+        async with aiohttp.ClientSession(org.base_url, headers=headers) as http:
+            body = {"object": "Contact", "operation": "insert"}
+            job = await call(http, "POST", INGEST, json=body, headers=named("creator"))
+            path = f"{INGEST}/{job['id']}"
+            await call(http, "PUT", f"{path}/batches", 201, data="LastName\nX\n", headers=named("uploader"))
+            await call(http, "PATCH", path, json={"state": "UploadComplete"}, headers=named("closer"))
+            await finished(http, path)
+        (written,) = [entry for entry in org.org.ledger.after(0) if entry.kind == "commit"]
+        assert written.actor is not None
+        assert written.actor.change_origin == origin
+
+
 async def test_abort_keeps_what_was_written(http: aiohttp.ClientSession) -> None:
     async with await serve(OrgConfig(contacts=20, bulk_processing_delay_seconds=0.3)) as org:
         headers = {"Authorization": f"Bearer {org.access_token}"}
@@ -189,6 +222,7 @@ async def test_job_rules(http: aiohttp.ClientSession) -> None:
     ("body", "code"),
     [
         ({"object": "Nope", "operation": "update"}, "INVALIDJOB"),
+        ({"object": "Organization", "operation": "update"}, "INVALIDENTITY"),
         ({"object": "Contact", "operation": "merge"}, "API_ERROR"),
         ({"object": "Contact", "operation": "hardDelete"}, "FEATURENOTENABLED"),
         ({"object": "Contact", "operation": "upsert", "externalIdFieldName": "Title"}, "INVALIDJOB"),
