@@ -11,17 +11,15 @@ from aiohttp import web
 
 from sandbox.org.allocations import Allocation
 from sandbox.org.bulk_ingest_run import IngestJob, IngestRun
-from sandbox.org.bulk_jobs import (
-    FINISHED,
-    JobTable,
-    abort,
-    already,
+from sandbox.org.bulk_jobs import FINISHED, JobTable, abort, not_allowed
+from sandbox.org.bulk_refusals import (
+    RefusedError,
     dialect_of,
     invalid_state,
     one_of,
-    refusing,
+    refused,
     requested_state,
-    since,
+    serving,
 )
 from sandbox.org.bulk_results import ResultFiles
 from sandbox.org.bulk_stream import csv_response
@@ -36,7 +34,6 @@ from sandbox.org.wire import (
     json_object,
     json_response,
     not_found,
-    routing_error,
 )
 
 # Bulk API 2.0 guide, "Upload Job Data": 150 MB in base64, which adds a third; "Create a Job" for multipart requests.
@@ -63,15 +60,15 @@ class BulkIngest:
     def routes(self) -> list[web.RouteDef]:
         job = f"{DATA}/jobs/ingest/{{id}}"
         routes = [
-            web.post(f"{DATA}/jobs/ingest", refusing(self.create)),
+            web.post(f"{DATA}/jobs/ingest", self.create),
             web.get(f"{DATA}/jobs/ingest", self.list_jobs),
             web.get(job, self.read),
-            web.patch(job, refusing(self.change_state)),
+            web.patch(job, self.change_state),
             web.delete(job, self.delete),
             web.put(f"{job}/batches", self.upload),
             web.get(f"{job}/{{file}}", self.result_file),
         ]
-        return [web.RouteDef(one.method, one.path, since(_SINCE, one.handler), one.kwargs) for one in routes]
+        return [web.RouteDef(one.method, one.path, serving(_SINCE, one.handler), one.kwargs) for one in routes]
 
     async def create(self, request: web.Request) -> web.Response:
         content: bytes | None = None
@@ -79,68 +76,60 @@ class BulkIngest:
             body, content = await _multipart(request)
         else:
             body = await json_object(request)
+        job = self._job(request, body)
+        self._jobs.add(job)
+        if content is None:
+            return json_response(job.created())
+        job.content = content
+        self._start(job)
+        return json_response(job.short() | job.format())
+
+    def _job(self, request: web.Request, body: dict[str, object]) -> IngestJob:
+        """The job that a body describes. Raises RefusedError."""
         operation, dialect = one_of(body, "operation", _OPERATIONS), dialect_of(body)
         view = self._org.view(request[USER_ID])
         allowed = self._org.config.bulk_hard_delete_allowed or "PermissionsBulkApiHardDelete" in view.access.system
         if operation == "hardDelete" and not allowed:
-            return routing_error(400, "FEATURENOTENABLED", _HARD_DELETE)
+            raise refused("FEATURENOTENABLED", _HARD_DELETE)
         object_type = view.find_object(str(body.get("object")))
         if object_type is None:
-            return _invalid_job(f"Unable to find object: {body.get('object')}")
+            raise refused("INVALIDJOB", f"InvalidJob : Unable to find object: {body.get('object')}")
         if not _is_loadable(self._org.objects()[object_type.name]):
-            return routing_error(400, "INVALIDENTITY", f"Entity '{object_type.name}' is not supported by the Bulk API.")
-        key = _key_field(object_type, operation, str(body.get("externalIdFieldName") or ""))
-        if key is None:
-            name = body.get("externalIdFieldName") or ""
-            return _invalid_job(f"Field name provided, {name} does not match an External ID for {object_type.name}")
-        if content is not None and len(content.decode(errors="replace")) > MAX_MULTIPART_CHARACTERS:
-            return _too_large(f"{MAX_MULTIPART_CHARACTERS} characters of a multipart request")
-        job = IngestJob(
+            raise refused("INVALIDENTITY", f"Entity '{object_type.name}' is not supported by the Bulk API.")
+        return IngestJob(
             self._jobs.new_id(), operation, object_type.name, request[USER_ID], api_version(request), dialect,
-            self._org.clock, "Open", key=key, assignment_rule_id=str(body.get("assignmentRuleId") or ""),
-            client=self._client("create", request, None), content=content,
+            self._org.clock, "Open", key=_key_field(object_type, operation, body),
+            assignment_rule_id=str(body.get("assignmentRuleId") or ""), client=self._client("create", request, None),
         )  # fmt: skip
-        self._jobs.add(job)
-        if content is None:
-            return json_response(job.created())
-        self._start(job)
-        return json_response(job.short() | job.format())
 
     async def upload(self, request: web.Request) -> web.Response:
         job = self._jobs.find(request, IngestJob)
-        if job is None:
-            return not_found()
         if job.content is not None and not self._org.config.bulk_second_upload_accepted:
             message = (
                 f"Found multiple contents for job: <{job.job_id}>, please 'Close' / 'Abort' / 'Delete' the current Job "
                 "then create a new Job and make sure you only do 'PUT' once on a given Job."
             )
-            return routing_error(400, "BULK_API_ERROR", message)
+            raise refused("BULK_API_ERROR", message)
         if job.state != "Open":
-            return invalid_state(f"Uploading to already {already(job)} Job not allowed")
+            raise not_allowed("Uploading to", job)
         content = await _body(request)
-        if content is None:
-            return _too_large("150 MB in base64")
         job.client = self._client("upload", request, job.client)
         job.content = content
         return web.Response(status=201)
 
     async def change_state(self, request: web.Request) -> web.Response:
         job = self._jobs.find(request, IngestJob)
-        if job is None:
-            return not_found()
         state = await requested_state(request, ("UploadComplete", "Aborted"))
         job.client = self._client("close", request, job.client)
         if state == "Aborted":
             return abort(job)
         if job.state != "Open":
-            return invalid_state(f"Closing already {already(job)} Job not allowed")
+            raise not_allowed("Closing", job)
         self._start(job)
         return json_response(job.short())
 
     async def read(self, request: web.Request) -> web.Response:
-        job = self._jobs.find(request, IngestJob)
-        return not_found() if job is None else json_response(job.full())
+        return json_response(self._jobs.find(request, IngestJob).full())
 
     async def list_jobs(self, request: web.Request) -> web.Response:
         return self._jobs.listing(request, IngestJob)
@@ -151,12 +140,11 @@ class BulkIngest:
     async def result_file(self, request: web.Request) -> web.StreamResponse:
         job = self._jobs.find(request, IngestJob)
         file = _FILES.get(request.match_info["file"].lower())
-        if job is None or file is None:
+        if file is None:
             return not_found()
         if job.state not in FINISHED:
-            return invalid_state(f"The results of a job in state {job.state} are not available")
-        files = job.result_files(self._org.config.seed)
-        return await csv_response(request, _chunks(file(files)))
+            raise invalid_state(f"The results of a job in state {job.state} are not available")
+        return await csv_response(request, _chunks(file(job.result_files(self._org.config.seed))))
 
     def _client(
         self, step: Literal["create", "upload", "close"], request: web.Request, known: str | None
@@ -177,33 +165,35 @@ async def _chunks(lines: Iterator[str]) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
-def _invalid_job(message: str) -> web.Response:
-    return routing_error(400, "INVALIDJOB", f"InvalidJob : {message}")
-
-
-def _too_large(limit: str) -> web.Response:
-    return routing_error(413, "BULK_API_ERROR", f"The data exceeds the limit of {limit}")
-
-
 def _is_loadable(object_type: ObjectType) -> bool:
     return object_type.createable or object_type.updateable
 
 
-def _key_field(object_type: ObjectType, operation: str, name: str) -> FieldType | None:
-    """The field by which records are found: of an upsert the one that is named, if it can be one; else the id."""
+def _key_field(object_type: ObjectType, operation: str, body: dict[str, object]) -> FieldType:
+    """The field by which records are found: of an upsert the one that is named, else the id. Raises RefusedError."""
     if operation != "upsert":
         return object_type.by_name["Id"]
+    name = str(body.get("externalIdFieldName") or "")
     found = object_type.find(name)
-    return found if found is not None and found.id_lookup else None
+    if found is None or not found.id_lookup:
+        rule = f"does not match an External ID for {object_type.name}"
+        raise refused("INVALIDJOB", f"InvalidJob : Field name provided, {name} {rule}")
+    return found
 
 
-async def _body(request: web.Request) -> bytes | None:
-    """The body, or None when it is larger than an upload may be; then it is read to its end, but not kept."""
+def _too_large(limit: str) -> RefusedError:
+    return refused("BULK_API_ERROR", f"The data exceeds the limit of {limit}", status=413)
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body. RefusedError when it is larger than an upload may be; then it is read to its end, but not kept."""
     content = bytearray()
     async for chunk in request.content.iter_any():
         if len(content) <= MAX_UPLOAD_BYTES:
             content += chunk
-    return bytes(content) if len(content) <= MAX_UPLOAD_BYTES else None
+    if len(content) > MAX_UPLOAD_BYTES:
+        raise _too_large("150 MB in base64")
+    return bytes(content)
 
 
 async def _multipart(request: web.Request) -> tuple[dict[str, object], bytes]:
@@ -220,4 +210,7 @@ async def _multipart(request: web.Request) -> tuple[dict[str, object], bytes]:
     content = raw.get("content")
     if not isinstance(body, dict) or content is None:
         raise MalformedBodyError("A multipart job needs the parts job and content")
-    return body, content.encode() if isinstance(content, str) else bytes(content)
+    data = content.encode() if isinstance(content, str) else bytes(content)
+    if len(data.decode(errors="replace")) > MAX_MULTIPART_CHARACTERS:
+        raise _too_large(f"{MAX_MULTIPART_CHARACTERS} characters of a multipart request")
+    return body, data

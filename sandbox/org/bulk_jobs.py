@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, TypeVar
 
 from aiohttp import web
 
-from sandbox.org.bulk_csv import DELIMITERS, LINE_ENDINGS, Dialect
+from sandbox.org.bulk_csv import Dialect
+from sandbox.org.bulk_refusals import RefusedError, invalid_locator, invalid_state
 from sandbox.org.ids import MalformedIdError, to_18
 from sandbox.org.store import Org
 from sandbox.org.timestamps import rest_datetime
-from sandbox.org.wire import api_version, json_object, json_response, not_found, routing_error
+from sandbox.org.wire import json_response, not_found
 
 State = Literal["Open", "UploadComplete", "InProgress", "JobComplete", "Failed", "Aborted"]
 JobType = Literal["V2Ingest", "V2Query"]
@@ -22,8 +23,6 @@ FINISHED: frozenset[State] = frozenset({"JobComplete", "Failed", "Aborted"})
 JOBS_PER_PAGE = 1_000
 # The locator of a list of jobs is `01g...-2000`: an id and where to go on.
 _LIST_PREFIX = "01g"
-# How refusals name the state that a job is in; "Completed" and "closed" were recorded, the others follow them.
-_ALREADY: dict[State, str] = {"JobComplete": "Completed", "UploadComplete": "closed", "InProgress": "closed"}
 
 
 @dataclass(slots=True)
@@ -140,20 +139,20 @@ class JobTable:
             job.dispose()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def find(self, request: web.Request, kind: type[JobT]) -> JobT | None:
-        self._forget_old()
+    def find(self, request: web.Request, kind: type[JobT]) -> JobT:
+        """The job in the path. Raises RefusedError when there is none of that kind."""
         try:
             job = self._jobs.get(to_18(request.match_info["id"]))
         except MalformedIdError:
-            return None
-        return job if isinstance(job, kind) else None
+            job = None
+        if not isinstance(job, kind) or self._is_old(job):
+            raise RefusedError(not_found())
+        return job
 
     def listing(self, request: web.Request, kind: type[Job]) -> web.Response:
         """All jobs of a type, up to 1,000 a page."""
         self._forget_old()
         start = self._start_of_page(request.query.get("queryLocator"))
-        if start is None:
-            return routing_error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         jobs = self._wanted(request, kind)
         end = start + JOBS_PER_PAGE
         more = f"{request.path}?queryLocator={self._list_id}-{end}" if end < len(jobs) else None
@@ -163,10 +162,8 @@ class JobTable:
     def delete(self, request: web.Request, kind: type[Job]) -> web.Response:
         """204; a job that is still open or running cannot be deleted."""
         job = self.find(request, kind)
-        if job is None:
-            return not_found()
         if job.state in {"Open", "InProgress"}:
-            return invalid_state(f"Deleting a job in state {job.state} is not allowed")
+            raise invalid_state(f"Deleting a job in state {job.state} is not allowed")
         self._remove(job)
         return web.Response(status=204)
 
@@ -180,95 +177,42 @@ class JobTable:
         job_type = filters.get("jobType") or kind.job_type
         return [job for job in self._jobs.values() if job.job_type.lower() == job_type.lower()]
 
-    def _start_of_page(self, locator: str | None) -> int | None:
+    def _start_of_page(self, locator: str | None) -> int:
+        """Raises RefusedError for a locator that was never given out."""
         if not locator:
             return 0
         list_id, _, start = locator.partition("-")
-        known = list_id == self._list_id and start.isascii() and start.isdigit() and len(start) < 10
-        return int(start) if known else None
+        if list_id != self._list_id or not (start.isascii() and start.isdigit()) or len(start) > 9:
+            raise invalid_locator()
+        return int(start)
 
     def _remove(self, job: Job) -> None:
         job.dispose()
         del self._jobs[job.job_id]
 
     def _forget_old(self) -> None:
-        """Finished jobs and their results are kept for seven days."""
-        oldest = self.org.clock() - self.org.config.bulk_job_lifetime_seconds
-        for job in [one for one in self._jobs.values() if one.state in FINISHED and one.changed_at < oldest]:
+        for job in [one for one in self._jobs.values() if self._is_old(one)]:
             self._remove(job)
 
-
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def since(version: float, handler: _Handler) -> _Handler:
-    """The handler for callers of this API version or a later one; the resource does not exist for older ones."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return not_found() if float(api_version(request)) < version else await handler(request)
-
-    return handle
+    def _is_old(self, job: Job) -> bool:
+        """Finished jobs and their results are kept for seven days."""
+        oldest = self.org.clock() - self.org.config.bulk_job_lifetime_seconds
+        return job.state in FINISHED and job.changed_at < oldest
 
 
-def invalid_state(message: str) -> web.Response:
-    return routing_error(400, "INVALIDJOBSTATE", message)
+# How refusals name the state that a job is in; "Completed" and "closed" were recorded, the others follow them.
+_ALREADY: dict[State, str] = {"JobComplete": "Completed", "UploadComplete": "closed", "InProgress": "closed"}
+
+
+def not_allowed(action: str, job: Job) -> RefusedError:
+    """`Closing already aborted Job not allowed`."""
+    return invalid_state(f"{action} already {_ALREADY.get(job.state, job.state)} Job not allowed")
 
 
 def abort(job: Job) -> web.Response:
-    """End a job that is not at its end; what it has written stays."""
+    """End a job that is not at its end; what it has written stays. Raises RefusedError."""
     if job.state in FINISHED:
-        return invalid_state(f"Aborting already {already(job)} Job not allowed")
+        raise not_allowed("Aborting", job)
     job.enter("Aborted")
     job.stop()
     return json_response(job.short())
-
-
-def already(job: Job) -> str:
-    return _ALREADY.get(job.state, job.state)
-
-
-class InvalidValueError(Exception):
-    """A property of the request's JSON has a value that it cannot have; carries the answer."""
-
-    def __init__(self, name: str, value: object) -> None:
-        super().__init__(name)
-        text = "" if value is None else value
-        self.response = routing_error(400, "API_ERROR", f"Invalid value: '{text}' supplied for property: '{name}'")
-
-
-def refusing(handler: _Handler) -> _Handler:
-    """Answer for a handler that met an invalid value."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except InvalidValueError as error:
-            return error.response
-
-    return handle
-
-
-def one_of(body: dict[str, object], name: str, values: Iterable[str], default: str | None = None) -> str:
-    """A property that must be one of some words. Raises InvalidValueError."""
-    value = body.get(name)
-    if default is not None and value in {None, ""}:
-        return default
-    if not isinstance(value, str) or value not in values:
-        raise InvalidValueError(name, value)
-    return value
-
-
-async def requested_state(request: web.Request, allowed: Iterable[str]) -> str:
-    """The `state` that a PATCH asks for. Raises InvalidValueError and MalformedBodyError."""
-    return one_of(await json_object(request), "state", allowed)
-
-
-def dialect_of(body: dict[str, object]) -> Dialect:
-    """Delimiter and line ending of a new job. Raises InvalidValueError."""
-    one_of(body, "contentType", ("CSV",), "CSV")
-    delimiter = one_of(body, "columnDelimiter", DELIMITERS, "COMMA")
-    return Dialect(delimiter, one_of(body, "lineEnding", LINE_ENDINGS, "LF"))
-
-
-def same_version(request: web.Request, job: Job) -> bool:
-    return api_version(request) == job.api_version

@@ -8,25 +8,24 @@ import binascii
 from aiohttp import web
 
 from sandbox.org.allocations import Allocation
-from sandbox.org.bulk_jobs import (
-    JobTable,
-    abort,
+from sandbox.org.bulk_jobs import JobTable, abort
+from sandbox.org.bulk_query_run import QueryJob, QueryRun, ResultFile
+from sandbox.org.bulk_refusals import (
     dialect_of,
+    invalid_locator,
     invalid_state,
     one_of,
-    refusing,
+    refused,
     requested_state,
-    same_version,
-    since,
+    serving,
 )
-from sandbox.org.bulk_query_run import QueryJob, QueryRun, ResultFile
 from sandbox.org.bulk_stream import csv_response
 from sandbox.org.parameters import whole_number
 from sandbox.org.rest import DATA
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import PreparedQuery, prepare
 from sandbox.org.store import Org
-from sandbox.org.wire import USER_ID, api_error, api_version, json_object, json_response, not_found, routing_error
+from sandbox.org.wire import USER_ID, api_error, api_version, json_object, json_response
 
 # The server chooses the page size when the client does not; the guide's examples have 50,000.
 DEFAULT_PAGE_RECORDS = 50_000
@@ -50,58 +49,51 @@ class BulkQuery:
     def routes(self) -> list[web.RouteDef]:
         jobs, job = f"{DATA}/jobs/query", f"{DATA}/jobs/query/{{id}}"
         return [
-            web.post(jobs, since(_SINCE, refusing(self.create))),
-            web.get(jobs, since(_SINCE, self.list_jobs)),
-            web.get(job, since(_SINCE, self.read)),
-            web.patch(job, since(_SINCE, refusing(self.abort))),
-            web.delete(job, since(_SINCE, self.delete)),
-            web.get(f"{job}/results", since(_SINCE, self.results)),
-            web.get(f"{job}/resultPages", since(_PARALLEL_SINCE, self.result_pages)),
+            web.post(jobs, serving(_SINCE, self.create)),
+            web.get(jobs, serving(_SINCE, self.list_jobs)),
+            web.get(job, serving(_SINCE, self.read)),
+            web.patch(job, serving(_SINCE, self.abort)),
+            web.delete(job, serving(_SINCE, self.delete)),
+            web.get(f"{job}/results", serving(_SINCE, self.results)),
+            web.get(f"{job}/resultPages", serving(_PARALLEL_SINCE, self.result_pages)),
         ]
 
     async def create(self, request: web.Request) -> web.Response:
         body = await json_object(request)
         operation, dialect = one_of(body, "operation", ("query", "queryAll")), dialect_of(body)
+        user_id = request[USER_ID]
         try:
-            prepared = prepare(self._org.view(request[USER_ID]), str(body.get("query") or ""), request[USER_ID])
+            prepared = prepare(self._org.view(user_id), str(body.get("query") or ""), user_id)
             _check(prepared)
         except SoqlError as error:
             return api_error(400, error.error_code, error.message)
-        refused = self._over_the_limit()
-        if refused is not None:
-            return refused
+        self._take_one()
         job = QueryJob(
-            self._jobs.new_id(), operation, prepared.object_type.name, request[USER_ID], api_version(request), dialect,
+            self._jobs.new_id(), operation, prepared.object_type.name, user_id, api_version(request), dialect,
             self._org.clock, "UploadComplete", prepared=prepared,
         )  # fmt: skip
         self._jobs.add(job)
         self._jobs.start(job, self._run.process(job))
         return json_response(job.short() | job.format())
 
-    def _over_the_limit(self) -> web.Response | None:
+    def _take_one(self) -> None:
         """Count one more job of the day, or tell in the recorded words why there is none."""
         maximum, jobs = self._queries.maximum, self._queries.used + 1
         if jobs > maximum:
-            return _limit_exceeded(f"Max bulk v2 query jobs ({maximum}) per 24 hrs has been reached ({jobs})")
+            raise refused("LIMIT_EXCEEDED", f"Max bulk v2 query jobs ({maximum}) per 24 hrs has been reached ({jobs})")
         if self._storage.exhausted:
-            kilobytes = self._storage.maximum // 1024
-            return _limit_exceeded(
-                f"Max bulk v2 query result size stored ({kilobytes}) kb per 24 hrs has been exceeded"
-            )
+            size = f"({self._storage.maximum // 1024}) kb"
+            raise refused("LIMIT_EXCEEDED", f"Max bulk v2 query result size stored {size} per 24 hrs has been exceeded")
         self._queries.take()
-        return None
 
     async def list_jobs(self, request: web.Request) -> web.Response:
         return self._jobs.listing(request, QueryJob)
 
     async def read(self, request: web.Request) -> web.Response:
-        job = self._jobs.find(request, QueryJob)
-        return not_found() if job is None else json_response(job.full())
+        return json_response(self._jobs.find(request, QueryJob).full())
 
     async def abort(self, request: web.Request) -> web.Response:
         job = self._jobs.find(request, QueryJob)
-        if job is None:
-            return not_found()
         await requested_state(request, ("Aborted",))
         return abort(job)
 
@@ -110,11 +102,7 @@ class BulkQuery:
 
     async def results(self, request: web.Request) -> web.StreamResponse:
         found = self._results(request)
-        if isinstance(found, web.Response):
-            return found
-        start = _offset(request.query.get("locator"))
-        if start is None or (start and start >= len(found)):
-            return routing_error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        start = _start(request, found)
         end = min(start + _page_records(request), len(found))
         headers = {
             "Sforce-Locator": _locator(request, end) if end < len(found) else "null",
@@ -125,32 +113,28 @@ class BulkQuery:
     async def result_pages(self, request: web.Request) -> web.Response:
         """Where pages of the results are, so that several can be fetched at once."""
         found = self._results(request)
-        if isinstance(found, web.Response):
-            return found
-        start = _offset(request.query.get("locator"))
-        if start is None or (start and start >= len(found)):
-            return routing_error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-        page_records, path = _page_records(request), request.path.rstrip("/")
+        start, page_records = _start(request, found), _page_records(request)
         end = min(start + _PAGES_PER_REPLY * page_records, len(found))
-        results = path.removesuffix("resultPages") + "results"
-        starts = range(start, end, page_records) if end else range(1)
-        pages = [
-            {"resultLink": f"{results}?locator={_locator(request, one)}&maxRecords={page_records}"} for one in starts
-        ]
-        more = end < len(found)
-        next_url = f"{path}?locator={_locator(request, end)}&maxRecords={page_records}" if more else None
-        return json_response({"resultPages": pages, "nextRecordsUrl": next_url, "done": not more})
+        path = request.path.rstrip("/")
 
-    def _results(self, request: web.Request) -> ResultFile | web.Response:
-        """The results of the job in the path, or why there are none."""
+        def page(resource: str, offset: int) -> str:
+            return f"{resource}?locator={_locator(request, offset)}&maxRecords={page_records}"
+
+        results = path.removesuffix("resultPages") + "results"
+        # An empty answer is a page too: its header.
+        links = [{"resultLink": page(results, one)} for one in range(start, max(end, start + 1), page_records)]
+        more = end < len(found)
+        next_url = page(path, end) if more else None
+        return json_response({"resultPages": links, "nextRecordsUrl": next_url, "done": not more})
+
+    def _results(self, request: web.Request) -> ResultFile:
+        """The results of the job in the path. Raises RefusedError when there are none."""
         job = self._jobs.find(request, QueryJob)
-        if job is None:
-            return not_found()
-        if not same_version(request, job):
+        if api_version(request) != job.api_version:
             message = f"The job was created with API version {job.api_version}"
-            return routing_error(409, "API_VERSION_MISMATCH", message)
+            raise refused("API_VERSION_MISMATCH", message, status=409)
         if job.state != "JobComplete" or job.results is None:
-            return invalid_state(f"The results of a job in state {job.state} are not available")
+            raise invalid_state(f"The results of a job in state {job.state} are not available")
         return job.results
 
 
@@ -169,10 +153,6 @@ def _check(prepared: PreparedQuery) -> None:
         raise SoqlError("API_ERROR", "Selecting compound data not supported in Bulk Query")
 
 
-def _limit_exceeded(message: str) -> web.Response:
-    return routing_error(400, "LIMIT_EXCEEDED", message)
-
-
 def _page_records(request: web.Request) -> int:
     return whole_number(request, "maxRecords", 0) or DEFAULT_PAGE_RECORDS
 
@@ -184,10 +164,18 @@ def _locator(request: web.Request, offset: int) -> str:
     return base64.b64encode(str(offset).encode()).decode().rstrip("=")
 
 
-def _offset(locator: str | None) -> int | None:
-    """Where a page starts; None for a locator that was never given out."""
+def _start(request: web.Request, found: ResultFile) -> int:
+    """Where the page starts. Raises RefusedError for a locator that was never given out."""
+    locator = request.query.get("locator")
     if not locator:
         return 0
+    offset = _offset(locator)
+    if offset is None or (offset and offset >= len(found)):
+        raise invalid_locator()
+    return offset
+
+
+def _offset(locator: str) -> int | None:
     text = locator
     if not locator.isdigit():
         try:
