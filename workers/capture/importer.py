@@ -17,7 +17,7 @@ from workers.capture.described import Described
 from workers.capture.pace import Backoff
 from workers.capture.progress import ImportProgress
 from workers.capture.queries import QueryFailed, completed
-from workers.core.normalize import snapshot_changes
+from workers.core.snapshot_rows import snapshot_changes
 from workers.core.snapshots import (
     REST_QUERY_CHARACTERS,
     begun,

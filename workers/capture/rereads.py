@@ -10,7 +10,7 @@ from schemas.events import Change, Entity, Parked, Version
 from schemas.topics import CHANGES
 from workers.capture import metrics
 from workers.capture.described import Described
-from workers.core.normalize import snapshot_changes
+from workers.core.snapshot_rows import snapshot_changes
 from workers.core.snapshots import parts, selected
 from workers.ports import Clock, SalesforceOrg
 
@@ -43,7 +43,7 @@ class Rereader:
     async def read(
         self, entity: Entity, record_ids: Iterable[str], at_least: Mapping[str, Version] = NO_VERSIONS
     ) -> Reread:
-        """The records as they are now, deleted ones as deletions. `at_least`: see `snapshot_change`."""
+        """The records as they are now, deleted ones as deletions. `at_least`: see `snapshot_changes`."""
         found = Reread()
         for ids in parts(list(dict.fromkeys(record_ids)), REREAD_RECORDS):
             if ids:

@@ -9,9 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from math import isfinite
-from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias
 
 from schemas.events import Change, Entity, Origin, Parked, Version
@@ -90,7 +88,7 @@ class Malformed:
 Normalized: TypeAlias = Changes | Reread | Malformed
 
 
-class _Malformed(ValueError):
+class MalformedValue(ValueError):
     """The text becomes `Malformed.reason`."""
 
 
@@ -102,16 +100,16 @@ def normalize(team: str, event: Event) -> Normalized:
     """Never raises: whatever an org sends is changes, a reason to read again, or malformed."""
     try:
         return _normalize(team, event)
-    except _Malformed as error:
+    except MalformedValue as error:
         return Malformed(str(error))
 
 
 def _normalize(team: str, event: Event) -> Normalized:
     header = event.payload.get("ChangeEventHeader")
     if not isinstance(header, Mapping):
-        raise _Malformed("no ChangeEventHeader")
+        raise MalformedValue("no ChangeEventHeader")
     if header.get("entityName") != OBJECTS[event.entity]:
-        raise _Malformed(f"entityName {header.get('entityName')!r} on the channel of {OBJECTS[event.entity]}")
+        raise MalformedValue(f"entityName {header.get('entityName')!r} on the channel of {OBJECTS[event.entity]}")
     version = _version(header)
     record_ids = _record_ids(header)
     change_type = str(header.get("changeType"))
@@ -121,7 +119,7 @@ def _normalize(team: str, event: Event) -> Normalized:
         return Reread(record_ids, version)
     kind = KINDS.get(change_type)
     if kind is None:
-        raise _Malformed(f"unknown changeType {change_type[:40]!r}")
+        raise MalformedValue(f"unknown changeType {change_type[:40]!r}")
     try:
         fields = {} if kind == "delete" else dict(_flat(event, _names(header.get("changedFields"))))
     except _NotUsable:
@@ -149,7 +147,7 @@ def _changes(
             version=version,
             fields=fields,
             origin=origin,
-            transaction_key=_text(key) if isinstance(key, str) else None,
+            transaction_key=plain_text(key) if isinstance(key, str) else None,
             replay_id=event.replay_id,
             captured_at_ms=event.received_at_ms,
         )
@@ -164,7 +162,7 @@ def _version(header: Mapping[str, Any]) -> Version:
 def _whole(header: Mapping[str, Any], name: str) -> int:
     number = header.get(name)
     if type(number) is not int or not 0 <= number <= LARGEST:
-        raise _Malformed(f"{name} {str(number)[:40]!r}")
+        raise MalformedValue(f"{name} {str(number)[:40]!r}")
     return number
 
 
@@ -172,7 +170,7 @@ def _record_ids(header: Mapping[str, Any]) -> tuple[str, ...] | None:
     """None: a wildcard (`001*`) or the placeholder of an overflow, both of which mean the whole entity."""
     ids = header.get("recordIds")
     if not isinstance(ids, list) or not ids or not all(isinstance(i, str) for i in ids):
-        raise _Malformed(f"recordIds {ids!r}"[:200])
+        raise MalformedValue(f"recordIds {ids!r}"[:200])
     if any(i.endswith("*") or i == NO_RECORD for i in ids):
         return None
     return tuple(dict.fromkeys(long_id(i) for i in ids))
@@ -185,7 +183,7 @@ def _names(value: object) -> list[str]:
 def long_id(record_id: str) -> str:
     """The 18-character form: 15 characters and, per five of them, one that tells which are upper-case."""
     if not RECORD_ID.match(record_id):
-        raise _Malformed(f"{record_id[:40]!r} is not a record id")
+        raise MalformedValue(f"{record_id[:40]!r} is not a record id")
     return record_id if len(record_id) == 18 else record_id + "".join(_check(record_id[i : i + 5]) for i in (0, 5, 10))
 
 
@@ -198,7 +196,7 @@ def parse_origin(raw: object) -> Origin:
     if not isinstance(raw, str):
         return Origin()
     found = CLIENT.search(raw)
-    return Origin(raw=_text(raw), client=_text(found[1].rstrip("/")) or None if found else None)
+    return Origin(raw=plain_text(raw), client=plain_text(found[1].rstrip("/")) or None if found else None)
 
 
 # --- fields ----------------------------------------------------------------------------------------------------------
@@ -210,7 +208,7 @@ def _flat(event: Event, changed: Iterable[str]) -> Iterator[tuple[str, Any]]:
         if name == "ChangeEventHeader":
             continue
         if not FIELD_NAME.match(name):
-            raise _Malformed(f"field name {name[:80]!r}")
+            raise MalformedValue(f"field name {name[:80]!r}")
         if is_compound(event.entity, name):
             yield from _components(name, value, changed)
         else:
@@ -230,7 +228,7 @@ def _components(compound: str, value: object, changed: Iterable[str]) -> Iterato
     prefix = "" if compound == "Name" else compound.removesuffix("Address")
     for part, content in value.items():
         if not FIELD_NAME.match(part):
-            raise _Malformed(f"field name {compound}.{part[:80]!r}")
+            raise MalformedValue(f"field name {compound}.{part[:80]!r}")
         yield prefix + part, _scalar(content)
 
 
@@ -242,129 +240,30 @@ def _cleared(compound: str, changed: Iterable[str]) -> Iterable[str]:
 def _scalar(value: object) -> Any:
     """Raises _NotUsable for a diff (`{"diff": ...}`) of a long text and for shapes that nobody has described."""
     if isinstance(value, str):
-        return _text(value)
+        return plain_text(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        return _number(value)
+        return finite(value)
     raise _NotUsable
 
 
-def _number(value: int | float | str) -> float:
+def finite(value: int | float | str) -> float:
     """Events carry every number as a float; NaN and infinities have no JSON."""
     try:
         number = float(value)
     except (ValueError, OverflowError):
-        raise _Malformed(f"number {str(value)[:40]!r}") from None
+        raise MalformedValue(f"number {str(value)[:40]!r}") from None
     if not isfinite(number):
-        raise _Malformed(f"number {number}")
+        raise MalformedValue(f"number {number}")
     return number
 
 
-def _text(value: str) -> str:
+def plain_text(value: str) -> str:
     """Half a surrogate pair (an emoji cut off by a length limit) has no UTF-8: the replacement character stands in."""
     if value.isascii():
         return value
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-# --- snapshots -------------------------------------------------------------------------------------------------------
-
-
-def snapshot_change(
-    team: str,
-    entity: Entity,
-    row: Mapping[str, Any],
-    types: Mapping[str, str],
-    now_ms: int,
-    at_least: Version | None = None,
-) -> Change:
-    """A record read by a query, as a change that carries its full state; one of the recycle bin as its deletion.
-
-    Its version is the record's SystemModstamp, which Salesforce sets before it commits: of a snapshot and a change of
-    the same moment the change wins. `at_least` is the version of the event that made the record be read again.
-    Raises ValueError for a row without a usable Id or SystemModstamp, or with an unusable value.
-    """
-    modified = Version(_instant_ms(row.get("SystemModstamp")), 0, 0)
-    if is_deleted(row):
-        return _deletion(team, entity, row, at_least or _last_of_its_moment(modified), now_ms)
-    names = [name for name in row if name in types and name not in NEVER_IN_EVENTS and not is_compound(entity, name)]
-    return Change(
-        team=team,
-        entity=entity,
-        record_id=long_id(str(row.get("Id"))),
-        kind="snapshot",
-        version=max(modified, at_least or modified),
-        fields={name: typed(row[name], types[name]) for name in names},
-        captured_at_ms=now_ms,
-    )
-
-
-def is_deleted(row: Mapping[str, Any]) -> bool:
-    return str(row.get("IsDeleted")).lower() == "true"
-
-
-def _last_of_its_moment(version: Version) -> Version:
-    """Stamps are whole seconds. Whoever reads a record as deleted read it after all that happened in that second."""
-    return Version(version.commit_time_ms, LARGEST, 0)
-
-
-def _deletion(team: str, entity: Entity, row: Mapping[str, Any], version: Version, now_ms: int) -> Change:
-    return Change(
-        team=team,
-        entity=entity,
-        record_id=long_id(str(row.get("Id"))),
-        kind="delete",
-        version=version,
-        captured_at_ms=now_ms,
-    )
-
-
-def snapshot_changes(
-    team: str,
-    entity: Entity,
-    rows: Iterable[Mapping[str, Any]],
-    types: Mapping[str, str],
-    now_ms: int,
-    topic: str,
-    at_least: Mapping[str, Version] = MappingProxyType({}),
-) -> tuple[list[Change], list[Parked]]:
-    """Rows as changes; those that cannot be, parked. `at_least` is by record id."""
-    changes: list[Change] = []
-    parked: list[Parked] = []
-    for row in rows:
-        try:
-            changes.append(snapshot_change(team, entity, row, types, now_ms, at_least.get(str(row.get("Id")))))
-        except ValueError as error:
-            text = json.dumps(row, default=str)
-            parked.append(_parked(team, topic, "malformed", str(error), text, now_ms, None))
-    return changes, parked
-
-
-def typed(value: Any, field_type: str) -> Any:
-    """Text of a Bulk result or a value of a REST query -> the value that an event would carry.
-
-    Raises ValueError.
-    """
-    if value is None or value == "":
-        return None
-    if field_type in NUMBER_TYPES:
-        return _number(value)
-    if field_type == "boolean":
-        return str(value).lower() == "true"
-    if field_type == "datetime":
-        return str(value).replace("+0000", "Z")
-    return _text(value) if isinstance(value, str) else value
-
-
-def _instant_ms(value: object) -> int:
-    try:
-        instant = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise _Malformed(f"SystemModstamp {value!r}") from None
-    if instant.tzinfo is None:
-        raise _Malformed(f"SystemModstamp {value!r} without a time zone")
-    return round(instant.timestamp() * 1000)
 
 
 # --- parked ----------------------------------------------------------------------------------------------------------
@@ -373,17 +272,17 @@ def _instant_ms(value: object) -> int:
 def parked_event(team: str, topic: str, event: Event, reason: str) -> Parked:
     """What is kept of an event that is malformed."""
     text = json.dumps(event.payload, default=str)
-    return _parked(team, topic, "malformed", reason, text, event.received_at_ms, event.replay_id)
+    return parked_payload(team, topic, "malformed", reason, text, event.received_at_ms, event.replay_id)
 
 
 def parked_change(topic: str, change: Change, size_bytes: int, limit_bytes: int) -> Parked:
     """What is kept of a change that does not fit into a message: all but its fields, which its record still has."""
     detail = f"{change.entity} {change.record_id}: {size_bytes} bytes, {limit_bytes} fit into a message"
     text = change.model_copy(update={"fields": {}}).model_dump_json()
-    return _parked(change.team, topic, "too_large", detail, text, change.captured_at_ms, change.replay_id)
+    return parked_payload(change.team, topic, "too_large", detail, text, change.captured_at_ms, change.replay_id)
 
 
-def _parked(
+def parked_payload(
     team: str,
     topic: str,
     reason: Literal["malformed", "too_large"],
@@ -397,7 +296,7 @@ def _parked(
         topic=topic,
         replay_id=replay_id,
         reason=reason,
-        detail=_text(detail[:1000]),
+        detail=plain_text(detail[:1000]),
         payload=payload[:PARKED_CHARACTERS],
         parked_at_ms=parked_at_ms,
     )

@@ -18,8 +18,6 @@ from workers.core.normalize import (
     normalize,
     parked_event,
     parse_origin,
-    snapshot_change,
-    snapshot_changes,
 )
 
 CONTACT = "003Rj00000Buj14IAB"
@@ -239,96 +237,3 @@ def test_origin(raw: object, client: str | None) -> None:
 )
 def test_long_ids(short: str, long: str) -> None:
     assert long_id(short) == long
-
-
-# --- snapshots -------------------------------------------------------------------------------------------------------
-
-TYPES = {
-    "Id": "id",
-    "Name": "string",
-    "LastName": "string",
-    "AnnualRevenue": "currency",
-    "NumberOfEmployees": "int",
-    "HasOptedOutOfEmail": "boolean",
-    "Email": "email",
-    "LastModifiedDate": "datetime",
-    "Birthdate": "date",
-    "MailingAddress": "address",
-    "SystemModstamp": "datetime",
-    "IsDeleted": "boolean",
-}
-ROW = {
-    "Id": CONTACT,
-    "Name": "Ada Day",
-    "LastName": "Day",
-    "AnnualRevenue": "1200.5",
-    "NumberOfEmployees": "7",
-    "HasOptedOutOfEmail": "false",
-    "Email": "",
-    "LastModifiedDate": "2024-07-02T08:28:26.000Z",
-    "Birthdate": "1990-02-03",
-    "SystemModstamp": "2024-07-02T08:28:26.000Z",
-    "IsDeleted": "false",
-    "Unknown__c": "x",
-}
-FULL = {
-    "LastName": "Day",
-    "AnnualRevenue": 1200.5,
-    "NumberOfEmployees": 7.0,
-    "HasOptedOutOfEmail": False,
-    "Email": None,
-    "LastModifiedDate": "2024-07-02T08:28:26.000Z",
-    "Birthdate": "1990-02-03",
-}
-
-
-def test_a_row_of_a_bulk_query_carries_the_full_state() -> None:
-    change = snapshot_change("acme", "contact", ROW, TYPES, now_ms=9)
-
-    assert change == Change(
-        team="acme",
-        entity="contact",
-        record_id=CONTACT,
-        kind="snapshot",
-        version=Version(1719908906000, 0, 0),
-        fields=FULL,
-        captured_at_ms=9,
-    )
-
-
-def test_a_row_of_a_rest_query_comes_to_the_same() -> None:
-    row = {**ROW, "AnnualRevenue": 1200.5, "NumberOfEmployees": 7, "HasOptedOutOfEmail": False, "Email": None}
-    row |= dict.fromkeys(("LastModifiedDate", "SystemModstamp"), "2024-07-02T08:28:26.000+0000")
-
-    assert snapshot_change("acme", "contact", row, TYPES, 9) == snapshot_change("acme", "contact", ROW, TYPES, 9)
-
-
-def test_a_change_of_the_same_moment_is_newer_than_a_snapshot() -> None:
-    (change,) = changes({}, commitTimestamp=1719908906000)
-
-    assert snapshot_change("acme", "contact", ROW, TYPES, 9).version < change.version
-
-
-@pytest.mark.parametrize(
-    ("at_least", "version"),
-    [
-        (Version(1719908906000, 4, 1), Version(1719908906000, 4, 1)),
-        (Version(1719908905999, 4, 1), Version(1719908906000, 0, 0)),
-    ],
-)
-def test_what_is_read_again_does_not_lose_against_what_came_before_its_event(
-    at_least: Version, version: Version
-) -> None:
-    assert snapshot_change("acme", "contact", ROW, TYPES, 9, at_least).version == version
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [{"Id": ""}, {"SystemModstamp": ""}, {"SystemModstamp": "2024-07-02T08:28:26"}, {"NumberOfEmployees": "many"}],
-)
-def test_a_damaged_row_is_parked_and_the_others_are_not(damage: dict[str, str]) -> None:
-    read, parked = snapshot_changes("acme", "contact", [{**ROW, **damage}, ROW], TYPES, 9, topic="t")
-
-    assert [change.record_id for change in read] == [CONTACT]
-    assert [(message.team, message.topic, message.reason) for message in parked] == [("acme", "t", "malformed")]
-    assert "2024-07-02" in parked[0].payload
