@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import webbrowser
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,6 +35,10 @@ def connect(
     client_credentials: Annotated[
         bool, typer.Option("--client-credentials", help="No browser: the app's run-as user (needs My Domain).")
     ] = False,
+    jwt_key_file: Annotated[
+        Path | None, typer.Option(help="No browser: the private key (PEM) of the app's certificate; needs --username.")
+    ] = None,
+    username: Annotated[str | None, typer.Option(help="The Salesforce user of --jwt-key-file.")] = None,
     callback_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Register http://localhost:PORT/oauth/callback in the app. 0: any.")
     ] = CALLBACK_PORT,
@@ -44,6 +49,7 @@ def connect(
     secret = os.environ.get("SALESFORCE_CLIENT_SECRET")
     if client_credentials and not secret:
         raise Refused("SALESFORCE_CLIENT_SECRET is not set: the client credentials flow needs the consumer secret")
+    jwt_user = _jwt_user(jwt_key_file, username)
 
     def show_login(url: str) -> None:
         if browser:
@@ -60,6 +66,7 @@ def connect(
             client_secret=secret,
             callback_port=None if client_credentials else callback_port,
             show_login=show_login,
+            jwt_user=jwt_user,
         )
     )
     document = {"team": team, "org_id": connection.org_id, "instance_url": connection.instance_url}
@@ -67,6 +74,17 @@ def connect(
         print_json(document)
     else:
         console.print(f"team {team} is connected to org {connection.org_id}; capture imports it now")
+
+
+def _jwt_user(key_file: Path | None, username: str | None) -> wiring.JwtUser | None:
+    if key_file is None:
+        return None
+    if username is None:
+        raise Refused("--jwt-key-file needs --username: the Salesforce user that the app acts as")
+    try:
+        return wiring.JwtUser(username, key_file.read_text())
+    except OSError as error:
+        raise Refused(f"--jwt-key-file {key_file}: {error.strerror}") from error
 
 
 @app.command("list")

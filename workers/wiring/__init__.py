@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workers.wiring.processes import run_capture, run_insights, run_replay, run_routing, write_back
     from workers.wiring.setup import (
+        JwtUser,
         add_rule,
         check_team,
         confirm_job,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "JwtUser",
     "add_rule",
     "check_team",
     "confirm_job",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import aiohttp
 
@@ -23,6 +25,7 @@ from workers.adapters.salesforce.oauth import (
     authorize_url,
     client_credentials,
     exchange_code,
+    jwt_bearer,
     new_pkce,
 )
 from workers.console import jobs as background
@@ -40,6 +43,14 @@ from workers.wiring.resources import cipher, store, team_org, team_store
 clock = SystemClock()
 
 
+@dataclass(frozen=True, slots=True)
+class JwtUser:
+    """Who the app acts as, and the private key (PEM) of its certificate."""
+
+    username: str
+    private_key: str = field(repr=False)
+
+
 async def connect_team(
     settings: Settings,
     team: str,
@@ -49,12 +60,26 @@ async def connect_team(
     client_secret: str | None,
     callback_port: int | None,
     show_login: Callable[[str], None],
+    jwt_user: JwtUser | None = None,
 ) -> Connection:
-    """`callback_port` None: client credentials, without a browser."""
+    """With a `jwt_user` as that one; else `callback_port` None: client credentials, without a browser."""
     loopback = settings.salesforce_allow_loopback
     keys = cipher(settings)  # before anybody logs in for nothing
+    grant: Literal["authorization_code", "client_credentials", "jwt_bearer"]
     async with aiohttp.ClientSession() as session, store(settings) as opened:
-        if callback_port is None:
+        if jwt_user is not None:
+            grant = "jwt_bearer"
+            authorization = await jwt_bearer(
+                session,
+                login_url,
+                client_id=client_id,
+                username=jwt_user.username,
+                private_key=jwt_user.private_key,
+                now_ms=clock.now_ms(),
+                allow_insecure_loopback=loopback,
+            )
+        elif callback_port is None:
+            grant = "client_credentials"
             authorization = await client_credentials(
                 session,
                 login_url,
@@ -63,6 +88,7 @@ async def connect_team(
                 allow_insecure_loopback=loopback,
             )
         else:
+            grant = "authorization_code"
             authorization = await log_in(
                 session, login_url, client_id, client_secret, callback_port, show_login, loopback
             )
@@ -74,7 +100,7 @@ async def connect_team(
                 instance_url=authorization.instance_url,
                 login_url=login_url,
                 client_id=client_id,
-                grant="client_credentials" if callback_port is None else "authorization_code",
+                grant=grant,
                 secret=keys.seal(team, authorization.secret),
                 connected_at_ms=clock.now_ms(),
             ),
