@@ -18,6 +18,7 @@ from workers.capture.context import Context
 from workers.capture.digest import EVENTS, digest
 from workers.capture.readings import Readings
 from workers.capture.vitals import Vitals
+from workers.core.arrivals import Arrivals
 from workers.core.session_machine import Refusal
 from workers.core.snapshots import owed_after_silence, resume_from
 from workers.ports import StreamBatch, StreamEnded, StreamEvent
@@ -50,8 +51,10 @@ class Attempt:
             await self._begin_readings()
             channels = [entity for entity in ENTITIES if entity not in first.refused]
             confirmations = Confirmations(self._team, self._committer, channels)
+            arrivals = Arrivals()
             async for batch in batches:
-                await confirmations.after(batch, await self._capture_all(batch.events))
+                self._vitals.arrived += len(batch.events)
+                await confirmations.after(batch, await self._capture_all(arrivals.news(batch.events)))
         raise StreamEnded("the stream of changes ended", "network")
 
     async def _capture_all(self, events: Sequence[StreamEvent]) -> dict[Entity, int]:

@@ -20,6 +20,7 @@ from workers.capture.jobs import Jobs
 from workers.capture.pace import Backoff
 from workers.capture.pollers import Pollers
 from workers.capture.readings import Readings
+from workers.capture.stuck import watch_progress
 from workers.capture.upkeep import Upkeep
 from workers.capture.vitals import Vitals
 from workers.core.channel_status import ChannelStatus, SessionState
@@ -135,6 +136,7 @@ class Session:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(readings.refused())
+                tasks.create_task(watch_progress(self._team, readings.org, self._vitals, self._context.pace))
                 attempt = Attempt(self.connection, self._context, readings, self._vitals)
                 await attempt.run(on_subscribed=partial(self._subscribed, tasks, pollers))
         except BaseExceptionGroup as group:

@@ -7,9 +7,16 @@ from dataclasses import dataclass, field
 from schemas.events import Entity
 from workers.core.poison import PoisonLimit
 
+FIRST_LOOK_SECONDS = 30 * 60.0
+"""One call of the API each time, 48 a day for a team that is silent."""
+
 
 @dataclass(slots=True)
 class Vitals:
     poison: PoisonLimit = field(default_factory=PoisonLimit)
     lag_ms: dict[Entity, int] = field(default_factory=dict)
     """From the commit in the org to the arrival here, of the last event."""
+    arrived: int = 0
+    """Events."""
+    look_seconds: float = FIRST_LOOK_SECONDS
+    """Until silence is compared with the org's own count: grows while that was in vain (`stuck`)."""

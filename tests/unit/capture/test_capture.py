@@ -313,6 +313,21 @@ async def test_a_refused_channel_is_not_confirmed(rig: Rig) -> None:
     assert (status.state, status.reason) == ("forbidden", "select Account")
 
 
+async def test_a_reply_that_comes_twice_is_published_once(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.write("contact", [ADA], {"Title": "1"})
+        await until(lambda: rig.titles() == ["1"])
+        repeated = rig.org.events_sent[-1]
+        async with rig.org._news:
+            rig.org.events_sent.append(repeated)
+            rig.org._news.notify_all()
+        await rig.org.write("contact", [ADA], {"Title": "2"})
+        await until(lambda: len(rig.titles()) >= 2)
+
+    assert rig.titles() == ["1", "2"]
+
+
 async def test_gaps_are_read_again_before_the_position_moves_past_them(rig: Rig) -> None:
     async with rig.running():
         await until(rig.streaming)
