@@ -108,6 +108,10 @@ class OrgConfig:
     merge_announces_children: bool = False
     hard_delete_announces: bool = True  # of a live record; emptying the recycle bin never does
     conversion_lead_has_modified_date: bool = True
+    conversion_lead_event_later_ms: int = 1_000  # as in the guide's sample: the lead's event is a second younger
+    # Recycle bin (Help): days that records are kept, and how many at most, the oldest go first.
+    recycle_bin_days: float = 15
+    recycle_bin_max_records: int = 5_000
 
     # CometD limits and strictness; None: not enforced.
     concurrent_cometd_clients: int | None = None

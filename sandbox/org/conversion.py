@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sandbox.org.objects import full_name
+from sandbox.org.person_accounts import account_field_of
 from sandbox.org.store import Org
 from sandbox.org.transaction import Transaction
 from sandbox.org.writes import Actor, Row, Write
@@ -64,14 +66,38 @@ def convert(org: Org, conversion: Conversion, actor: Actor) -> Converted:
     if lead.get("IsConverted"):
         raise ConversionError("CANNOT_UPDATE_CONVERTED_LEAD: cannot reference converted lead")
     transaction = org.begin(actor)
-    account_id = conversion.account_id or _create(transaction, "Account", _mapped(lead, _TO_ACCOUNT))
-    contact_id = conversion.contact_id or _create(
-        transaction, "Contact", {**_mapped(lead, _TO_CONTACT), "AccountId": account_id}
-    )
+    account_id, contact_id = _account_and_contact(org, transaction, conversion, lead)
     opportunity_id = _opportunity(transaction, conversion, lead, account_id)
     _close(org, transaction, conversion.lead_id, Converted(account_id, contact_id, opportunity_id))
     org.install(transaction)
     return Converted(account_id, contact_id, opportunity_id)
+
+
+def _account_and_contact(org: Org, transaction: Transaction, conversion: Conversion, lead: Row) -> tuple[str, str]:
+    if org.config.person_accounts and not lead.get("Company") and conversion.account_id is None:
+        return _person(org, transaction, lead)
+    account_id = conversion.account_id or _create(transaction, "Account", _mapped(lead, _TO_ACCOUNT))
+    account = transaction.live("Account", account_id)
+    if account is None:
+        raise ConversionError("INVALID_CROSS_REFERENCE_KEY: invalid cross reference id")
+    if account.get("IsPersonAccount"):
+        return account_id, str(account["PersonContactId"])
+    if conversion.contact_id is not None:
+        return account_id, conversion.contact_id
+    return account_id, _create(transaction, "Contact", {**_mapped(lead, _TO_CONTACT), "AccountId": account_id})
+
+
+def _person(org: Org, transaction: Transaction, lead: Row) -> tuple[str, str]:
+    """A lead without a company becomes a person account (Help: "Considerations for Using Person Accounts")."""
+    types = org.catalogue.types
+    known = {one: account_field_of(one) for one in _TO_CONTACT.values()}
+    fields: Row = {
+        str(known[name]): value
+        for name, value in _mapped(lead, _TO_CONTACT).items()
+        if known[name] in types["Account"].by_name
+    }
+    account_id = _create(transaction, "Account", fields)
+    return account_id, str((transaction.live("Account", account_id) or {})["PersonContactId"])
 
 
 def _mapped(lead: Row, mapping: dict[str, str]) -> Row:
@@ -91,7 +117,7 @@ def _opportunity(transaction: Transaction, conversion: Conversion, lead: Row, ac
         return None
     year = int(transaction.now[:4]) + _CLOSE_DATE_YEARS_AHEAD
     fields: Row = {
-        "Name": conversion.opportunity_name or f"{lead['Company']}-",
+        "Name": conversion.opportunity_name or f"{lead.get('Company') or full_name(lead)}-",
         "AccountId": account_id,
         "StageName": _FIRST_STAGE,
         "CloseDate": f"{year}-03-31",
@@ -111,5 +137,10 @@ def _close(org: Org, transaction: Transaction, lead_id: str, converted: Converte
     }
     if converted.opportunity_id:
         fields["ConvertedOpportunityId"] = converted.opportunity_id
-    tells_date = org.config.conversion_lead_has_modified_date
-    transaction.set_fields(lead_type, lead_id, fields, tells_date=tells_date)
+    transaction.set_fields(
+        lead_type,
+        lead_id,
+        fields,
+        tells_date=org.config.conversion_lead_has_modified_date,
+        told_later_ms=org.config.conversion_lead_event_later_ms,
+    )

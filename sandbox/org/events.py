@@ -121,7 +121,7 @@ def change_events(
 
 
 def _same_changes(changes: Iterable[Change], catalogue: Catalogue, rules: EventRules) -> list[_Group]:
-    groups: dict[tuple[str, str, bytes, str], _Group] = {}
+    groups: dict[tuple[str, str, bytes, str, int], _Group] = {}
     for change in changes:
         if not change.announced:
             continue
@@ -129,7 +129,7 @@ def _same_changes(changes: Iterable[Change], catalogue: Catalogue, rules: EventR
         body = _change_body(object_type, change)
         text = orjson.dumps(body)
         alone = "" if rules.merge_deletes or change.operation != "delete" else change.record_id
-        key = (change.object_name, change.operation, text, alone)
+        key = (change.object_name, change.operation, text, alone, change.told_later_ms)
         group = groups.get(key)
         if group is None:
             group = groups[key] = _Group(object_type, body, len(text), _changed_paths(object_type, change), [])
@@ -143,6 +143,7 @@ def _event(commit: Commit, sequence: int, group: _Group, rules: EventRules, rng:
     change_type = _CHANGE_TYPES[first.operation]
     header = _header(commit, sequence, object_type, change_type, record_ids)
     header["changedFields"] = group.changed_paths
+    header["commitTimestamp"] = commit.timestamp_ms + first.told_later_ms
     if rules.long_text_as_diff and len(group.changes) == 1:
         _put_diffs(body, object_type, first)
     payload = _with_header(header, body, rng)

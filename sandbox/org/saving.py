@@ -181,8 +181,11 @@ class Saver:
         before: Row | None = None,
         *,
         announced: bool = True,
+        told_later_ms: int = 0,
     ) -> None:
-        change = self._put(operation, object_type, record_id, after, changed, before, announced=announced)
+        change = self._put(
+            operation, object_type, record_id, after, changed, before, announced=announced, told_later_ms=told_later_ms
+        )
         if operation in {"create", "update"} and after.get("IsPersonAccount") is True:
             self._mirror(change)
 
@@ -196,12 +199,13 @@ class Saver:
         before: Row | None = None,
         *,
         announced: bool = True,
+        told_later_ms: int = 0,
     ) -> Change:
         after["Id"] = record_id
         if object_type.has_person_name or object_type.name == "User":
             after["Name"] = record_name(after)
         after |= derived(object_type.name, after)
-        change = Change(operation, object_type.name, record_id, changed, after, before, announced)
+        change = Change(operation, object_type.name, record_id, changed, after, before, announced, told_later_ms)
         self.staging.put(change)
         return change
 
@@ -213,6 +217,7 @@ class Saver:
         *,
         announced: bool = True,
         tells_date: bool = True,
+        told_later_ms: int = 0,
     ) -> None:
         """Change a live row past the checks, as the platform itself does."""
         row = self.staging.live(object_type.name, record_id)
@@ -221,7 +226,9 @@ class Saver:
         after = without_nulls(row | changed)
         if not tells_date:
             del changed["LastModifiedDate"]
-        self.stage("update", object_type, record_id, after, changed, row, announced=announced)
+        self.stage(
+            "update", object_type, record_id, after, changed, row, announced=announced, told_later_ms=told_later_ms
+        )
 
     def plan_person(self, account_type: ObjectType, account: Row, new_id: Callable[[str], str]) -> None:
         """Give a new person account what it has from its contact, and plan that contact."""

@@ -38,11 +38,18 @@ def catalogue_of(config: OrgConfig) -> Catalogue:
     types = dict(standard_catalogue().types)
     if config.person_accounts:
         types["Account"], types["Contact"] = with_persons(types["Account"], types["Contact"])
+        types["Lead"] = _without_company(types["Lead"])
         record_type = types["RecordType"]
         types["RecordType"] = replace(record_type, fields=(*record_type.fields, _IS_PERSON_TYPE))
     for name in {spec.object_name for spec in record_types_of(config)}:
         types[name] = with_record_types(types[name])
     return Catalogue(types)
+
+
+def _without_company(lead: ObjectType) -> ObjectType:
+    """A lead without a company is a person."""
+    fields = tuple(replace(one, required=False) if one.name == "Company" else one for one in lead.fields)
+    return replace(lead, fields=fields)
 
 
 def add_field(org: Org, full_name: object, metadata: object, *, visible: bool) -> CustomField:

@@ -163,6 +163,9 @@ class SoapRecords:
             code = "INVALID_CROSS_REFERENCE_KEY" if len(record_id) in {15, 18} else "MALFORMED_ID"
             text = "invalid cross reference id" if code.startswith("INVALID") else f"malformed id {record_id}"
             return RowResult(None, success=False, created=False, errors=(RowError(code, text),))
+        if operation == "hard_delete" and self.org.get(name, _full(record_id)) is not None:
+            error = RowError("INVALID_ID_FIELD", f"record is not in the recycle bin: {record_id}")
+            return RowResult(None, success=False, created=False, errors=(error,))
         return Write(operation, name, record_id, {})
 
     def _commit(

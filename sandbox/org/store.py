@@ -25,6 +25,7 @@ from sandbox.org.objects import Catalogue, FieldType, ObjectType, record_name
 from sandbox.org.permissions import ACCESS_OBJECTS, AccessTable
 from sandbox.org.publication import Publication, Publisher
 from sandbox.org.recent import RecentlyViewed
+from sandbox.org.recycle_bin import RecycleBin
 from sandbox.org.saving import OrgRules
 from sandbox.org.setup import catalogue_of, declare_field, load_setup
 from sandbox.org.sharing import UserView
@@ -57,6 +58,7 @@ class Org:
         self.ids = IdSequence(self._rng)
         self.catalogue: Catalogue = catalogue_of(config)
         self._tables = {name: Table() for name in self.catalogue.types}
+        self.recycle_bin = RecycleBin(self._tables, self.clock, config.recycle_bin_days, config.recycle_bin_max_records)
         self.rules = OrgRules(Rulebook(self.catalogue), hard_deletes_announced=config.hard_delete_announces)
         self.access = AccessTable(self.rows)
         self.recent = RecentlyViewed(self.clock)
@@ -103,13 +105,19 @@ class Org:
         """The row of an 18-character id; with ``deleted`` also when it lies in the recycle bin."""
         table = self._tables[object_name]
         row = table.live.get(record_id)
-        return table.deleted.get(record_id) if row is None and deleted else row
+        if row is not None or not deleted:
+            return row
+        self.recycle_bin.sweep()
+        return table.deleted.get(record_id)
 
     def rows(self, object_name: str, *, deleted: bool = False) -> Snapshot:
         """A snapshot of the live rows, followed by those of the recycle bin if asked."""
         table = self._tables[object_name]
         live = table.live.snapshot()
-        return live + table.deleted.snapshot() if deleted else live
+        if not deleted:
+            return live
+        self.recycle_bin.sweep()
+        return live + table.deleted.snapshot()
 
     def rows_with(self, object_name: str, field_name: str, value: object) -> list[Row]:
         """The live rows with a value, in any letter case; by an index, which the first question makes."""
@@ -144,6 +152,7 @@ class Org:
         if not self.faults.idle:
             self._disturb(actor)
         self._tick()
+        self.recycle_bin.sweep()
         return Transaction(
             self.catalogue,
             self._tables,

@@ -127,7 +127,7 @@ class Transaction:
             return _refused(write, self._staged_error(record_id))
         row = self._find(object_type, write.operation, record_id)
         if row is None:
-            return _refused(write, _absent(self._tables[object_type.name], record_id))
+            return _refused(write, _absent(self._tables[object_type.name], write.operation, record_id))
         refusal = self._refusal(write, object_type, row)
         errors = self._change(object_type, record_id, row, write) if refusal is None else [refusal]
         if errors:
@@ -273,16 +273,21 @@ class Transaction:
         *,
         announced: bool = True,
         tells_date: bool = True,
+        told_later_ms: int = 0,
     ) -> None:
         """Change a live row past the checks, as the platform itself does."""
-        self._saver.set_fields(object_type, record_id, fields, announced=announced, tells_date=tells_date)
+        self._saver.set_fields(
+            object_type, record_id, fields, announced=announced, tells_date=tells_date, told_later_ms=told_later_ms
+        )
 
 
 def _refused(write: Write, *errors: RowError) -> RowResult:
     return RowResult(write.record_id, success=False, created=False, errors=errors)
 
 
-def _absent(table: Table, record_id: str) -> RowError:
+def _absent(table: Table, operation: Operation, record_id: str) -> RowError:
+    if operation == "undelete":
+        return RowError("UNDELETE_FAILED", "Entity is not in the recycle bin")
     if record_id in table.deleted or record_id in table.live:
         return RowError("ENTITY_IS_DELETED", "entity is deleted")
     return RowError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")

@@ -75,3 +75,5 @@ class Change:
     before: Row | None = None
     # False: no event tells it, as when Salesforce changes rows past its triggers.
     announced: bool = True
+    # By how much the event's commit timestamp lies behind those of the transaction's other events.
+    told_later_ms: int = 0

@@ -153,3 +153,39 @@ async def test_a_custom_field_of_contact_shows_on_the_account(http: aiohttp.Clie
     async with http.get(f"{DATA}/query", params={"q": "SELECT Shoe__c FROM Contact WHERE Shoe__c > 42"}) as answer:
         found = (await answer.json())["records"]
     assert account["Shoe__pc"] == found[0]["Shoe__c"] == 42.5
+
+
+async def test_a_lead_without_a_company_becomes_a_person(org: RunningOrg, http: aiohttp.ClientSession) -> None:
+    status, lead = await call(http, "POST", "/sobjects/Lead", LastName="Solo", Email="solo@example.com")
+    assert status == 201, lead
+    tip = org.org.events.tip
+    async with http.post("/__admin__/records/convert", json={"lead": lead["id"]}) as answer:
+        converted = await answer.json()
+    _, account = await call(http, "GET", f"/sobjects/Account/{converted['account']}")
+
+    assert (account["Name"], account["PersonEmail"]) == ("Solo", "solo@example.com")
+    assert account["PersonContactId"] == converted["contact"]
+    events = events_of(org, since=tip)
+    assert kinds(events) == [("Account", "CREATE"), ("Contact", "CREATE"), ("Lead", "UPDATE")]
+    first, *_, last = (one["ChangeEventHeader"]["commitTimestamp"] for one in events)
+    assert last - first == 1_000
+
+
+async def test_persons_merge_with_persons_only(org: RunningOrg, http: aiohttp.ClientSession) -> None:
+    winner, loser = await person(http), await person(http)
+    _, business = await call(http, "POST", "/sobjects/Account", Name="Acme")
+    tip = org.org.events.tip
+
+    async def merge(*losers: str) -> int:
+        body = {"object": "Account", "winner": winner["Id"], "losers": losers}
+        async with http.post("/__admin__/records/merge", json=body) as answer:
+            return answer.status
+
+    assert await merge(business["id"]) == 400
+    assert await merge(loser["Id"]) == 200
+    assert sorted(kinds(events_of(org, since=tip))) == [
+        ("Account", "DELETE"), ("Account", "UPDATE"), ("Contact", "DELETE"), ("Contact", "UPDATE"),
+    ]  # fmt: skip
+    gone = org.org.get("Contact", loser["PersonContactId"], deleted=True)
+    assert gone is not None
+    assert gone["MasterRecordId"] == winner["PersonContactId"]
