@@ -65,7 +65,7 @@ class AdminSite:
         if self.org.publisher.held:
             yield f"Events held back: {self.org.publisher.held}."
         clock = self.org.clock
-        if clock.offset_seconds or clock.rate != 1:
+        if clock.moved:
             yield f"The org's clock is {span(clock.offset_seconds)} off, at {clock.rate:g} times the speed."
 
     def latest(self, page: int = 0) -> list[dict[str, object]]:

@@ -40,6 +40,11 @@ class OrgClock:
         self.travel(self())
         self._rate = rate
 
+    @property
+    def moved(self) -> bool:
+        """It is not the machine's clock any more."""
+        return self._rate != 1 or bool(self.offset_seconds)
+
     def advance(self, seconds: float) -> None:
         self.travel(self() + seconds)
 

@@ -169,6 +169,7 @@ _SURVIVABLE: Mapping[str, Mapping[str, object]] = {
     "truncated-reply": {},
     "unauthorized": {},
     "row-lock": {},
+    "slow-job": {"seconds": 1},
     "duplicate-event": {},
     "reorder-event": {},
     "late-event": {"seconds": 2},

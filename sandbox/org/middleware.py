@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from sandbox.org.admin_forms import PREFIX as ADMIN_PREFIX
+from sandbox.org.clock import OrgClock
 from sandbox.org.config import OrgConfig
 from sandbox.org.outage import Outage
 from sandbox.org.sessions import Sessions
@@ -131,6 +133,16 @@ def _session_refused(request: web.Request) -> web.Response:
         return invalid_session()
     headers = {"Content-Type": "text/html; charset=UTF-8", "Sfdc-OAuth-Error": "1703"}
     return web.Response(text=_DEAD_TOKEN, status=401, headers=headers)
+
+
+def org_date(clock: OrgClock) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """``Date`` by the org's clock, once that has been moved: clients measure their own skew by it."""
+
+    async def add(_request: web.Request, response: web.StreamResponse) -> None:
+        if clock.moved:
+            response.headers["Date"] = formatdate(clock(), usegmt=True)
+
+    return add
 
 
 def common_headers(config: OrgConfig, stats: Stats) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

@@ -40,7 +40,7 @@ from sandbox.org.data_resources import routes as data_resources
 from sandbox.org.event_access import EventAccess
 from sandbox.org.event_bus import EventBus
 from sandbox.org.http_faults import http_faults
-from sandbox.org.middleware import authenticated, common_headers, outages, rerouted, salesforce_errors
+from sandbox.org.middleware import authenticated, common_headers, org_date, outages, rerouted, salesforce_errors
 from sandbox.org.outage import Outage
 from sandbox.org.policy_admin import routes as policy_routes
 from sandbox.org.pretty import pretty_printed
@@ -195,6 +195,7 @@ def _application(
             rerouted,
         ],
     )
+    app.on_response_prepare.append(org_date(org.clock))
     app.on_response_prepare.append(common_headers(org.config, stats))
     bulk = Bulk(org)
     app.on_shutdown.append(lambda _app: bulk.close())

@@ -146,3 +146,9 @@ async def test_daily_allocations_roll_with_the_orgs_clock() -> None:
                 1,
             )
             assert (await caller.bayeux("subscribe", subscription=CONTACTS))[0]["successful"]
+
+
+async def test_replies_are_dated_by_the_orgs_clock(caller: Caller) -> None:
+    await caller.admin("clock", at="2030-01-01T00:00:00Z", rate=0)
+    reply = await caller.call("GET", f"{DATA}/limits")
+    assert reply.headers["Date"] == "Tue, 01 Jan 2030 00:00:00 GMT"
