@@ -51,6 +51,10 @@ class Accounts:
         user = self.org.get("User", user_id)
         return user is None or bool(user.get("IsActive"))
 
+    def may_use_api(self, user_id: str) -> bool:
+        """The permission "API Enabled"; what no User record tells about is not kept out."""
+        return "PermissionsApiEnabled" in self.org.access.of(user_id).system or self.org.get("User", user_id) is None
+
     def check(self, username: str, password: str, *, token_needed: bool = False) -> tuple[LoginOutcome, str]:
         """The outcome of a login, and the user's id when it is right.
 

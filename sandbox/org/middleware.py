@@ -93,6 +93,8 @@ def authenticated(tokens: Sessions, config: OrgConfig, stats: Stats) -> Middlewa
             return _session_refused(request)
         if version not in served:
             return api_error(410, "GONE", _RETIRED) if version in _RETIRED_VERSIONS else not_found()
+        if not tokens.accounts.may_use_api(user_id):
+            return api_error(403, "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner")
         request[USER_ID] = user_id
         return await handler(request)
 

@@ -40,6 +40,8 @@ def load(org: Org) -> None:
     admin = UserSpec(org.config.username, first_name="Ada", last_name="Admin", profile=ADMINISTRATOR)
     org.load("User", [admin.row(profiles[ADMINISTRATOR]) | {"Id": org.admin_user_id}])
     _assign_profile(org, org.admin_user_id, profiles[ADMINISTRATOR])
+    everybody: Row = {"Name": "All Internal Users", "DeveloperName": "AllInternalUsers", "Type": "Organization"}
+    org.load("Group", [everybody], told_to_ledger=False)
     for user in org.config.users:
         add_user(org, user)
 

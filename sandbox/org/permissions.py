@@ -15,7 +15,7 @@ from sandbox.org.writes import Row
 #: Records that decide about access: writing one makes everything that is known stale.
 ACCESS_OBJECTS = frozenset({
     "FieldPermissions", "Group", "GroupMember", "ObjectPermissions", "PermissionSet", "PermissionSetAssignment",
-    "Profile", "User",
+    "Profile", "User", "UserRole",
 })  # fmt: skip
 
 #: The live rows of an object.
@@ -192,8 +192,9 @@ class AccessTable:
         return [*of_profile, *(str(row["PermissionSetId"]) for row in assigned)]
 
     def _identities(self, user_id: str) -> frozenset[str]:
-        """Groups within groups count."""
-        found, looking = {user_id}, [user_id]
+        """The user, groups of everybody and of the user's role, and the groups that these are members of."""
+        found = {user_id, *self._groups_without_members(user_id)}
+        looking = list(found)
         members = [(str(row["UserOrGroupId"]), str(row["GroupId"])) for row in self._rows("GroupMember")]
         while looking:
             member_id = looking.pop()
@@ -202,3 +203,16 @@ class AccessTable:
                     found.add(group_id)
                     looking.append(group_id)
         return frozenset(found)
+
+    def _groups_without_members(self, user_id: str) -> list[str]:
+        """Object Reference, Group: all internal users, the users of a role, those and the users of the roles below."""
+        role_id = next((row.get("UserRoleId") for row in self._rows("User") if row["Id"] == user_id), None)
+        parents = {str(row["Id"]): row.get("ParentRoleId") for row in self._rows("UserRole")}
+        chain: list[object] = []
+        while role_id and role_id not in chain:
+            chain.append(role_id)
+            role_id = parents.get(str(role_id))
+        covered = {"Organization": lambda _role: True, "Role": chain[:1].__contains__}
+        covered["RoleAndSubordinates"] = chain.__contains__
+        rows = ((row, covered.get(str(row.get("Type")))) for row in self._rows("Group"))
+        return [str(row["Id"]) for row, covers in rows if covers is not None and covers(row.get("RelatedId"))]

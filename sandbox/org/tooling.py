@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from sandbox.org.automation.specs import ValidationRule
 from sandbox.org.custom_fields import InvalidFieldError
@@ -30,8 +31,8 @@ def routes(org: Org) -> list[web.RouteDef]:
     api = Tooling(org)
     return [
         web.get(f"{DATA}/tooling/query", api.query),
-        web.post(f"{DATA}/tooling/sobjects/CustomField", api.create_field),
-        web.post(f"{DATA}/tooling/sobjects/ValidationRule", api.create_rule),
+        web.post(f"{DATA}/tooling/sobjects/CustomField", api.customizing(api.create_field)),
+        web.post(f"{DATA}/tooling/sobjects/ValidationRule", api.customizing(api.create_rule)),
     ]
 
 
@@ -41,8 +42,19 @@ class Tooling:
     def __init__(self, org: Org) -> None:
         self._org = org
 
+    def customizing(self, handler: Handler) -> Handler:
+        """Refuse callers without the permission to customize the application."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if "PermissionsCustomizeApplication" not in self._org.access.of(request[USER_ID]).system:
+                return api_error(403, "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", [])
+            return await handler(request)
+
+        return handle
+
     async def query(self, request: web.Request) -> web.Response:
-        source = ToolingRecords(self._org)
+        views_setup = "PermissionsViewSetup" in self._org.access.of(request[USER_ID]).system
+        source = ToolingRecords(self._org, _TYPES if views_setup else {})
         try:
             selection = run(source, request.query.get("q", ""), request[USER_ID])
         except SoqlError as error:
@@ -98,13 +110,15 @@ def _rule(object_name: str, name: str, metadata: Mapping[str, object]) -> Valida
 class ToolingRecords:
     """The org's metadata as records that can be queried."""
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, types: Mapping[str, ObjectType] | None = None) -> None:
         self._org = org
+        # Without View Setup and Configuration there is nothing to query.
+        self._types = _TYPES if types is None else types
         self.clock: Callable[[], float] = org.clock
         self.config = org.config
 
     def objects(self) -> Mapping[str, ObjectType]:
-        return _TYPES
+        return self._types
 
     def get(self, object_name: str, record_id: str, *, deleted: bool = False) -> Row | None:
         return next((row for row in self.rows(object_name, deleted=deleted) if row["Id"] == record_id), None)

@@ -53,6 +53,21 @@ async def test_lists_are_private_shared_or_for_everybody(team: Team, http: aioht
     assert await list_names(team.peer, "Lead", "/recent") == set()
 
 
+async def test_lists_for_roles_and_for_everybody(team: Team, org: RunningOrg, http: aiohttp.ClientSession) -> None:
+    """Object Reference, Group: types Organization, Role, RoleAndSubordinates; setup makes those of a role."""
+    boss = await team.admin.create("UserRole", Name="Boss")
+    sales = await team.admin.create("UserRole", Name="Sales", ParentRoleId=boss)
+    await team.admin("PATCH", f"/sobjects/User/{team.rep.user_id}", {"UserRoleId": boss}, 204)
+    await team.admin("PATCH", f"/sobjects/User/{team.peer.user_id}", {"UserRoleId": sales}, 204)
+    for kind, readers in (("Role", (True, False)), ("RoleAndSubordinates", (True, True))):
+        (group,) = org.org.load("Group", [{"Name": kind, "Type": kind, "RelatedId": boss}])
+        await define(http, object="Lead", label=kind, developerName=kind, sharedWith=[group])
+        seen = [kind in await list_names(caller, "Lead") for caller in (team.rep, team.peer)]
+        assert tuple(seen) == readers, kind
+    await define(http, object="Lead", label="All", developerName="ForAll", sharedWith=["All Internal Users"])
+    assert "ForAll" in await list_names(team.peer, "Lead")
+
+
 async def test_a_list_shows_what_its_reader_may_see(team: Team, http: aiohttp.ClientSession) -> None:
     (row,) = await team.admin.ids(
         "SELECT Id FROM FieldPermissions WHERE Field = 'Contact.Title' AND Parent.Profile.Name = 'Standard User'"
