@@ -79,7 +79,8 @@ LeadOrContactId:>Contact,Lead- LeadOrContactOwnerId:>Group,User-
 """
 _GROUP = """
 Id:id- Name:s40! DeveloperName:s80 RelatedId:>User,UserRole- Type:pl40! Email:em80 OwnerId:>User-
-DoesSendEmailToMembers:b DoesIncludeBosses:b CreatedDate:dt- CreatedById:>User- LastModifiedDate:dt- LastModifiedById:>User- SystemModstamp:dt-
+DoesSendEmailToMembers:b DoesIncludeBosses:b CreatedDate:dt- CreatedById:>User- LastModifiedDate:dt-
+LastModifiedById:>User- SystemModstamp:dt-
 """
 _RECORD_TYPE = """
 Id:id- Name:s80! DeveloperName:s80! NamespacePrefix:s15- Description:s255 BusinessProcessId:>User- SobjectType:pl40c!
