@@ -131,7 +131,7 @@ def _scope(object_type: ObjectType, name: str) -> _Json:
 def _record_types(object_type: ObjectType, version: str, record_types: RecordTypes) -> list[_Json]:
     """The object's own, then Master, which is the default where there are no others."""
     own = [
-        _record_type(object_type, version, row, default=record_types.is_default(str(row["Id"])))
+        _record_type(object_type, version, row, default=record_types.is_default(row))
         for row in record_types.of(object_type.name)
     ]
     master: Row = {"Id": MASTER_ID, "DeveloperName": "Master", "Name": "Master", "IsActive": True}
@@ -142,8 +142,8 @@ def _record_types(object_type: ObjectType, version: str, record_types: RecordTyp
 def _record_type(object_type: ObjectType, version: str, row: Row, *, default: bool) -> _Json:
     layout = f"/services/data/v{version}/sobjects/{object_type.name}/describe/layouts/{row['Id']}"
     return {
-        "active": row["IsActive"],
-        "available": row["IsActive"],
+        "active": bool(row.get("IsActive")),
+        "available": bool(row.get("IsActive")),
         "defaultRecordTypeMapping": default,
         "developerName": row["DeveloperName"],
         "master": row["Id"] == MASTER_ID,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from sandbox.org.objects import FieldType, ObjectType
@@ -28,36 +28,33 @@ class RecordTypeSpec:
 
 @dataclass(slots=True)
 class RecordTypes:
-    """The record types of an org, by id and by object."""
+    """The record types of an org, as its RecordType records have them, and which are the defaults."""
 
-    _rows: dict[str, Row] = field(default_factory=dict)
+    rows: Callable[[], Iterable[Row]] = tuple
     _defaults: dict[tuple[str, bool], str] = field(default_factory=dict)
 
     def add(self, row: Row, *, default: bool) -> None:
-        """``row`` is the RecordType record."""
-        self._rows[str(row["Id"])] = row
+        """``row`` is a new RecordType record; the first one of an object is its default until another is."""
         key = (str(row["SobjectType"]), row.get("IsPersonType") is True)
         if default or key not in self._defaults:
             self._defaults[key] = str(row["Id"])
 
     def of(self, object_name: str) -> Iterable[Row]:
-        return [row for row in self._rows.values() if row["SobjectType"] == object_name]
+        return [row for row in self.rows() if row["SobjectType"] == object_name]
 
     def default(self, object_name: str, *, person: bool = False) -> str | None:
         return self._defaults.get((object_name, person))
 
-    def is_default(self, record_type_id: str) -> bool:
+    def is_default(self, row: Row) -> bool:
         """Of its object; person accounts have a default of their own, which describes do not mark."""
-        row = self._rows[record_type_id]
-        return self._defaults.get((str(row["SobjectType"]), False)) == record_type_id
+        return self.default(str(row["SobjectType"])) == row["Id"]
 
-    def is_person(self, record_type_id: object) -> bool:
-        return self._rows.get(str(record_type_id), {}).get("IsPersonType") is True
+    def is_person(self, record_type_id: str) -> bool:
+        return any(row["Id"] == record_type_id and row.get("IsPersonType") is True for row in self.rows())
 
     def fits(self, object_name: str, record_type_id: object) -> bool:
         """Whether records of the object may have it."""
-        row = self._rows.get(str(record_type_id))
-        return row is not None and row["SobjectType"] == object_name and row.get("IsActive") is True
+        return any(row["Id"] == record_type_id and row.get("IsActive") is True for row in self.of(object_name))
 
 
 def with_record_types(object_type: ObjectType) -> ObjectType:

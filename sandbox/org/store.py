@@ -25,6 +25,7 @@ from sandbox.org.objects import Catalogue, FieldType, ObjectType, record_name
 from sandbox.org.permissions import ACCESS_OBJECTS, AccessTable
 from sandbox.org.publication import Publication, Publisher
 from sandbox.org.recent import RecentlyViewed
+from sandbox.org.record_types import RecordTypes
 from sandbox.org.recycle_bin import RecycleBin
 from sandbox.org.saving import OrgRules
 from sandbox.org.setup import catalogue_of, declare_field, load_setup
@@ -59,7 +60,11 @@ class Org:
         self.catalogue: Catalogue = catalogue_of(config)
         self._tables = {name: Table() for name in self.catalogue.types}
         self.recycle_bin = RecycleBin(self._tables, self.clock, config.recycle_bin_days, config.recycle_bin_max_records)
-        self.rules = OrgRules(Rulebook(self.catalogue), hard_deletes_announced=config.hard_delete_announces)
+        self.rules = OrgRules(
+            Rulebook(self.catalogue),
+            record_types=RecordTypes(lambda: self.rows("RecordType")),
+            hard_deletes_announced=config.hard_delete_announces,
+        )
         self.access = AccessTable(self.rows)
         self.recent = RecentlyViewed(self.clock)
         #: Records that are not for everybody: by id, whether somebody who is one of these users and groups sees it.

@@ -198,7 +198,7 @@ class Transaction:
         given = {name.lower(): value for name, value in fields.items()}
         record_type = given.get("recordtypeid")
         if isinstance(record_type, str) and record_type:
-            return self._rules.record_types.is_person(record_type if len(record_type) == 18 else _full_id(record_type))
+            return self._rules.record_types.is_person(_full_id(record_type))
         return bool(given.get("lastname"))
 
     def _record_type_errors(self, object_type: ObjectType, clean: Row) -> list[RowError]:

@@ -170,6 +170,22 @@ async def test_unique_values_are_refused_with_the_holder(http: aiohttp.ClientSes
     assert (status, body) == (400, [{"message": message, "errorCode": "DUPLICATE_VALUE", "fields": []}])
 
 
+async def test_a_required_custom_field_must_be_given_and_kept(http: aiohttp.ClientSession) -> None:
+    metadata = {"label": "Region", "type": "Text", "length": 10, "required": True}
+    async with http.post("/__admin__/fields", json={"name": "Lead.Region__c", "metadata": metadata}) as answer:
+        assert answer.status == 200, await answer.text()
+    missing = await call(http, "POST", "/sobjects/Lead", LastName="L", Company="C")
+    lead = await create(http, "Lead", LastName="L", Company="C", Region__c="EU")
+    cleared = await call(http, "PATCH", f"/sobjects/Lead/{lead}", Region__c=None)
+
+    refusal = {
+        "message": "Required fields are missing: [Region__c]",
+        "errorCode": "REQUIRED_FIELD_MISSING",
+        "fields": ["Region__c"],
+    }
+    assert missing == cleared == (400, [refusal])
+
+
 async def test_rules_and_fields_come_by_tooling_and_admin(org: RunningOrg, http: aiohttp.ClientSession) -> None:
     metadata = {"errorConditionFormula": "LEN(Site) > 3", "errorMessage": "Short sites only.", "active": True}
     made, _ = await call(http, "POST", "/tooling/sobjects/ValidationRule", FullName="Account.Short", Metadata=metadata)

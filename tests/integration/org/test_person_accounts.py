@@ -146,6 +146,17 @@ async def test_a_record_type_of_another_object_or_an_inactive_one_is_refused(
     assert status == 201
 
 
+async def test_a_record_type_can_be_made_over_rest(http: aiohttp.ClientSession) -> None:
+    made = {"Name": "Gold", "DeveloperName": "Gold", "SobjectType": "Campaign", "IsActive": True}
+    status, body = await call(http, "POST", "/sobjects/RecordType", **made)
+    assert status == 201, body
+    _, describe = await call(http, "GET", "/sobjects/Campaign/describe")
+    status, campaign = await call(http, "POST", "/sobjects/Campaign", Name="C", RecordTypeId=body["id"])
+
+    assert [one["name"] for one in describe["recordTypeInfos"]] == ["Gold", "Master"]
+    assert status == 201, campaign
+
+
 async def test_a_custom_field_of_contact_shows_on_the_account(http: aiohttp.ClientSession) -> None:
     metadata = {"label": "Shoe", "type": "Number", "precision": 4, "scale": 1}
     await call(http, "POST", "/tooling/sobjects/CustomField", FullName="Contact.Shoe__c", Metadata=metadata)
