@@ -68,8 +68,8 @@ REACTIONS: Mapping[Trouble, Reaction] = MappingProxyType(
         "congested": Reaction("stalled"),
         # "Wait a few minutes" (Handling Streaming API Errors).
         "overloaded": Reaction("connecting", first_seconds=60, cap_seconds=300, at_least_seconds=30),
-        # The first time at once, with a new token; `_after` makes an end of the second in a row.
-        "authentication": Reaction("reauthenticating", first_seconds=0.1),
+        # The first time nearly at once, with a new token; `_after` makes an end of it when that does not help.
+        "authentication": Reaction("reauthenticating", first_seconds=0.1, cap_seconds=10),
         "too_many_clients": Reaction("quota_exceeded", 60, 600, at_least_seconds=30, polls=True),
         # The allocation is one of a rolling day: it comes back bit by bit.
         "events_used_up": Reaction("quota_exceeded", 300, 3600, at_least_seconds=60, polls=True),
@@ -80,6 +80,9 @@ REACTIONS: Mapping[Trouble, Reaction] = MappingProxyType(
         "refused": Reaction("forbidden", ends=True),
     }
 )
+
+TOKENS_REJECTED = 3
+"""In a row, each a new one: then it is not expiry that is the matter."""
 
 HEALTHY_SECONDS = 30.0
 """A session that streamed this long starts its next backoff from the beginning."""
@@ -184,8 +187,8 @@ class Machine:
     reason: str = ""
     failures: int = 0
     """In a row: sessions that ended before they were healthy."""
-    token_rejected: bool = False
-    """The last session ended with a 401, and none has been up since."""
+    tokens_rejected: int = 0
+    """Sessions in a row that ended with a 401 before they were up."""
     refused: Mapping[Entity, Refusal] = field(default_factory=dict)
     channel_failures: int = 0
     """In a row: sessions without all of their channels."""
@@ -225,7 +228,7 @@ def _up(machine: Machine, happened: Subscribed, now_seconds: float) -> tuple[Mac
         machine,
         state="streaming",
         reason="",
-        token_rejected=False,
+        tokens_rejected=0,
         refused=dict(happened.refused),
         channel_failures=machine.channel_failures + 1 if happened.refused else 0,
         up_since_seconds=now_seconds,
@@ -252,7 +255,8 @@ def _useless(refused: Mapping[Entity, Refusal]) -> Ended | None:
 def _after(machine: Machine, ended: Ended, now_seconds: float) -> tuple[Machine, tuple[Action, ...]]:
     failures = 0 if _was_healthy(machine, now_seconds) else machine.failures
     trouble: Trouble = ended.trouble
-    if trouble == "authentication" and machine.token_rejected:
+    rejected = machine.tokens_rejected + 1 if trouble == "authentication" else 0
+    if rejected == TOKENS_REJECTED:
         trouble = "refused"
     reaction = REACTIONS[trouble]
     down = replace(
@@ -260,7 +264,7 @@ def _after(machine: Machine, ended: Ended, now_seconds: float) -> tuple[Machine,
         state=reaction.state,
         reason=ended.reason,
         failures=failures + 1,
-        token_rejected=trouble == "authentication",
+        tokens_rejected=rejected,
         up_since_seconds=None,
     )
     if reaction.ends:

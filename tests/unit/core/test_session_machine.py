@@ -13,6 +13,7 @@ from workers.core.channel_status import RETENTION_MS, ChannelStatus, SessionStat
 from workers.core.session_machine import (
     HEALTHY_SECONDS,
     REACTIONS,
+    TOKENS_REJECTED,
     ChannelsDue,
     Connect,
     Ended,
@@ -96,9 +97,12 @@ def test_a_day_of_outage_overflows_nothing() -> None:
     assert step(Machine(failures=100_000), Ended("network", "down"), 0.0)[1] == (Wait(30.0),)
 
 
-def test_a_new_token_that_is_rejected_too_ends_it() -> None:
-    machine, _ = step(up(), Ended("authentication", "401"), 1.0)
-    machine, _ = step(machine, Waited(), 2.0)
+def test_new_tokens_that_are_rejected_too_end_it() -> None:
+    machine = up()
+    for _ in range(TOKENS_REJECTED - 1):
+        machine, actions = step(machine, Ended("authentication", "401"), 1.0)
+        assert isinstance(actions[-1], Wait)
+        machine, _ = step(machine, Waited(), 2.0)
     machine, actions = step(machine, Ended("authentication", "401 again"), 3.0)
 
     assert actions == (NOBODY, GiveUp("forbidden", "401 again"))

@@ -61,6 +61,10 @@ TABLE: list[tuple[dict[str, Any], Trouble]] = [
         {**SUBSCRIBE, "error": "400::The channel you requested to subscribe to does not exist /data/X"},
         "forbidden",
     ),
+    ({**SUBSCRIBE, "error": "404::Unknown channel"}, "forbidden"),
+    ({**SUBSCRIBE, "error": "403::Subscriber does not have access to the entity in this topic"}, "forbidden"),
+    ({**SUBSCRIBE, "error": "403::Subscription limit exceeded for this topic"}, "forbidden"),
+    ({**SUBSCRIBE, "error": "403::No access on channel"}, "forbidden"),
     ({**HANDSHAKE, "error": "403::User not enabled for streaming"}, "forbidden"),
     (
         {

@@ -21,6 +21,7 @@ TEXTS: tuple[tuple[str, Trouble], ...] = (
     ("restricted channel", "forbidden"),
     ("cannot create channel", "forbidden"),
     ("channel you requested to subscribe to does", "forbidden"),
+    ("unknown channel", "forbidden"),
 )
 """Parts of the texts, lower case: their codes say less (503 hides behind 401, and 403 is anything)."""
 
