@@ -35,6 +35,9 @@ Now and then a reset, a 503, a lost reply, a repeated event ...:
 Stored replay ids expire after a minute, cookies are required:
 [cyan]segment-sync sandbox --set retention_seconds=60 --set cookies_required=true[/]
 
+A second user beside the administrator:
+[cyan]segment-sync sandbox --set 'users=\\[{"username": "rep@x.example", "password": "secret-1"}]'[/]
+
 [bold]Then[/]
 
 A program logs in by OAuth with client_id and client_secret, by SOAP with username, password + security_token,

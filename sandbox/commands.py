@@ -70,7 +70,7 @@ async def serve_orgs(config: OrgConfig, count: int, as_json: bool) -> None:
 
 
 def with_settings(config: OrgConfig, given: Iterable[str]) -> OrgConfig:
-    """The configuration with ``name=value`` settings, each of its field's type."""
+    """The configuration with ``name=value`` settings, each of its field's type; lists and objects as JSON."""
     types = get_type_hints(OrgConfig)
     changes: dict[str, Any] = {}
     for one in given:
@@ -78,7 +78,10 @@ def with_settings(config: OrgConfig, given: Iterable[str]) -> OrgConfig:
         if name not in types:
             fail(f"{name} is no setting of an org; there are {', '.join(sorted(types))}")
         try:
-            changes[name] = TypeAdapter(types[name]).validate_strings(text)
+            adapter = TypeAdapter(types[name])
+            # Users, channels, faults ... are lists of objects.
+            is_json = text.startswith(("[", "{"))
+            changes[name] = adapter.validate_json(text) if is_json else adapter.validate_strings(text)
         except (ValidationError, PydanticSchemaGenerationError) as error:
             kind = types[name].__name__ if isinstance(types[name], type) else types[name]
             fail(f"{one}: {name} is of the type {kind}, like {getattr(config, name)!r}", error)

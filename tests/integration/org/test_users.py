@@ -14,9 +14,12 @@ import orjson
 import pytest
 
 from sandbox.org.cometd_sessions import SubscribeError
+from sandbox.org.config import OrgConfig
 from sandbox.org.people import add_permission_set
 from sandbox.org.server import RunningOrg, serve
+from sandbox.org.users import UserSpec
 from sandbox.org.writes import Actor, Write
+from tests.integration.org.oauth_steps import answer_of, exchange, login_page, submit, token
 from tests.integration.org.team import DATA, REP, Team, team_config
 
 USER_FIELDS = "LastName, Email, Alias, TimeZoneSidKey, LocaleSidKey, EmailEncodingKey, LanguageLocaleKey, ProfileId"
@@ -351,3 +354,23 @@ async def test_administrators_too_get_no_fields_that_they_may_not_see(team: Team
     await team.admin.create("FieldPermissions", ParentId=parent, **rights)
     (created,) = await streamed(org, team.admin.user_id, "/data/ContactChangeEvent")
     assert created["Score__c"] == 5.0
+
+
+async def test_every_grant_of_oauth_is_some_users(http: aiohttp.ClientSession) -> None:
+    user = UserSpec("two@org.example", password="secret-two")
+    config = OrgConfig(users=(user,), password_flow_enabled=True, client_credentials_username=user.username)
+    async with await serve(config) as org:
+        (row,) = org.org.rows_with("User", "Username", user.username)
+        page = await login_page(http, org)
+        wrong = await submit(http, page, org.base_url, username=user.username, pw=config.password)
+        assert wrong.status == 200
+        reply = await submit(http, page, org.base_url, username=user.username, pw=user.password)
+        _, by_code = await exchange(http, org, answer_of(reply)["code"])
+        _, by_credentials = await token(http, org, grant_type="client_credentials")
+        password = {"username": user.username, "password": user.password}
+        _, by_password = await token(http, org, grant_type="password", **password)
+        for granted in (by_code, by_credentials, by_password):
+            assert granted["id"].endswith(f"/{row['Id']}")
+            headers = {"Authorization": f"Bearer {granted['access_token']}"}
+            async with http.get(granted["id"], headers=headers) as identity:
+                assert (await identity.json())["username"] == user.username

@@ -6,6 +6,7 @@ import pytest
 
 from sandbox.commands import with_settings
 from sandbox.org.config import OrgConfig
+from sandbox.org.users import UserSpec
 
 
 def test_settings_have_the_type_of_their_field() -> None:
@@ -30,3 +31,10 @@ def test_settings_that_make_no_sense_end_the_command(
     with pytest.raises(SystemExit):
         with_settings(OrgConfig(), [setting])
     assert reason in capsys.readouterr().err
+
+
+def test_lists_are_given_as_json() -> None:
+    users = '[{"username": "rep@x.example", "password": "secret-1", "permission_sets": ["Reader"]}]'
+    config = with_settings(OrgConfig(), [f"users={users}", 'sharing=[["Lead", "private"]]'])
+    assert config.users == (UserSpec("rep@x.example", password="secret-1", permission_sets=("Reader",)),)
+    assert config.sharing == (("Lead", "private"),)
