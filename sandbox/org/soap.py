@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -165,16 +166,32 @@ class SoapApi:
         return "<logoutResponse/>"
 
 
+# Partner WSDL: the fault that has the exception code, those of queries with row and column.
+_QUERY_FAULTS = frozenset({"InvalidFieldFault", "InvalidSObjectFault", "MalformedQueryFault", "MalformedSearchFault"})
+_FAULTS = {
+    "INVALID_FIELD": "InvalidFieldFault",
+    "INVALID_TYPE": "InvalidSObjectFault",
+    "MALFORMED_QUERY": "MalformedQueryFault",
+    "MALFORMED_SEARCH": "MalformedSearchFault",
+    "INVALID_QUERY_LOCATOR": "InvalidQueryLocatorFault",
+    "MALFORMED_ID": "InvalidIdFault",
+}
+_PLACE = re.compile(r"ERROR at Row:(\d+):Column:(\d+)")
+
+
 def _reply(api: str, body: str) -> web.Response:
     return _envelope(f'xmlns="urn:{api}.soap.sforce.com" {_XSI}', body, 200)
 
 
 def _fault(api: str, operation: str, fault: SoapFaultError) -> web.Response:
-    kind = "LoginFault" if operation == "login" else "UnexpectedErrorFault"
+    kind = "LoginFault" if operation == "login" else _FAULTS.get(fault.code, "UnexpectedErrorFault")
     code, message = escape(fault.code), escape(fault.message)
+    # Faults of queries say where they are.
+    found = _PLACE.search(fault.message) if kind in _QUERY_FAULTS else None
+    place = f"<sf:row>{found[1]}</sf:row><sf:column>{found[2]}</sf:column>" if found else ""
     detail = (
         f'<sf:{kind} xsi:type="sf:{kind}"><sf:exceptionCode>{code}</sf:exceptionCode>'
-        f"<sf:exceptionMessage>{message}</sf:exceptionMessage></sf:{kind}>"
+        f"<sf:exceptionMessage>{message}</sf:exceptionMessage>{place}</sf:{kind}>"
     )
     body = (
         f"<soapenv:Fault><faultcode>sf:{code}</faultcode><faultstring>{code}: {message}</faultstring>"

@@ -267,6 +267,9 @@ class SoapRecords:
         return element("result", {"timestamp": rest_datetime(self.org.clock())})
 
 
+_ONLY_REST = frozenset({"urls", "extendedBy", "extendsInterfaces", "sobjectDescribeOption"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Given:
     """A record that the caller gives."""
@@ -324,7 +327,12 @@ def _result(result: RowResult, *, tells_created: bool = False) -> str:
 
 
 def _plain(described: Mapping[str, object]) -> object:
-    return without_nulls({name: value for name, value in described.items() if name != "urls"})
+    """A describe of REST without what the partner WSDL does not know: strict clients fail on it."""
+    kept = {name: value for name, value in described.items() if name not in _ONLY_REST}
+    infos = kept.get("recordTypeInfos")
+    if isinstance(infos, list):
+        kept["recordTypeInfos"] = [{name: one for name, one in info.items() if name != "urls"} for info in infos]
+    return without_nulls(kept)
 
 
 def _record(name: str, org: Org, selection: Selection, row: Row, caller: SoapCaller) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
+# Elements that the partner WSDL declares as `xsd:anyType`.
+_OF_ANY_TYPE = frozenset({"defaultValue"})
+
 
 class SoapFaultError(Exception):
     """A fault with an exception code of Salesforce's."""
@@ -27,7 +30,13 @@ def element(name: str, value: object) -> str:
         return f"<{name}>{elements(value)}</{name}>"
     if isinstance(value, list | tuple):
         return "".join(element(name, one) for one in value)
-    return f"<{name}>{escape(text_of(value))}</{name}>"
+    return f"<{name}{_any_type(value) if name in _OF_ANY_TYPE else ''}>{escape(text_of(value))}</{name}>"
+
+
+def _any_type(value: object) -> str:
+    """Clients cannot tell what an `xsd:anyType` holds unless the element says so."""
+    kind = {bool: "boolean", int: "int", float: "double"}.get(type(value), "string")
+    return f' xmlns:xsd="http://www.w3.org/2001/XMLSchema" xsi:type="xsd:{kind}"'
 
 
 def text_of(value: object) -> str:
