@@ -15,11 +15,13 @@ import sys
 import time
 from typing import Any
 
+from sandbox.org.collector import collect_seldom
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
 
 
 async def run(settings: dict[str, Any]) -> None:
+    collect_seldom()  # as the sandbox command does
     since = time.perf_counter()
     async with await serve(OrgConfig(**settings)) as org:
         print(json.dumps(_greeting(org, time.perf_counter() - since)), flush=True)

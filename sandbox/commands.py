@@ -22,6 +22,7 @@ from rich.table import Table
 from sandbox.demo.environment import Sizes, surroundings
 from sandbox.demo.story import Demo, Options, connect_team, problems, write_summary
 from sandbox.org.admin_forms import PREFIX
+from sandbox.org.collector import collect_seldom
 from sandbox.org.config import OrgConfig
 from sandbox.org.fleet import numbered
 from sandbox.org.fleet_server import serve_fleet
@@ -38,6 +39,7 @@ T = TypeVar("T")
 
 async def serve_org(config: OrgConfig, as_json: bool) -> None:
     stop = stop_event()
+    collect_seldom()
     with generation_progress(config) as progress:
         org = await listening(serve(config, progress), config)
     async with org:
@@ -50,6 +52,7 @@ async def serve_org(config: OrgConfig, as_json: bool) -> None:
 
 async def serve_orgs(config: OrgConfig, count: int, as_json: bool) -> None:
     stop = stop_event()
+    collect_seldom()
     async with await listening(serve_fleet(numbered(count, config), config), config) as fleet:
         orgs = [fleet.fleet.summary(member) for member in fleet.fleet]
         if as_json:
