@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from statistics import quantiles
-from typing import Any
+from typing import Any, Protocol
 
 from schemas.documents import Connection
 from schemas.events import Change, Entity, Parked, Position
@@ -31,7 +31,21 @@ from workers.runtime.process import SystemClock
 STUCK_SECONDS = 240
 
 
-class Meter:
+class Meter(Protocol):
+    """Told of every transaction of the worker."""
+
+    @property
+    def full(self) -> asyncio.Event:
+        """Set when the worker may end."""
+
+    def begins(self, changes: Sequence[Change]) -> None: ...
+
+    def committed(self, changes: Sequence[Change]) -> None: ...
+
+    def figures(self) -> dict[str, Any]: ...
+
+
+class UpdatesMeter:
     """Delivery is when the event was read from the socket, commit when the transaction's end was acknowledged."""
 
     def __init__(self, wanted: int) -> None:
@@ -96,8 +110,9 @@ def _updates(changes: Sequence[Change]) -> list[Change]:
 
 
 async def capture(
-    org_url: str, client_id: str, client_secret: str, servers: str, namespace: str, wanted: int
+    org_url: str, client_id: str, client_secret: str, servers: str, namespace: str, meter: Meter
 ) -> dict[str, Any]:
+    """A worker that captures the org until the meter is full; what it measured."""
     session, store, cipher = open_session(), memory_store(), TokenCipher([generate_key()])
     authorization = await client_credentials(
         session, org_url, client_id=client_id, client_secret=client_secret, allow_insecure_loopback=True
@@ -114,7 +129,7 @@ async def capture(
     )
     await store.connections.swap([connection])
     orgs = Orgs(store.connections, cipher, SystemClock(), allow_insecure_loopback=True, session=session)
-    meter, stop = Meter(wanted), asyncio.Event()
+    stop = asyncio.Event()
 
     async def opened(shard: int) -> MeteredLog:
         return MeteredLog(await open_change_log(servers, shard, namespace), meter)
@@ -131,8 +146,13 @@ async def capture(
 
 
 def main() -> None:
-    org_url, client_id, client_secret, servers, namespace, wanted = sys.argv[1:]
-    print(json.dumps(asyncio.run(capture(org_url, client_id, client_secret, servers, namespace, int(wanted)))))
+    *where, wanted = sys.argv[1:]
+    org_url, client_id, client_secret, servers, namespace = where
+
+    async def measure() -> dict[str, Any]:
+        return await capture(org_url, client_id, client_secret, servers, namespace, UpdatesMeter(int(wanted)))
+
+    print(json.dumps(asyncio.run(measure())))
 
 
 if __name__ == "__main__":
