@@ -25,8 +25,8 @@ TRANSACTION_WEIGHT = 1000
 TEAM_WEIGHT = 500
 """Of one team in one transaction while the shard has others: how long a flood of one can delay an event of another."""
 
-PART_ROWS = 500
-"""Rows of an import in one transaction: how long they can delay the stream's changes."""
+PART_ROWS = 1000
+"""Rows of an import in one transaction: as TRANSACTION_CHANGES."""
 
 PENDING_WEIGHT = 2000
 """Of one team, waiting for a commit; more makes its session wait, and Salesforce keep what is next. At 8 MiB a team it

@@ -16,7 +16,7 @@ from workers.capture.context import Context
 from workers.capture.described import Described
 from workers.capture.pace import Backoff
 from workers.capture.progress import ImportProgress
-from workers.capture.queries import QueryFailed, completed
+from workers.capture.queries import Pages, QueryFailed, completed
 from workers.core.snapshot_rows import snapshot_changes
 from workers.core.snapshots import (
     REST_QUERY_CHARACTERS,
@@ -56,6 +56,7 @@ class Importer:
         self._unread_job: str | None = None
         """Created here, and no page of it read yet: when that is refused, another one would be too."""
         self._lost_jobs: set[str] = set()
+        self._pages: Pages | None = None
 
     @property
     def reading(self) -> Snapshot:
@@ -63,6 +64,13 @@ class Importer:
 
     async def run(self) -> None:
         """Until nothing is owed, from wherever a predecessor came to. Raises Refused."""
+        try:
+            await self._run()
+        finally:
+            if self._pages is not None:
+                await self._pages.close()
+
+    async def _run(self) -> None:
         backoff = Backoff.of(self._pace)
         failed = Backoff(self._pace.backoff_base_seconds, self._pace.failed_query_cap_seconds)
         while (snapshot := self.reading).state != "done":
@@ -100,15 +108,21 @@ class Importer:
         await self._within_budget()
         if snapshot.state == "pending":
             # Before the query: what becomes due from now on is read after it.
-            await self._commit([], snapshot, begun(snapshot, self._context.clock.now_ms(), None))
+            await self._commit(self._move(snapshot, begun(snapshot, self._context.clock.now_ms(), None)))
         elif snapshot.job_id is None or snapshot.job_id in self._lost_jobs:
             await self._query(snapshot)
         else:
-            state = await completed(self._org, snapshot.job_id, self._pace)
-            self._progress.expects(self._entity, state.processed)
-            page = await self._org.query_page(snapshot.job_id, snapshot.locator)
+            pages = await self._pages_of(snapshot.job_id)
+            page = await pages.page(snapshot.locator)
             self._unread_job = None
             await self._read(snapshot, page)
+
+    async def _pages_of(self, job_id: str) -> Pages:
+        if self._pages is None or self._pages.job_id != job_id:
+            state = await completed(self._org, job_id, self._pace)
+            self._progress.expects(self._entity, state.processed)
+            self._pages = Pages(self._org, job_id)
+        return self._pages
 
     async def _within_budget(self) -> None:
         while self._org.background_calls_left() == 0:
@@ -125,7 +139,8 @@ class Importer:
         metrics.SNAPSHOTS.labels(self._entity).inc()
         self._unread_job = job_id
         whole = snapshot.since_ms is None and snapshot.after_id is None
-        await self._commit([], snapshot, begun(snapshot, self._context.clock.now_ms(), job_id), names if whole else ())
+        reached = begun(snapshot, self._context.clock.now_ms(), job_id)
+        await self._commit(self._move(snapshot, reached, names if whole else ()))
 
     async def _is_small(self, snapshot: Snapshot) -> bool:
         rows = await self._org.count(count_of(self._entity, snapshot), deleted=with_deleted(snapshot))
@@ -134,29 +149,29 @@ class Importer:
     async def _read(self, snapshot: Snapshot, page: Page) -> None:
         """Commit a page in parts; only the last part moves the position, so that a crash repeats the page."""
         types = await self._described.types(self._entity)
-        whole_by_rest = snapshot.job_id is None and snapshot.since_ms is None and snapshot.after_id is None
+        by_rest = snapshot.job_id is None
+        names = types if by_rest and snapshot.since_ms is None and snapshot.after_id is None else ()
         reached = page_read(snapshot, [str(row.get("Id")) for row in page.rows], page.locator)
         committed = 0
         for part in parts(page.rows, PART_ROWS):
             committed += len(part)
             last = committed == len(page.rows)
-            await self._commit(part, snapshot, reached if last else None, types if last and whole_by_rest else ())
+            moves = (self._move(snapshot, reached, names),) if last else ()
+            await self._committer.commit(self._submission(part, types, moves))
             self._progress.reached(self._entity, snapshot, committed)
 
-    async def _commit(
-        self,
-        rows: Sequence[Mapping[str, Any]],
-        before: Snapshot,
-        snapshot: Snapshot | None,
-        names: Collection[str] = (),
-    ) -> None:
-        """`names`: the fields of a whole reading."""
-        now_ms = self._context.clock.now_ms()
-        types = await self._described.types(self._entity) if rows else {}
+    def _submission(
+        self, rows: Sequence[Mapping[str, Any]], types: Mapping[str, str], moves: tuple[Move, ...]
+    ) -> Submission:
         changes, parked = snapshot_changes(
-            self._team, self._entity, rows, types, now_ms, topic=CHANGES[self._entity].name
+            self._team, self._entity, rows, types, self._context.clock.now_ms(), topic=CHANGES[self._entity].name
         )
+        return Submission(self._team, tuple(changes), moves, tuple(parked))
+
+    def _move(self, before: Snapshot, snapshot: Snapshot, names: Collection[str] = ()) -> Move:
+        """`names`: the fields that a whole reading asks for."""
         digest = digest_of(names) if names else None
-        move = Move(self._entity, snapshot=snapshot, snapshot_before=before, fields_digest=digest)
-        moves = () if snapshot is None else (move,)
-        await self._committer.commit(Submission(self._team, tuple(changes), moves, tuple(parked)))
+        return Move(self._entity, snapshot=snapshot, snapshot_before=before, fields_digest=digest)
+
+    async def _commit(self, move: Move) -> None:
+        await self._committer.commit(Submission(self._team, moves=(move,)))
