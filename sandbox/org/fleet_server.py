@@ -27,9 +27,11 @@ def _below(message: RawRequestMessage, base: str) -> RawRequestMessage:
     """The request as the org itself would have got it."""
     if not base or not message.path.startswith(base):
         return message
-    path = message.path[len(base) :]
-    path = path if path.startswith("/") else f"/{path}"
-    return message._replace(path=path, url=URL(path, encoded=True))
+    target = message.path[len(base) :]
+    target = target if target.startswith("/") else f"/{target}"
+    path, _, query = target.partition("?")
+    # Not parsed as a whole: clients send double slashes, and what follows those would be taken for a host.
+    return message._replace(path=target, url=URL.build(path=path, query_string=query, encoded=True))
 
 
 class Front:

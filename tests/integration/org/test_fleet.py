@@ -7,11 +7,13 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.fleet import numbered
 from sandbox.org.fleet_server import RunningFleet, serve_fleet
 from sandbox.org.server import RunningOrg
+from sandbox.org.store import Row
 
 DATA = "/services/data/v62.0"
 
@@ -142,3 +144,32 @@ async def test_the_list_is_a_page_too(fleet: RunningFleet, http: aiohttp.ClientS
         assert f"{fleet.base_url}/o/org-300/__admin__/" in await reply.text()
     async with http.get(fleet.base_url, params={"q": "ORG-29"}) as reply:
         assert (await reply.text()).count(f"{fleet.base_url}/o/org-29") == 22
+
+
+@pytest.mark.parametrize("path", ["/services/data", "//services/data/", "/services/data/?x=1"])
+async def test_paths_as_clients_write_them(fleet: RunningFleet, http: aiohttp.ClientSession, path: str) -> None:
+    async with http.get(f"{fleet.base_url}/o/org-1{path}") as reply:
+        assert (reply.status, (await reply.json())[-1]["version"]) == (200, "66.0")
+
+
+@pytest.mark.parametrize(
+    "path", ["/o/", "/o", "/o/nobody/services/data", "/o/org-1", "/o/org-1?x", "/o/%2e%2e/", "/services/data"]
+)
+async def test_paths_that_lead_nowhere(fleet: RunningFleet, http: aiohttp.ClientSession, path: str) -> None:
+    async with http.get(URL(fleet.base_url + path, encoded=True)) as reply:
+        assert reply.status == 404
+
+
+async def test_pages_of_a_query_are_found_below_the_instance_url_and_at_its_host(
+    fleet: RunningFleet, http: aiohttp.ClientSession
+) -> None:
+    org = await fleet.open("org-9")
+    headers = bearer(org, **{"Sforce-Query-Options": "batchSize=200"})
+    rows: list[Row] = [{"LastName": str(number)} for number in range(201)]
+    org.org.load("Contact", rows)
+    query = {"q": "SELECT Id FROM Contact"}
+    async with http.get(f"{org.base_url}{DATA}/query", params=query, headers=headers) as reply:
+        next_url = (await reply.json())["nextRecordsUrl"]
+    for base in (org.base_url, fleet.base_url):
+        async with http.get(base + next_url, headers=headers) as reply:
+            assert (reply.status, (await reply.json())["done"]) == (200, True)
