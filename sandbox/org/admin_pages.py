@@ -17,6 +17,7 @@ from sandbox.org.cometd_sessions import Session
 from sandbox.org.eventlog import ALL_CHANGES
 from sandbox.org.faults import KINDS
 from sandbox.org.grants import AddressAccess, AppAccess
+from sandbox.org.user_admin import described
 
 _SESSIONS_SHOWN = 200
 # Counting how far a client is behind ends here.
@@ -88,6 +89,9 @@ class AdminPages:
             delivered=sessions.bus.delivered,
             delivered_in_a_day=sessions.bus.delivered_in_a_day.total,
             daily_limit=site.org.config.daily_delivered_events,
+            users=[described(site.org, site.tokens, user) for user in site.org.rows("User")[:_SESSIONS_SHOWN]],
+            user_count=site.org.count("User"),
+            profiles=[row["Name"] for row in site.org.rows("Profile")],
             tokens=list(self._tokens()),
             app=site.tokens.policy.app,
             app_choices=get_args(AppAccess),

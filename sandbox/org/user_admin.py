@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from sandbox.org.admin_forms import PREFIX, AdminError, answer, arguments, text
+from sandbox.org.admin_site import refusal
 from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.people import add_user
 from sandbox.org.sessions import Sessions
@@ -20,7 +21,7 @@ def routes(org: Org, sessions: Sessions, cometd_sessions: SessionTable) -> list[
     """`GET /__admin__/users`, `POST /__admin__/users` and `POST /__admin__/users/{username}`."""
 
     async def listing(_request: web.Request) -> web.Response:
-        return json_response([_described(org, sessions, row) for row in org.rows("User")])
+        return json_response([described(org, sessions, row) for row in org.rows("User")])
 
     async def create(request: web.Request) -> web.Response:
         """``{"username": ..., "password"?, "profile"?, "permission_sets"?: [...]}``; the answer has a session."""
@@ -28,7 +29,7 @@ def routes(org: Org, sessions: Sessions, cometd_sessions: SessionTable) -> list[
             spec = _spec(await arguments(request))
             user_id = add_user(org, spec)
         except (AdminError, ValueError) as error:
-            return json_response({"error": str(error)}, 400)
+            return refusal(request, str(error))
         if spec.password:
             sessions.accounts.set_password(user_id, spec.password, spec.security_token)
         return answer(request, {"id": user_id, "access_token": sessions.issue(user_id)}, 201)
@@ -37,11 +38,11 @@ def routes(org: Org, sessions: Sessions, cometd_sessions: SessionTable) -> list[
         """``{"active": false}``, ``{"locked": false}``, ``{"password": ...}``; open polls learn it at once."""
         user = sessions.accounts.find(request.match_info["username"])
         if user is None:
-            return json_response({"error": f"no user {request.match_info['username']}"}, 404)
+            return refusal(request, f"no user {request.match_info['username']}", 404)
         _change(org, sessions, str(user["Id"]), await arguments(request))
         cometd_sessions.wake_all()
         changed = org.get("User", str(user["Id"]))
-        return answer(request, _described(org, sessions, changed or user))
+        return answer(request, described(org, sessions, changed or user))
 
     path = f"{PREFIX}/users"
     return [web.get(path, listing), web.post(path, create), web.post(f"{path}/{{username}}", change)]
@@ -70,7 +71,8 @@ def _change(org: Org, sessions: Sessions, user_id: str, given: Mapping[str, obje
         sessions.accounts.set_password(user_id, str(given["password"]))
 
 
-def _described(org: Org, sessions: Sessions, user: Row) -> dict[str, object]:
+def described(org: Org, sessions: Sessions, user: Row) -> dict[str, object]:
+    """A user as the admin calls and pages tell it."""
     profile = org.get("Profile", str(user.get("ProfileId") or ""))
     return {
         "id": user["Id"],

@@ -36,7 +36,7 @@ async def page(caller: Caller, path: str) -> str:
         ("/__admin__", ("credentials", "calls", "ledger")),
         ("/__admin__/", ("credentials", "calls", "ledger")),
         (f"{PAGES}/data", ("data", "records")),
-        (f"{PAGES}/sessions", ("sessions", "delivered", "tokens")),
+        (f"{PAGES}/sessions", ("sessions", "delivered", "tokens", "users")),
         (f"{PAGES}/events?channel=/data/ContactChangeEvent", ("events", "stream")),
         (f"{PAGES}/events?channel=nonsense&page=7", ("events", "stream")),
         (f"{PAGES}/faults", ("faults", "plan", "struck")),
@@ -124,6 +124,18 @@ async def test_forms_lead_back_to_their_page(caller: Caller) -> None:
     reply = await caller.call("POST", "/__admin__/clock", data={"advance_seconds": "soon"}, headers=came_from)
     assert (reply.status, reply.content_type) == (400, "text/html")
     assert f'href="{PAGES}/faults"' in reply.body.decode()
+
+
+async def test_a_user_is_added_and_deactivated(caller: Caller) -> None:
+    user = {"username": "rep@x.example", "password": "12345", "profile": "Standard User"}
+    assert (await caller.call("POST", "/__admin__/users", data=user, allow_redirects=False)).status == 303
+    assert "rep@x.example" in await page(caller, f"{PAGES}/sessions")
+    assert (await caller.call("POST", "/__admin__/users", data=user)).content_type == "text/html"
+    off = {"active": "false"}
+    await caller.call("POST", "/__admin__/users/rep%40x.example", data=off, allow_redirects=False)
+    [row] = caller.org.org.rows_with("User", "Username", "rep@x.example")
+    assert row["IsActive"] is False
+    assert "inactive" in await page(caller, f"{PAGES}/sessions")
 
 
 async def test_an_outage_leaves_the_pages_alone(caller: Caller) -> None:
