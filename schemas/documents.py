@@ -48,12 +48,23 @@ class Destination(Document):
 
 
 class Rule(Document):
+    """Who is in one of the lists is imported, and put into the segment that the destination names, if any."""
+
     rule_id: str
     entity: Entity
     list_ids: tuple[str, ...]
     destination: Destination
     active: bool = True
+    on_leave: Literal["remove", "keep"] = "remove"
+    """What becomes of somebody whom no list of the rule holds any more."""
+    retains: bool = False
+    """De-activated, but whom it held stays where it put them."""
+    edits: int = 0
+    """How often it was changed: who edits what he saw before somebody else's change is told so."""
     created_at_ms: int
+    created_by: str = ""
+    changed_at_ms: int | None = None
+    changed_by: str = ""
 
 
 class ListDefinition(Document):
@@ -86,6 +97,15 @@ class OrgCalendar(Document):
     fiscal_year_starts: int = Field(1, ge=1, le=12)
 
 
+class Edit(Document):
+    """One edit of a team's set-up, and the version that it made."""
+
+    version: int
+    at_ms: int
+    who: str
+    what: str
+
+
 class RuleSet(Document):
     """A team's rules, lists and mappings under one version: one document, so that a change of several is one write."""
 
@@ -99,6 +119,19 @@ class RuleSet(Document):
     lists: dict[str, ListDefinition] = {}
     mappings: dict[Entity, tuple[FieldMapping, ...]] = {}
     calendar: OrgCalendar = OrgCalendar()
+    edit: Edit | None = None
+    """The last one; it is in the audit log before the next one is made."""
+
+
+class AuditEntry(Document):
+    """An edit, for ever."""
+
+    team: TeamId
+    entry_id: str
+    rev: int = 0
+    at_ms: int
+    who: str
+    what: str
 
 
 class Segment(Document):
@@ -125,6 +158,13 @@ class Skip(Document):
     detail: str | None = None
 
 
+class Reason(Document):
+    """Why a member is in a segment."""
+
+    rule_id: str
+    list_id: str
+
+
 class Record(Document):
     """The private mirror of one Salesforce record. A field's version is `field_versions[f]`, else `full_version`."""
 
@@ -140,6 +180,8 @@ class Record(Document):
     imported: bool = False
     skip: Skip | None = None
     rule_set_version: int = 0
+    held: tuple[Reason, ...] = ()
+    """Why it was imported when it was last evaluated: what a rule that keeps whom it held goes by."""
     answers: dict[str, bool] = {}
     """By list id: whether the org itself says that the list holds the record. For lists that only the org can read."""
     evaluate_at_ms: int | None = None
@@ -148,13 +190,6 @@ class Record(Document):
     """Of an account: its contacts are to be evaluated again, since they see a change of it; cleared once commanded."""
     accounts_due: tuple[RecordId, ...] = ()
     """Accounts to evaluate again because this contact now follows or no longer follows them; empty once commanded."""
-
-
-class Reason(Document):
-    """Why a member is in a segment."""
-
-    rule_id: str
-    list_id: str
 
 
 class Contribution(Document):

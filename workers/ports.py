@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from schemas.documents import (
     ApiUsage,
+    AuditEntry,
     CaptureStatus,
     Connection,
     Engagement,
@@ -50,6 +51,7 @@ class Clock(Protocol):
 D = TypeVar(
     "D",
     ApiUsage,
+    AuditEntry,
     CaptureStatus,
     Connection,
     Engagement,
@@ -159,6 +161,7 @@ class Store:
     writeback_rows: Documents[WritebackRow]
     jobs: Documents[Job]
     capture_status: Documents[CaptureStatus]
+    audit: Documents[AuditEntry]
     api_usage: Documents[ApiUsage]
     record_queries: RecordQueries
     people_queries: MemberQueries

@@ -11,7 +11,9 @@ from schemas.documents import Rule, RuleSet
 from schemas.events import Entity
 from workers import wiring
 from workers.cli.output import Json, Team, console, print_json, run, show
+from workers.cli.status import moment
 from workers.cli.waiting import await_applied
+from workers.console.rules import target
 from workers.ports import Refused
 from workers.settings import load_settings
 
@@ -35,31 +37,110 @@ def lists(team: Team, entity: EntityArgument, json: Json = False) -> None:
     show(json, document, ("Id", "Label", "Developer name"), [tuple(each.values()) for each in document])
 
 
+class OnLeave(StrEnum):
+    remove = "remove"
+    keep = "keep"
+
+
+OnlyOption = Annotated[bool, typer.Option("--only", help="Into the general people or accounts list only.")]
+NewSegment = Annotated[str | None, typer.Option(help="Into a new segment of this name.")]
+ExistingSegment = Annotated[str | None, typer.Option(help="Into this segment, by id or name.")]
+WaitApplied = Annotated[bool, typer.Option("--wait", help="Wait until it has been applied, with progress.")]
+RuleArgument = Annotated[str, typer.Argument(help="The rule's id.")]
+
+
+def into_of(only: bool, new_segment: str | None, existing_segment: str | None, *, needed: bool) -> wiring.Into:
+    said = sum((only, new_segment is not None, existing_segment is not None))
+    if said > 1 or (needed and said == 0):
+        raise Refused("say where the lists go: one of --only, --new-segment NAME, --existing-segment SEGMENT")
+    return wiring.Into(only, new_segment, existing_segment)
+
+
 @app.command("add")
 def add(
     team: Team,
     entity: EntityArgument,
     list_: Annotated[list[str], typer.Option("--list", help="A list's label, developer name or id; may be repeated.")],
-    only: Annotated[bool, typer.Option("--only", help="Into the general people or accounts list only.")] = False,
-    new_segment: Annotated[str | None, typer.Option(help="Into a new segment of this name.")] = None,
-    existing_segment: Annotated[str | None, typer.Option(help="Into this segment, by id or name.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until the rule has been applied, with progress.")] = False,
+    only: OnlyOption = False,
+    new_segment: NewSegment = None,
+    existing_segment: ExistingSegment = None,
+    on_leave: Annotated[
+        OnLeave, typer.Option(help="What becomes of somebody who leaves the lists: removed from the segment, or kept.")
+    ] = OnLeave.remove,
+    wait: WaitApplied = False,
     json: Json = False,
 ) -> None:
     """Import the records of one or more Salesforce lists, and keep following them."""
-    if sum((only, new_segment is not None, existing_segment is not None)) != 1:
-        raise Refused("say where the lists go: one of --only, --new-segment NAME, --existing-segment SEGMENT")
-    rule = run(
-        wiring.add_rule(
-            load_settings(), team, entity_of(entity), list_, new_segment=new_segment, existing_segment=existing_segment
+    into = into_of(only, new_segment, existing_segment, needed=True)
+    rule = run(wiring.add_rule(load_settings(), team, entity_of(entity), list_, into, on_leave.value))
+    told(team, rule, f"rule {rule.rule_id} is active", wait, json)
+
+
+@app.command("edit")
+def edit(
+    team: Team,
+    rule: RuleArgument,
+    add_list: Annotated[list[str] | None, typer.Option(help="A list to add; may be repeated.")] = None,
+    remove_list: Annotated[list[str] | None, typer.Option(help="A list to remove; may be repeated.")] = None,
+    only: OnlyOption = False,
+    new_segment: NewSegment = None,
+    existing_segment: ExistingSegment = None,
+    on_leave: Annotated[OnLeave | None, typer.Option(help="What becomes of somebody who leaves the lists.")] = None,
+    wait: WaitApplied = False,
+    json: Json = False,
+) -> None:
+    """Add and remove lists of a rule, change where they go. What is not named stays as it is."""
+    edited = run(
+        wiring.edit_rule(
+            load_settings(),
+            team,
+            rule,
+            add=add_list or (),
+            remove=remove_list or (),
+            into=into_of(only, new_segment, existing_segment, needed=False),
+            on_leave=on_leave.value if on_leave else None,
         )
     )
+    told(team, edited, f"rule {edited.rule_id} is changed", wait, json)
+
+
+@app.command("deactivate")
+def deactivate(
+    team: Team,
+    rule: RuleArgument,
+    remove_members: Annotated[
+        bool, typer.Option("--remove-members", help="Remove whom no other rule holds; otherwise everybody stays.")
+    ] = False,
+    wait: WaitApplied = False,
+    json: Json = False,
+) -> None:
+    """Stop importing by a rule. It is kept as history, and can be activated again."""
+    idle = run(wiring.deactivate_rule(load_settings(), team, rule, remove=remove_members))
+    told(team, idle, f"rule {idle.rule_id} is no longer active", wait, json)
+
+
+@app.command("activate")
+def activate(team: Team, rule: RuleArgument, wait: WaitApplied = False, json: Json = False) -> None:
+    """Import by a rule again that was de-activated."""
+    active = run(wiring.activate_rule(load_settings(), team, rule))
+    told(team, active, f"rule {active.rule_id} is active again", wait, json)
+
+
+@app.command("history")
+def history(team: Team, json: Json = False) -> None:
+    """Who changed rules and mappings, and when; newest first."""
+    entries = run(wiring.audit_log(load_settings(), team))
+    document = [entry.model_dump(mode="json", include={"at_ms", "who", "what"}) for entry in entries]
+    show(json, document, ("When", "Who", "What"), [(moment(entry.at_ms), entry.who, entry.what) for entry in entries])
+
+
+def told(team: str, rule: Rule, what: str, wait: bool, json: bool) -> None:
     if wait:
         run(await_applied(load_settings(), team))
     if json:
         print_json(rule.model_dump(mode="json"))
     else:
-        console.print(f"rule {rule.rule_id} is active")
+        console.print(what)
 
 
 @app.command("list")
@@ -74,16 +155,6 @@ def list_rules(
     document = [rule.model_dump(mode="json") for rule in rules]
     rows = [(r.rule_id, r.entity, sources(rule_set, r), target(r), "yes" if r.active else "no") for r in rules]
     show(json, document, ("Rule", "Entity", "Source", "Destination", "Active"), rows)
-
-
-@app.command("deactivate")
-def deactivate(team: Team, rule: Annotated[str, typer.Argument(help="The rule's id.")], json: Json = False) -> None:
-    """Stop importing by a rule. It is kept as history."""
-    idle = run(wiring.deactivate_rule(load_settings(), team, rule))
-    if json:
-        print_json(idle.model_dump(mode="json"))
-    else:
-        console.print(f"rule {idle.rule_id} is no longer active")
 
 
 @app.command("map")
@@ -109,10 +180,10 @@ def map_fields(
 
 def pairs_of(fields: list[str]) -> dict[str, str]:
     pairs = [each.partition("=") for each in fields]
-    for target, equals, source in pairs:
-        if not (target and equals and source):
-            raise Refused(f"{target or source}: give TARGET=FIELD, e.g. job_title=Title")
-    return {target: source for target, _, source in pairs}
+    for field, equals, source in pairs:
+        if not (field and equals and source):
+            raise Refused(f"{field or source}: give TARGET=FIELD, e.g. job_title=Title")
+    return {field: source for field, _, source in pairs}
 
 
 def entity_of(name: EntityName) -> Entity:
@@ -127,9 +198,3 @@ def entity_of(name: EntityName) -> Entity:
 
 def sources(rule_set: RuleSet, rule: Rule) -> str:
     return ", ".join(rule_set.lists[list_id].label for list_id in rule.list_ids)
-
-
-def target(rule: Rule) -> str:
-    if rule.destination.kind == "segment":
-        return f"segment {rule.destination.segment_id}"
-    return "Account Only" if rule.entity == "account" else "People Only"

@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from schemas.documents import FieldMapping, RuleSet
 from schemas.events import Entity
-from workers.console.rules import edit_rule_set
+from workers.console.rules import By, edit_rule_set
 from workers.core.mapping import DEFAULT_MAPPINGS
 from workers.ports import FieldInfo, Refused, SalesforceOrg, Store
 
 
 async def map_fields(
-    store: Store, org: SalesforceOrg, team: str, entity: Entity, sources: Mapping[str, str], now_ms: int
+    store: Store, org: SalesforceOrg, team: str, entity: Entity, sources: Mapping[str, str], by: By
 ) -> tuple[FieldMapping, ...]:
     """Add or replace mappings, given as target -> source; E-mail and Domain stay mapped as they are.
 
@@ -23,12 +23,14 @@ async def map_fields(
     readable = {each.name: each for each in await org.fields(entity)}
     added = tuple(mapping_of(entity, readable, target, source) for target, source in sources.items())
 
-    def edit(rule_set: RuleSet) -> tuple[RuleSet, tuple[FieldMapping, ...]]:
+    what = f"{entity} fields mapped: " + ", ".join(f"{target} from {source}" for target, source in sources.items())
+
+    def edit(rule_set: RuleSet) -> tuple[RuleSet, tuple[FieldMapping, ...], str]:
         kept = tuple(each for each in rule_set.mappings.get(entity, ()) if each.target not in sources)
         mappings = (*kept, *added)
-        return rule_set.model_copy(update={"mappings": rule_set.mappings | {entity: mappings}}), mappings
+        return rule_set.model_copy(update={"mappings": rule_set.mappings | {entity: mappings}}), mappings, what
 
-    return await edit_rule_set(store, team, edit, now_ms)
+    return await edit_rule_set(store, team, edit, by)
 
 
 def mapping_of(entity: Entity, readable: Mapping[str, FieldInfo], target: str, source: str) -> FieldMapping:

@@ -1,24 +1,42 @@
-"""What a marketer does with rules: pick lists, say where they go, look at them, de-activate them."""
+"""What a marketer does with rules: say where lists go, change that, de-activate a rule and activate it again."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from schemas.documents import Destination, ListDefinition, OrgCalendar, Rule, RuleSet, Segment
+from schemas.documents import Destination, Edit, ListDefinition, OrgCalendar, Rule, RuleSet
 from schemas.events import Entity
-from workers.core.data.first_weekday import first_weekday
-from workers.core.lists.days import Calendar
-from workers.core.lists.operators import Reading
-from workers.core.lists.predicates import UnsupportedCondition, compile_list
-from workers.ports import ListInfo, Refused, SalesforceOrg, Store, Unavailable
+from workers.console.audit import keep_edit
+from workers.ports import Refused, Store, Unavailable
 from workers.runtime.rule_sets import compiled_for
 
 T = TypeVar("T")
 
 EDIT_ATTEMPTS = 10
 """Edits of one team's rule set that may cross; people do not click faster than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who does something, and when."""
+
+    who: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChange:
+    """What to change in a rule; None and empty: stays as it is."""
+
+    add: Sequence[ListDefinition] = ()
+    remove: Sequence[str] = ()
+    """List ids, or labels."""
+    destination: Destination | None = None
+    on_leave: Literal["remove", "keep"] | None = None
+    seen_edits: int | None = None
+    """`Rule.edits` as the user saw it: the change is refused when somebody else was faster. None: he did not look."""
 
 
 async def rule_set_of(store: Store, team: str) -> RuleSet:
@@ -31,148 +49,150 @@ async def add_rule(
     entity: Entity,
     definitions: Sequence[ListDefinition],
     destination: Destination,
-    now_ms: int,
+    by: By,
+    *,
+    on_leave: Literal["remove", "keep"] = "remove",
     calendar: OrgCalendar | None = None,
 ) -> Rule:
     """Add an active rule over lists that `define_list` has accepted; `calendar` None: relative dates as before."""
     list_ids = tuple(dict.fromkeys(definition.list_id for definition in definitions))
 
-    def edit(rule_set: RuleSet) -> tuple[RuleSet, Rule]:
+    def edit(rule_set: RuleSet) -> tuple[RuleSet, Rule, str]:
         rule = Rule(
-            rule_id=f"{entity}-{next_number(rule_set)}",
+            rule_id=f"{entity}-{len(rule_set.rules) + 1}",
             entity=entity,
             list_ids=list_ids,
             destination=destination,
-            created_at_ms=now_ms,
+            on_leave=on_leave,
+            created_at_ms=by.now_ms,
+            created_by=by.who,
         )
-        return rule_set.model_copy(
+        after = rule_set.model_copy(
             update={
                 "rules": (*rule_set.rules, rule),
                 "lists": rule_set.lists | {definition.list_id: definition for definition in definitions},
                 "calendar": calendar or rule_set.calendar,
             }
-        ), rule
+        )
+        return after, rule, f"rule {rule.rule_id} added: {told(after, rule)}"
 
-    return await edit_rule_set(store, team, edit, now_ms)
-
-
-async def deactivate_rule(store: Store, team: str, rule_id: str, now_ms: int) -> Rule:
-    """The rule no longer holds anybody; it is kept as history."""
-
-    def edit(rule_set: RuleSet) -> tuple[RuleSet, Rule]:
-        rule = next((rule for rule in rule_set.rules if rule.rule_id == rule_id), None)
-        if rule is None:
-            raise Refused(f"team {team} has no rule {rule_id}; `segment-sync rules list {team}` shows its rules")
-        idle = rule.model_copy(update={"active": False})
-        rules = tuple(idle if each.rule_id == rule_id else each for each in rule_set.rules)
-        return rule_set.model_copy(update={"rules": rules}), idle
-
-    return await edit_rule_set(store, team, edit, now_ms)
+    return await edit_rule_set(store, team, edit, by)
 
 
-async def edit_rule_set(store: Store, team: str, edit: Callable[[RuleSet], tuple[RuleSet, T]], now_ms: int) -> T:
-    """One compare-and-swap under the next version; an edit that crossed another is made again on its result."""
+async def edit_rule(store: Store, team: str, rule_id: str, change: RuleChange, by: By) -> Rule:
+    """Add and remove lists, change where they go and what becomes of whom they no longer hold.
+
+    Raises Refused for a list that the rule has not, when none is left, and when somebody else was faster.
+    """
+
+    def edited(rule_set: RuleSet, rule: Rule) -> tuple[RuleSet, Rule]:
+        check_seen(rule, change.seen_edits)
+        known = rule_set.lists | {definition.list_id: definition for definition in change.add}
+        removed = {list_in(rule, known, name) for name in change.remove}
+        kept = [list_id for list_id in rule.list_ids if list_id not in removed]
+        list_ids = tuple(dict.fromkeys((*kept, *(definition.list_id for definition in change.add))))
+        if not list_ids:
+            raise Refused(f"rule {rule_id} needs a list: de-activate it instead of removing its last one")
+        update: dict[str, object] = {"list_ids": list_ids}
+        update |= {"destination": change.destination} if change.destination else {}
+        update |= {"on_leave": change.on_leave} if change.on_leave else {}
+        return rule_set.model_copy(update={"lists": known}), rule.model_copy(update=update)
+
+    return await _change_rule(store, team, rule_id, edited, by, "changed")
+
+
+async def deactivate_rule(store: Store, team: str, rule_id: str, by: By, *, remove: bool = False) -> Rule:
+    """The rule selects nobody any more; it is kept as history. Whom it held stays where it put them, unless `remove`:
+    then those leave that no other rule holds."""
+
+    def edited(rule_set: RuleSet, rule: Rule) -> tuple[RuleSet, Rule]:
+        return rule_set, rule.model_copy(update={"active": False, "retains": not remove})
+
+    what = "de-activated, members removed" if remove else "de-activated, members kept"
+    return await _change_rule(store, team, rule_id, edited, by, what)
+
+
+async def activate_rule(store: Store, team: str, rule_id: str, by: By) -> Rule:
+    """The rule selects again, as it did before."""
+
+    def edited(rule_set: RuleSet, rule: Rule) -> tuple[RuleSet, Rule]:
+        return rule_set, rule.model_copy(update={"active": True, "retains": False})
+
+    return await _change_rule(store, team, rule_id, edited, by, "activated again")
+
+
+async def _change_rule(
+    store: Store,
+    team: str,
+    rule_id: str,
+    edited: Callable[[RuleSet, Rule], tuple[RuleSet, Rule]],
+    by: By,
+    what: str,
+) -> Rule:
+    def edit(rule_set: RuleSet) -> tuple[RuleSet, Rule, str]:
+        before = rule_in(rule_set, rule_id)
+        with_lists, rule = edited(rule_set, before)
+        rule = rule.model_copy(
+            update={"edits": before.edits + 1, "changed_at_ms": by.now_ms, "changed_by": by.who},
+        )
+        rules = tuple(rule if each.rule_id == rule_id else each for each in rule_set.rules)
+        after = with_lists.model_copy(update={"rules": rules})
+        return after, rule, f"rule {rule_id} {what}: {told(after, rule)}"
+
+    return await edit_rule_set(store, team, edit, by)
+
+
+def rule_in(rule_set: RuleSet, rule_id: str) -> Rule:
+    rule = next((rule for rule in rule_set.rules if rule.rule_id == rule_id), None)
+    if rule is None:
+        team = rule_set.team
+        raise Refused(f"team {team} has no rule {rule_id}; `segment-sync rules list {team}` shows its rules")
+    return rule
+
+
+def list_in(rule: Rule, known: dict[str, ListDefinition], name: str) -> str:
+    """The id of a list of the rule, given by id or label."""
+    for list_id in rule.list_ids:
+        if name[:15] == list_id[:15] or name.casefold() == known[list_id].label.casefold():
+            return list_id
+    has = ", ".join(known[list_id].label for list_id in rule.list_ids)
+    raise Refused(f"rule {rule.rule_id} has no list “{name}”; it has: {has}")
+
+
+def check_seen(rule: Rule, seen_edits: int | None) -> None:
+    if seen_edits is not None and seen_edits != rule.edits:
+        who = rule.changed_by or "somebody else"
+        raise Refused(f"rule {rule.rule_id} was changed by {who} in the meantime: look at it again before changing it")
+
+
+def told(rule_set: RuleSet, rule: Rule) -> str:
+    """A rule in words, e.g. "contacts of VPs, Key people -> segment vips"."""
+    labels = ", ".join(rule_set.lists[list_id].label for list_id in rule.list_ids)
+    return f"{rule.entity}s of {labels} -> {target(rule)}" + (
+        ", kept when they leave" if rule.on_leave == "keep" else ""
+    )
+
+
+def target(rule: Rule) -> str:
+    if rule.destination.kind == "segment":
+        return f"segment {rule.destination.segment_id}"
+    return "Account Only" if rule.entity == "account" else "People Only"
+
+
+async def edit_rule_set(store: Store, team: str, edit: Callable[[RuleSet], tuple[RuleSet, T, str]], by: By) -> T:
+    """One compare-and-swap under the next version; an edit that crossed another is made again on its result.
+
+    `edit` returns the rule set after it, a result, and what it did in words, for the audit log.
+    """
     for _ in range(EDIT_ATTEMPTS):
         before = await rule_set_of(store, team)
-        after, result = edit(before)
-        compiled_for(after, now_ms)
-        if not await store.rule_sets.swap([after.model_copy(update={"version": before.version + 1})]):
+        await keep_edit(store, before)
+        after, result, what = edit(before)
+        version = before.version + 1
+        made = Edit(version=version, at_ms=by.now_ms, who=by.who, what=what)
+        after = after.model_copy(update={"version": version, "edit": made})
+        compiled_for(after, by.now_ms)
+        if not await store.rule_sets.swap([after]):
+            await keep_edit(store, after)
             return result
     raise Unavailable(f"the rules of team {team} are being edited by others: try again")
-
-
-async def define_list(org: SalesforceOrg, entity: Entity, name: str, now_ms: int) -> ListDefinition:
-    """The definition of a list given by label, developer name or id; refuses what cannot be evaluated here."""
-    found = find_list(await org.lists(entity), entity, name)
-    describe = await org.list_describe(entity, found.list_id)
-    definition = ListDefinition(
-        list_id=found.list_id,
-        entity=entity,
-        label=found.label,
-        scope=describe.get("scope") or "everything",
-        where=describe.get("whereCondition") or {"conditions": [], "conjunction": "and"},
-        query=str(describe.get("query") or ""),
-        user_id=(await org.habits()).user_id,
-        several_currencies=any(each.name == "CurrencyIsoCode" for each in await org.fields(entity)),
-        fetched_at_ms=now_ms,
-    )
-    check_list(definition, now_ms)
-    return definition
-
-
-def check_list(definition: ListDefinition, now_ms: int) -> None:
-    """Raises Refused when no rule can use the list."""
-    calendar = Calendar()
-    try:
-        compiled = compile_list(definition, Reading(calendar.today(now_ms), calendar))
-    except UnsupportedCondition as error:
-        raise Refused(str(error)) from error
-    if compiled.predicate is None:
-        raise Refused(
-            f"List “{definition.label}” cannot be evaluated here: {'; '.join(compiled.reasons)}. "
-            "Change the list's filter in Salesforce, or choose another list."
-        )
-
-
-async def read_calendar(org: SalesforceOrg) -> OrgCalendar:
-    """How the org counts days, for lists with relative dates."""
-    habits = await org.habits()
-    return OrgCalendar(
-        time_zone=habits.time_zone,
-        week_starts=first_weekday(habits.locale),
-        fiscal_year_starts=habits.fiscal_year_starts,
-    )
-
-
-def find_list(visible: Sequence[ListInfo], entity: Entity, name: str) -> ListInfo:
-    wanted = name.casefold()
-    matches = [
-        each
-        for each in visible
-        if wanted in (each.label.casefold(), each.developer_name.casefold()) or each.list_id[:15] == name[:15]
-    ]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        ids = ", ".join(each.list_id for each in matches)
-        raise Refused(f"several {entity} lists are called “{name}”: give one of their ids instead: {ids}")
-    raise Refused(
-        f"the connected user sees no {entity} list “{name}”. If it exists, a Salesforce administrator can share it: "
-        f"open the list view, List View Controls (gear), Sharing Settings. Visible: "
-        + (", ".join(sorted(each.label for each in visible)[:10]) or "none")
-    )
-
-
-async def new_segment(store: Store, team: str, name: str, entity: Entity, now_ms: int) -> Segment:
-    segment = Segment(team=team, segment_id=slug(name), name=name, kind=kind_for(entity), created_at_ms=now_ms)
-    if await store.segments.swap([segment]):
-        raise Refused(f"team {team} has a segment “{name}” already: use it with --existing-segment, or name another")
-    return segment
-
-
-async def existing_segment(store: Store, team: str, name: str, entity: Entity) -> Segment:
-    segments = [segment async for segment in store.segments.scan(team)]
-    found = next((s for s in segments if name in (s.segment_id, s.name)), None)
-    if found is None:
-        raise Refused(f"team {team} has no segment “{name}”; it has: {', '.join(s.name for s in segments) or 'none'}")
-    if found.kind != kind_for(entity):
-        raise Refused(
-            f"segment “{found.name}” holds {found.kind}: a rule for {entity}s needs one of {kind_for(entity)}"
-        )
-    return found
-
-
-def kind_for(entity: Entity) -> Literal["people", "accounts"]:
-    return "accounts" if entity == "account" else "people"
-
-
-def slug(name: str) -> str:
-    """Segment ids stand in topic keys: letters, digits and dashes."""
-    text = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
-    if not text:
-        raise Refused("a segment's name needs at least one letter from a to z or digit")
-    return text[:80]
-
-
-def next_number(rule_set: RuleSet) -> int:
-    return len(rule_set.rules) + 1

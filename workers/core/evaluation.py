@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import TypeAlias
 
 from schemas.documents import Contribution, FieldMapping, ListDefinition, Reason, Record, Rule, RuleSet, Skip, Targets
 from schemas.events import ENTITIES, Entity
@@ -32,9 +33,12 @@ class Related:
 class Binding:
     """A rule, ready to run: the lists that feed it, each with the reason it gives."""
 
+    rule_id: str
     segment_id: str | None
     reasons: tuple[tuple[str, Reason], ...]
-    """(list id, reason)."""
+    """(list id, reason); none of a rule that is not active."""
+    keeps: bool = False
+    """Whom it held before stays, whatever its lists say now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,14 @@ class Outcome:
     skip: Skip | None = None
     person: tuple[str, Contribution] | None = None
     account: tuple[str, Contribution] | None = None
+    held: tuple[Reason, ...] = ()
+    """Why a rule selects it, be it imported or skipped for another reason."""
     evaluate_at_ms: int | None = None
     """When a relative date may change this without the record being changed."""
 
+
+Held: TypeAlias = tuple[tuple[Binding, tuple[Reason, ...]], ...]
+"""The rules that select a record, each with its reasons."""
 
 NOTHING = Outcome(imported=False)
 
@@ -107,7 +116,9 @@ def _compile_entity(rule_set: RuleSet, entity: Entity, reading: Reading) -> Enti
     lists = {list_id: _list_of(rule_set, rule, list_id) for rule in rules for list_id in rule.list_ids}
     return EntityRules(
         lists=tuple((list_id, compile_list(definition, reading)) for list_id, definition in lists.items()),
-        bindings=tuple(_bind(rule) for rule in rules),
+        bindings=tuple(
+            _bind(rule) for rule in rule_set.rules if rule.entity == entity and (rule.active or rule.retains)
+        ),
         mappings=rule_set.mappings.get(entity, ()),
     )
 
@@ -130,8 +141,12 @@ def _bind(rule: Rule) -> Binding:
     if rule.destination.kind == "segment" and rule.destination.segment_id is None:
         raise UnsupportedCondition(f"Rule {rule.rule_id} feeds a segment but names none: choose its segment again.")
     return Binding(
+        rule.rule_id,
         segment_id=rule.destination.segment_id if rule.destination.kind == "segment" else None,
-        reasons=tuple((list_id, Reason(rule_id=rule.rule_id, list_id=list_id)) for list_id in rule.list_ids),
+        reasons=tuple(
+            (list_id, Reason(rule_id=rule.rule_id, list_id=list_id)) for list_id in rule.list_ids if rule.active
+        ),
+        keeps=rule.on_leave == "keep" or not rule.active,
     )
 
 
@@ -143,16 +158,20 @@ def evaluate(record: Record, related: Related, rules: CompiledRuleSet) -> Outcom
     A record known only by updates contributes nothing until its full state has come: an empty field would match
     "not equal", and the person would enter a segment only to leave it again.
     """
-    if not record.alive or record.full_version is None:
+    if not record.alive:
         return NOTHING
+    if record.full_version is None:
+        return replace(NOTHING, held=record.held)
     entity_rules = rules.by_entity[record.entity]
     fields = {**record.fields, **related.account} if related.account else record.fields
+    held = _held(record, fields, entity_rules)
     if record.entity == "account":
-        outcome = _evaluate_account(record, related, entity_rules)
+        outcome = _evaluate_account(record, related, entity_rules, held)
     else:
-        outcome = _evaluate_person(record, fields, entity_rules)
+        outcome = _evaluate_person(record, fields, entity_rules, held)
     flip = _next_flip(fields, entity_rules, rules.reading)
-    return outcome if flip is None else replace(outcome, evaluate_at_ms=rules.reading.calendar.begins_ms(flip))
+    at_ms = None if flip is None else rules.reading.calendar.begins_ms(flip)
+    return replace(outcome, held=tuple(reason for _, reasons in held for reason in reasons), evaluate_at_ms=at_ms)
 
 
 def account_fields(account: Record | None, rules: CompiledRuleSet) -> dict[str, object]:
@@ -186,15 +205,14 @@ def _next_flip(fields: Mapping[str, object], rules: EntityRules, reading: Readin
     return min((flip for flip in flips if flip is not None), default=None)
 
 
-def _evaluate_person(record: Record, fields: Mapping[str, object], rules: EntityRules) -> Outcome:
-    segments = _segments(record, fields, rules)
-    if segments is None:
+def _evaluate_person(record: Record, fields: Mapping[str, object], rules: EntityRules, held: Held) -> Outcome:
+    if not held:
         return Outcome(imported=False, skip=NOT_IN_ANY_LIST)
     key = person_key(record.fields.get("Email"))
     if isinstance(key, Skip):
         return Outcome(imported=False, skip=key)
     account = _account_of_lead(record, key) if record.entity == "lead" else None
-    person = _contribution(record, fields, rules, segments)
+    person = _contribution(record, fields, rules, _segments(held))
     return Outcome(imported=True, person=(key, person), account=account)
 
 
@@ -207,29 +225,37 @@ def _account_of_lead(record: Record, key: str) -> tuple[str, Contribution] | Non
     return domain, Contribution(rev=record.rev, entity=record.entity, version=version, fields={"domain": domain})
 
 
-def _evaluate_account(record: Record, related: Related, rules: EntityRules) -> Outcome:
-    segments = _segments(record, record.fields, rules)
-    if segments is None and not related.has_imported_contacts:
+def _evaluate_account(record: Record, related: Related, rules: EntityRules, held: Held) -> Outcome:
+    if not held and not related.has_imported_contacts:
         return Outcome(imported=False, skip=NOT_IN_ANY_LIST)
     key = account_key(record.fields.get("Website"))
     if isinstance(key, Skip):
         return Outcome(imported=False, skip=key)
-    return Outcome(imported=True, account=(key, _contribution(record, record.fields, rules, segments or {})))
+    return Outcome(imported=True, account=(key, _contribution(record, record.fields, rules, _segments(held))))
 
 
-def _segments(record: Record, fields: Mapping[str, object], rules: EntityRules) -> dict[str, tuple[Reason, ...]] | None:
-    """The segments that the rules put the record in, with the reasons; None when no list of any rule holds it."""
+def _held(record: Record, fields: Mapping[str, object], rules: EntityRules) -> Held:
+    """The rules that select the record, each with its reasons."""
     holding = {
         list_id
         for list_id, compiled in rules.lists
         if (compiled.predicate(fields) if compiled.predicate else record.answers.get(list_id, False))
     }
-    if not holding:
-        return None
+    held = ((binding, _reasons(binding, holding, record.held)) for binding in rules.bindings)
+    return tuple((binding, reasons) for binding, reasons in held if reasons)
+
+
+def _reasons(binding: Binding, holding: set[str], before: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    reasons = tuple(reason for list_id, reason in binding.reasons if list_id in holding)
+    if binding.keeps:
+        reasons += tuple(each for each in before if each.rule_id == binding.rule_id and each not in reasons)
+    return reasons
+
+
+def _segments(held: Held) -> dict[str, tuple[Reason, ...]]:
     segments: dict[str, tuple[Reason, ...]] = {}
-    for binding in rules.bindings:
-        reasons = tuple(reason for list_id, reason in binding.reasons if list_id in holding)
-        if reasons and binding.segment_id is not None:
+    for binding, reasons in held:
+        if binding.segment_id is not None:
             segments[binding.segment_id] = segments.get(binding.segment_id, ()) + reasons
     return segments
 
@@ -252,6 +278,7 @@ def decided(record: Record, outcome: Outcome, rule_set_version: int) -> Record:
         "imported": outcome.imported,
         "skip": outcome.skip,
         "rule_set_version": rule_set_version,
+        "held": outcome.held,
         "evaluate_at_ms": outcome.evaluate_at_ms,
         "targets": _widened(record.targets, outcome),
     }

@@ -10,35 +10,45 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workers.wiring.processes import run_capture, run_insights, run_replay, run_routing, write_back
+    from workers.wiring.rules import (
+        Into,
+        activate_rule,
+        add_rule,
+        audit_log,
+        create_segment,
+        deactivate_rule,
+        edit_rule,
+        load_rule_set,
+        map_fields,
+        segment_members,
+        segments,
+        visible_lists,
+    )
     from workers.wiring.setup import (
         JwtUser,
-        add_rule,
         check_team,
         confirm_job,
         connect_team,
         connections,
-        create_segment,
-        deactivate_rule,
         job,
         jobs,
-        load_rule_set,
-        map_fields,
         request_backfill,
-        segment_members,
-        segments,
         status,
-        visible_lists,
     )
 
 __all__ = [
+    "Into",
     "JwtUser",
+    "activate_rule",
     "add_rule",
+    "audit_log",
     "check_team",
     "confirm_job",
     "connect_team",
     "connections",
     "create_segment",
     "deactivate_rule",
+    "edit_rule",
     "job",
     "jobs",
     "load_rule_set",
@@ -56,9 +66,26 @@ __all__ = [
 ]
 
 PROCESSES = frozenset({"run_capture", "run_insights", "run_replay", "run_routing", "write_back"})
+RULES = frozenset(
+    {
+        "Into",
+        "activate_rule",
+        "add_rule",
+        "audit_log",
+        "create_segment",
+        "deactivate_rule",
+        "edit_rule",
+        "load_rule_set",
+        "map_fields",
+        "segment_members",
+        "segments",
+        "visible_lists",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{'processes' if name in PROCESSES else 'setup'}"), name)
+    module = "processes" if name in PROCESSES else "rules" if name in RULES else "setup"
+    return getattr(import_module(f"{__name__}.{module}"), name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,13 +10,7 @@ import aiohttp
 
 from schemas.documents import (
     Connection,
-    Destination,
-    FieldMapping,
     Job,
-    Member,
-    Rule,
-    RuleSet,
-    Segment,
 )
 from schemas.events import Entity
 from workers.adapters.salesforce.callback import listen
@@ -29,11 +23,9 @@ from workers.adapters.salesforce.oauth import (
     new_pkce,
 )
 from workers.console import jobs as background
-from workers.console import mappings, rules
 from workers.console.progress import TeamStatus, team_status
 from workers.console.teams import save_connection
 from workers.core.preflight import Finding
-from workers.ports import ListInfo
 from workers.runtime import preflight
 from workers.runtime.capture_status import keep_checks
 from workers.runtime.process import SystemClock
@@ -152,80 +144,6 @@ async def check_team(settings: Settings, team: str) -> list[Finding]:
 async def connections(settings: Settings) -> list[Connection]:
     async with store(settings) as opened:
         return await opened.connection_queries.active()
-
-
-async def visible_lists(settings: Settings, team: str, entity: Entity) -> list[ListInfo]:
-    async with team_org(settings, team) as (_, org):
-        return await org.lists(entity)
-
-
-async def add_rule(
-    settings: Settings,
-    team: str,
-    entity: Entity,
-    lists: Sequence[str],
-    *,
-    new_segment: str | None,
-    existing_segment: str | None,
-) -> Rule:
-    """Neither segment: People Only, or Account Only."""
-    now_ms = clock.now_ms()
-    async with team_org(settings, team) as (opened, org):
-        definitions = [await rules.define_list(org, entity, name, now_ms) for name in lists]
-        segment = None
-        if existing_segment is not None:
-            segment = await rules.existing_segment(opened, team, existing_segment, entity)
-        elif new_segment is not None:
-            segment = await rules.new_segment(opened, team, new_segment, entity, now_ms)
-        destination = (
-            Destination(kind="segment", segment_id=segment.segment_id) if segment else Destination(kind="only")
-        )
-        calendar = await rules.read_calendar(org)
-        return await rules.add_rule(opened, team, entity, definitions, destination, now_ms, calendar)
-
-
-async def deactivate_rule(settings: Settings, team: str, rule_id: str) -> Rule:
-    async with team_store(settings, team) as opened:
-        return await rules.deactivate_rule(opened, team, rule_id, clock.now_ms())
-
-
-async def load_rule_set(settings: Settings, team: str) -> RuleSet:
-    async with team_store(settings, team) as opened:
-        return await rules.rule_set_of(opened, team)
-
-
-async def map_fields(
-    settings: Settings, team: str, entity: Entity, sources: Mapping[str, str]
-) -> tuple[FieldMapping, ...]:
-    async with team_org(settings, team) as (opened, org):
-        return await mappings.map_fields(opened, org, team, entity, sources, clock.now_ms())
-
-
-async def segments(settings: Settings, team: str) -> list[tuple[Segment, int]]:
-    """Each segment with its size."""
-    async with team_store(settings, team) as opened:
-        sizes = await opened.people_queries.segment_sizes(team) | await opened.account_queries.segment_sizes(team)
-        return [(segment, sizes.get(segment.segment_id, 0)) async for segment in opened.segments.scan(team)]
-
-
-async def create_segment(settings: Settings, team: str, name: str, entity: Entity) -> Segment:
-    async with team_store(settings, team) as opened:
-        return await rules.new_segment(opened, team, name, entity, clock.now_ms())
-
-
-async def segment_members(settings: Settings, team: str, segment_id: str, limit: int) -> list[Member] | None:
-    """None: no such segment."""
-    async with team_store(settings, team) as opened:
-        segment = (await opened.segments.load([(team, segment_id)])).get((team, segment_id))
-        if segment is None:
-            return None
-        queries = opened.people_queries if segment.kind == "people" else opened.account_queries
-        members: list[Member] = []
-        async for member in queries.in_segment(team, segment_id):
-            members.append(member)
-            if len(members) == limit:
-                break
-        return members
 
 
 async def status(settings: Settings, team: str) -> TeamStatus:

@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.documents import (
     ApiUsage,
+    AuditEntry,
     CaptureStatus,
     ChannelState,
     CheckResult,
@@ -118,6 +119,7 @@ def one_of_each(team: str) -> dict[str, Any]:
             channels={"contact": ChannelState(state="streaming", since_ms=1, confirmed_ms=2)},
             checks=(CheckResult(check="api", outcome="ok", says="the API answers"),),
         ),
+        "audit": AuditEntry(team=team, entry_id="rules-00000001", at_ms=1, who="ann", what="rule lead-1 added"),
         "api_usage": ApiUsage(team=team, day="2026-02-28", calls={"rest": 2}, allowed=15_000, remaining=14_000),
     }
 
@@ -135,6 +137,7 @@ IDS = {
     "writeback_rows": f"2026-02-28:{record_id(1)}",
     "jobs": "import",
     "capture_status": "{team}",
+    "audit": "rules-00000001",
     "api_usage": "2026-02-28",
 }
 """What the document of `one_of_each` is found by."""

@@ -86,6 +86,7 @@ def test_a_contact_in_a_list_contributes_to_its_person() -> None:
                 segments={"north": (Reason(rule_id="r1", list_id="oslo"),)},
             ),
         ),
+        held=(Reason(rule_id="r1", list_id="oslo"),),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Generic
 
 from schemas.documents import (
     ApiUsage,
+    AuditEntry,
     CaptureStatus,
     Connection,
     Engagement,
@@ -198,6 +199,7 @@ def memory_store() -> Store:
         writeback_rows=MemoryDocuments("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}"),
         jobs=jobs,
         capture_status=MemoryDocuments("capture_status", CaptureStatus, attrgetter("team")),
+        audit=MemoryDocuments("audit", AuditEntry, attrgetter("entry_id")),
         api_usage=MemoryDocuments("api_usage", ApiUsage, attrgetter("day")),
         record_queries=MemoryRecordQueries(records),
         people_queries=MemoryMemberQueries(people),

@@ -11,6 +11,7 @@ from pymongo import ASCENDING, IndexModel
 
 from schemas.documents import (
     ApiUsage,
+    AuditEntry,
     CaptureStatus,
     Connection,
     Engagement,
@@ -98,6 +99,7 @@ JOBS = CollectionSpec(
     indexes=(_index("_open", "_id", where={"_open": True}),),
 )
 CAPTURE_STATUS = CollectionSpec("capture_status", CaptureStatus, attrgetter("team"))
+AUDIT = CollectionSpec("audit", AuditEntry, attrgetter("entry_id"))
 API_USAGE = CollectionSpec("api_usage", ApiUsage, attrgetter("day"))
 
 ALL: tuple[CollectionSpec[Any], ...] = (
@@ -113,5 +115,6 @@ ALL: tuple[CollectionSpec[Any], ...] = (
     WRITEBACK_ROWS,
     JOBS,
     CAPTURE_STATUS,
+    AUDIT,
     API_USAGE,
 )

@@ -98,6 +98,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         writeback_rows=collection(specs.WRITEBACK_ROWS),
         jobs=jobs,
         capture_status=collection(specs.CAPTURE_STATUS),
+        audit=collection(specs.AUDIT),
         api_usage=collection(specs.API_USAGE),
         record_queries=MongoRecordQueries(records),
         people_queries=MongoMemberQueries(people),

@@ -1,0 +1,143 @@
+"""Rules, lists, mappings and segments: one function per command, from settings to result."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.documents import AuditEntry, Destination, FieldMapping, Member, Rule, RuleSet, Segment
+from schemas.events import Entity
+from workers.console import audit, lists, mappings, rules
+from workers.console import segments as console_segments
+from workers.ports import ListInfo, Store
+from workers.runtime.process import SystemClock
+from workers.settings import Settings
+from workers.wiring.resources import team_org, team_store
+
+clock = SystemClock()
+
+
+@dataclass(frozen=True, slots=True)
+class Into:
+    """Where a rule's lists go: one of the three."""
+
+    only: bool = False
+    new_segment: str | None = None
+    existing_segment: str | None = None
+
+
+def by() -> rules.By:
+    """Whoever runs the command."""
+    return rules.By(f"cli:{getpass.getuser()}", clock.now_ms())
+
+
+async def visible_lists(settings: Settings, team: str, entity: Entity) -> list[ListInfo]:
+    async with team_org(settings, team) as (_, org):
+        return await org.lists(entity)
+
+
+async def add_rule(
+    settings: Settings,
+    team: str,
+    entity: Entity,
+    names: Sequence[str],
+    into: Into,
+    on_leave: Literal["remove", "keep"] = "remove",
+) -> Rule:
+    async with team_org(settings, team) as (opened, org):
+        definitions = [await lists.define_list(org, entity, name, clock.now_ms()) for name in names]
+        destination = await _destination(opened, team, entity, into) or Destination(kind="only")
+        calendar = await lists.read_calendar(org)
+        return await rules.add_rule(
+            opened, team, entity, definitions, destination, by(), on_leave=on_leave, calendar=calendar
+        )
+
+
+async def edit_rule(
+    settings: Settings,
+    team: str,
+    rule_id: str,
+    *,
+    add: Sequence[str],
+    remove: Sequence[str],
+    into: Into,
+    on_leave: Literal["remove", "keep"] | None,
+) -> Rule:
+    async with team_org(settings, team) as (opened, org):
+        entity = rules.rule_in(await rules.rule_set_of(opened, team), rule_id).entity
+        change = rules.RuleChange(
+            add=[await lists.define_list(org, entity, name, clock.now_ms()) for name in add],
+            remove=remove,
+            destination=await _destination(opened, team, entity, into),
+            on_leave=on_leave,
+        )
+        return await rules.edit_rule(opened, team, rule_id, change, by())
+
+
+async def _destination(opened: Store, team: str, entity: Entity, into: Into) -> Destination | None:
+    """None: nothing was said."""
+    if into.only:
+        return Destination(kind="only")
+    if into.existing_segment is not None:
+        segment = await console_segments.existing_segment(opened, team, into.existing_segment, entity)
+    elif into.new_segment is not None:
+        segment = await console_segments.new_segment(opened, team, into.new_segment, entity, clock.now_ms())
+    else:
+        return None
+    return Destination(kind="segment", segment_id=segment.segment_id)
+
+
+async def deactivate_rule(settings: Settings, team: str, rule_id: str, *, remove: bool) -> Rule:
+    async with team_store(settings, team) as opened:
+        return await rules.deactivate_rule(opened, team, rule_id, by(), remove=remove)
+
+
+async def activate_rule(settings: Settings, team: str, rule_id: str) -> Rule:
+    async with team_store(settings, team) as opened:
+        return await rules.activate_rule(opened, team, rule_id, by())
+
+
+async def audit_log(settings: Settings, team: str) -> list[AuditEntry]:
+    async with team_store(settings, team) as opened:
+        return await audit.entries(opened, team)
+
+
+async def load_rule_set(settings: Settings, team: str) -> RuleSet:
+    async with team_store(settings, team) as opened:
+        return await rules.rule_set_of(opened, team)
+
+
+async def map_fields(
+    settings: Settings, team: str, entity: Entity, sources: Mapping[str, str]
+) -> tuple[FieldMapping, ...]:
+    async with team_org(settings, team) as (opened, org):
+        return await mappings.map_fields(opened, org, team, entity, sources, by())
+
+
+async def segments(settings: Settings, team: str) -> list[tuple[Segment, int]]:
+    """Each segment with its size."""
+    async with team_store(settings, team) as opened:
+        sizes = await opened.people_queries.segment_sizes(team) | await opened.account_queries.segment_sizes(team)
+        return [(segment, sizes.get(segment.segment_id, 0)) async for segment in opened.segments.scan(team)]
+
+
+async def create_segment(settings: Settings, team: str, name: str, entity: Entity) -> Segment:
+    async with team_store(settings, team) as opened:
+        return await console_segments.new_segment(opened, team, name, entity, clock.now_ms())
+
+
+async def segment_members(settings: Settings, team: str, segment_id: str, limit: int) -> list[Member] | None:
+    """None: no such segment."""
+    async with team_store(settings, team) as opened:
+        segment = (await opened.segments.load([(team, segment_id)])).get((team, segment_id))
+        if segment is None:
+            return None
+        queries = opened.people_queries if segment.kind == "people" else opened.account_queries
+        members: list[Member] = []
+        async for member in queries.in_segment(team, segment_id):
+            members.append(member)
+            if len(members) == limit:
+                break
+        return members
