@@ -24,6 +24,7 @@ from sandbox.org.parameters import whole_number
 from sandbox.org.rest import DATA
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import PreparedQuery, prepare
+from sandbox.org.soql.typeof import TYPEOF_TYPE
 from sandbox.org.store import Org
 from sandbox.org.wire import USER_ID, api_error, api_version, json_object, json_response
 
@@ -147,6 +148,8 @@ def _check(prepared: PreparedQuery) -> None:
         raise SoqlError("FEATURENOTENABLED", f"Aggregate Functions {kind}")
     if prepared.children:
         raise SoqlError("FEATURENOTENABLED", f"Aggregate Relationships {kind}")
+    if any(column.field.type == TYPEOF_TYPE for column in prepared.columns):
+        raise SoqlError("FEATURENOTENABLED", f"TYPEOF {kind}")
     if prepared.query.offset:
         raise SoqlError("FEATURENOTENABLED", f"OFFSET {kind}")
     if any(column.field.type in {"address", "location"} for column in prepared.columns):

@@ -12,8 +12,9 @@ from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.writes import Row
 
 _NAME_PARTS = ("LastName", "FirstName", "Salutation")
-# Fields that both have under one name, and that hold one value.
-_SHARED = (*_NAME_PARTS, "Phone", "Fax", "OwnerId")
+#: Fields of every account that a person's contact has under the same name, and with the same value.
+BOTH_KINDS = ("Phone", "Fax", "OwnerId")
+_SHARED = (*_NAME_PARTS, *BOTH_KINDS)
 _PREFIXED = (
     "Email", "MobilePhone", "HomePhone", "OtherPhone", "AssistantPhone", "AssistantName", "Title", "Department",
     "LeadSource", "Birthdate", "HasOptedOutOfEmail", "DoNotCall", "LastCURequestDate", "LastCUUpdateDate",

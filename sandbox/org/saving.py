@@ -15,7 +15,7 @@ from sandbox.org.derived import derived
 from sandbox.org.formulas.compiler import Record
 from sandbox.org.formulas.values import EvaluationError
 from sandbox.org.objects import Catalogue, ObjectType, record_name
-from sandbox.org.person_accounts import account_values, contact_values
+from sandbox.org.person_accounts import BOTH_KINDS, account_values, contact_values
 from sandbox.org.record_types import RecordTypes
 from sandbox.org.staging import Staging
 from sandbox.org.timestamps import parse_datetime
@@ -135,6 +135,29 @@ class Saver:
     def record(self, row: Row, before: Row | None) -> Record:
         return Record(row, self.staging.live, parse_datetime(self.now), self.actor.user_id, before)
 
+    def join_person(self, account_id: str, contact: Row) -> Row:
+        """Make a business account and its one contact a person: what the account shows from then on."""
+        account_type, contact_type = self.catalogue.types["Account"], self.catalogue.types["Contact"]
+        self._put_contact(contact | {"IsPersonAccount": True, "AccountId": account_id})
+        shown = account_values(account_type, contact_type, contact)
+        return shown | {"IsPersonAccount": True, "PersonContactId": contact["Id"]}
+
+    def part_person(self, account: Row) -> Row:
+        """Make a person a business account of the same name with a contact: what the account shows no more."""
+        account_type, contact_type = self.catalogue.types["Account"], self.catalogue.types["Contact"]
+        contact = self.staging.live("Contact", str(account["PersonContactId"]))
+        if contact is not None:
+            self._put_contact(contact | {"IsPersonAccount": False})
+        shown = account_values(account_type, contact_type, dict.fromkeys(contact_type.by_name))
+        kept = {name: account[name] for name in BOTH_KINDS if name in account}
+        return shown | kept | {"IsPersonAccount": False, "PersonContactId": None}
+
+    def _put_contact(self, after: Row) -> None:
+        """No event tells of it: that of the account has the new record type (CDC guide, person accounts)."""
+        contact_id = str(after["Id"])
+        before = self.staging.live("Contact", contact_id)
+        self._put("update", self.catalogue.types["Contact"], contact_id, after, {}, before, announced=False)
+
     def _mirror(self, change: Change) -> None:
         """The other half of a person account changes with the one that was written."""
         account_type, contact_type = self.catalogue.types["Account"], self.catalogue.types["Contact"]
@@ -186,7 +209,8 @@ class Saver:
         change = self._put(
             operation, object_type, record_id, after, changed, before, announced=announced, told_later_ms=told_later_ms
         )
-        if operation in {"create", "update"} and after.get("IsPersonAccount") is True:
+        was_person = before is None or before.get("IsPersonAccount") is True
+        if operation in {"create", "update"} and was_person and after.get("IsPersonAccount") is True:
             self._mirror(change)
 
     def _put(

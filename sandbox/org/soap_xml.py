@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 # Elements that the partner WSDL declares as `xsd:anyType`.
 _OF_ANY_TYPE = frozenset({"defaultValue"})
+# What XML 1.0 cannot hold, not even escaped.
+_NO_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class SoapFaultError(Exception):
@@ -44,6 +47,7 @@ def text_of(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = str(value)
+    text = _NO_CHARACTERS.sub("", text)
     # Rows hold date-times as REST writes them.
     return f"{text.removesuffix('+0000')}Z" if text.endswith(".000+0000") else text
 

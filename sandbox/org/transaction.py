@@ -188,8 +188,12 @@ class Transaction:
         errors += self._record_type_errors(object_type, clean)
         if errors:
             return errors
+        try:
+            besides = self._other_kind(object_type, record_id, row, clean)
+        except FieldError as refusal:
+            return [refusal.error]
         changed = {name: value for name, value in clean.items() if row.get(name) != value} | self._saver.stamp(row)
-        return self._saver.save("update", object_type, record_id, without_nulls(row | changed), changed, row)
+        return self._saver.save("update", object_type, record_id, without_nulls(row | besides | changed), changed, row)
 
     def _is_person(self, object_type: ObjectType, fields: Row) -> bool:
         """A record type says what an account is; without one a last name makes it a person."""
@@ -200,6 +204,23 @@ class Transaction:
         if isinstance(record_type, str) and record_type:
             return self._rules.record_types.is_person(_full_id(record_type))
         return bool(given.get("lastname"))
+
+    def _other_kind(self, object_type: ObjectType, account_id: str, row: Row, clean: Row) -> Row:
+        """What a record type of the other kind, person or business, changes beside itself. FieldError."""
+        record_type = clean.get(RECORD_TYPE_FIELD)
+        if object_type.name != "Account" or record_type is None or "IsPersonAccount" not in object_type.by_name:
+            return {}
+        is_person = row.get("IsPersonAccount") is True
+        if is_person == self._is_person(object_type, clean):
+            return {}
+        if is_person:
+            return self._saver.part_person(row)
+        children = self.children("Account", account_id)
+        contacts = [child for child_type, _, _, child in children if child_type.name == "Contact"]
+        if len(contacts) != 1 or row.get("ParentId"):
+            message = "A business account needs exactly one contact, and no parent, to become a person account."
+            raise FieldError("INVALID_FIELD_FOR_INSERT_UPDATE", message, RECORD_TYPE_FIELD)
+        return self._saver.join_person(account_id, contacts[0])
 
     def _record_type_errors(self, object_type: ObjectType, clean: Row) -> list[RowError]:
         record_type = clean.get(RECORD_TYPE_FIELD)

@@ -200,3 +200,29 @@ async def test_persons_merge_with_persons_only(org: RunningOrg, http: aiohttp.Cl
     gone = org.org.get("Contact", loser["PersonContactId"], deleted=True)
     assert gone is not None
     assert gone["MasterRecordId"] == winner["PersonContactId"]
+
+
+async def test_a_record_type_of_the_other_kind_converts_both_ways(org: RunningOrg, http: aiohttp.ClientSession) -> None:
+    types = {row["DeveloperName"]: str(row["Id"]) for row in org.org.rows("RecordType")}
+    account = await person(http)
+    path = f"/sobjects/Account/{account['Id']}"
+    tip = org.org.events.tip
+    parted = await call(http, "PATCH", path, RecordTypeId=types["Business"])
+    _, business = await call(http, "GET", path)
+    joined = await call(http, "PATCH", path, RecordTypeId=types["Patient"])
+    _, again = await call(http, "GET", path)
+
+    assert parted == joined == (204, None)
+    assert (business["Name"], business["IsPersonAccount"], business["PersonEmail"]) == ("Pia Person", False, None)
+    assert (again["Name"], again["PersonEmail"]) == ("Pia Person", "pia@example.com")
+    assert again["PersonContactId"] == account["PersonContactId"]
+    events = events_of(org, since=tip)
+    assert kinds(events) == [("Account", "UPDATE")] * 2
+    assert events[0]["ChangeEventHeader"]["changedFields"] == ["LastModifiedDate", "RecordTypeId"]
+
+
+async def test_only_an_account_with_one_contact_becomes_a_person(org: RunningOrg, http: aiohttp.ClientSession) -> None:
+    types = {row["DeveloperName"]: str(row["Id"]) for row in org.org.rows("RecordType")}
+    _, made = await call(http, "POST", "/sobjects/Account", Name="Acme")
+    status, _ = await call(http, "PATCH", f"/sobjects/Account/{made['id']}", RecordTypeId=types["Patient"])
+    assert status == 400
