@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Literal
 
 import orjson
@@ -21,7 +19,7 @@ from sandbox.org.bulk_refusals import (
     requested_state,
     serving,
 )
-from sandbox.org.bulk_results import ResultFiles
+from sandbox.org.bulk_results import FILES
 from sandbox.org.bulk_stream import csv_response
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.rest import DATA
@@ -42,11 +40,6 @@ MAX_MULTIPART_CHARACTERS = 100_000
 _SINCE = 41.0
 _OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 _HARD_DELETE = "hardDelete operation requires special user profile permission, please contact your system administrator"
-_FILES: dict[str, Callable[[ResultFiles], Iterator[str]]] = {
-    "successfulresults": ResultFiles.successful,
-    "failedresults": ResultFiles.failed,
-    "unprocessedrecords": ResultFiles.unprocessed,
-}
 
 
 class BulkIngest:
@@ -98,20 +91,20 @@ class BulkIngest:
             raise refused("INVALIDENTITY", f"Entity '{object_type.name}' is not supported by the Bulk API.")
         return IngestJob(
             self._jobs.new_id(), operation, object_type.name, request[USER_ID], api_version(request), dialect,
-            self._org.clock, "Open", key=_key_field(object_type, operation, body),
+            self._org.clock, "Open", order_seed=self._org.config.seed, key=_key_field(object_type, operation, body),
             assignment_rule_id=str(body.get("assignmentRuleId") or ""), client=self._client("create", request, None),
         )  # fmt: skip
 
     async def upload(self, request: web.Request) -> web.Response:
         job = self._jobs.find(request, IngestJob)
+        if job.state != "Open":
+            raise not_allowed("Uploading to", job)
         if job.content is not None and not self._org.config.bulk_second_upload_accepted:
             message = (
                 f"Found multiple contents for job: <{job.job_id}>, please 'Close' / 'Abort' / 'Delete' the current Job "
                 "then create a new Job and make sure you only do 'PUT' once on a given Job."
             )
             raise refused("BULK_API_ERROR", message)
-        if job.state != "Open":
-            raise not_allowed("Uploading to", job)
         content = await _body(request)
         job.client = self._client("upload", request, job.client)
         job.content = content
@@ -122,7 +115,9 @@ class BulkIngest:
         state = await requested_state(request, ("UploadComplete", "Aborted"))
         job.client = self._client("close", request, job.client)
         if state == "Aborted":
-            return abort(job)
+            response = abort(job)
+            self._jobs.start(job, job.seal())
+            return response
         if job.state != "Open":
             raise not_allowed("Closing", job)
         self._start(job)
@@ -139,12 +134,12 @@ class BulkIngest:
 
     async def result_file(self, request: web.Request) -> web.StreamResponse:
         job = self._jobs.find(request, IngestJob)
-        file = _FILES.get(request.match_info["file"].lower())
-        if file is None:
+        name = request.match_info["file"].lower()
+        if name not in FILES:
             return not_found()
         if job.state not in FINISHED:
             raise invalid_state(f"The results of a job in state {job.state} are not available")
-        return await csv_response(request, _chunks(file(job.result_files(self._org.config.seed))))
+        return await csv_response(request, job.result_file(name))
 
     def _client(
         self, step: Literal["create", "upload", "close"], request: web.Request, known: str | None
@@ -157,12 +152,6 @@ class BulkIngest:
     def _start(self, job: IngestJob) -> None:
         job.enter("UploadComplete")
         self._jobs.start(job, self._run.process(job))
-
-
-async def _chunks(lines: Iterator[str]) -> AsyncIterator[bytes]:
-    for line in lines:
-        yield line.encode()
-        await asyncio.sleep(0)
 
 
 def _is_loadable(object_type: ObjectType) -> bool:

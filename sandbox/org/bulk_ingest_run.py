@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import ClassVar
@@ -13,8 +13,9 @@ from sandbox.org.bulk_csv import Upload, UploadError, cells_of, read_upload
 from sandbox.org.bulk_faults import strike
 from sandbox.org.bulk_jobs import Job, JobType
 from sandbox.org.bulk_layout import Layout
-from sandbox.org.bulk_results import IngestRow, ResultFiles
+from sandbox.org.bulk_results import FILES, IngestRow, ResultFiles, in_turns
 from sandbox.org.bulk_rows import Writer
+from sandbox.org.bulk_spool import Spool
 from sandbox.org.objects import FieldType
 from sandbox.org.store import Org
 from sandbox.org.writes import Actor, RowResult, Write
@@ -35,6 +36,11 @@ class IngestJob(Job):
     layout: Layout | None = None
     rows: list[IngestRow] = field(default_factory=list, repr=False)
     failed: int = 0
+    #: Part of what decides the order of the rows in the result files.
+    order_seed: int = 0
+    sealed: dict[str, Spool] = field(default_factory=dict, repr=False)
+    # Those of `sealed`, and those that are still being written.
+    spools: list[Spool] = field(default_factory=list, repr=False)
 
     def head(self) -> dict[str, object]:
         head = Job.head(self)
@@ -71,10 +77,30 @@ class IngestJob(Job):
         self.processed += 1
         self.failed += not result.success
 
-    def result_files(self, seed: int) -> ResultFiles:
-        version, order_seed = float(self.api_version), f"{seed}:{self.job_id}"
+    def result_files(self) -> ResultFiles:
+        version, order_seed = float(self.api_version), f"{self.order_seed}:{self.job_id}"
         content = self.content or b""
         return ResultFiles(self.layout, content, self.rows, self.dialect, self.operation, version, order_seed)
+
+    async def seal(self) -> None:
+        """Keep the result files of a finished job in place of what they are made from."""
+        files = {name: Spool() for name in FILES}
+        self.spools += files.values()
+        for name, file in FILES.items():
+            async for piece in in_turns(file(self.result_files())):
+                files[name].append(piece)
+        self.sealed, self.rows, self.content = files, [], b""
+
+    def result_file(self, name: str) -> AsyncIterator[bytes]:
+        """One of `FILES` of a finished job."""
+        if name in self.sealed:
+            return self.sealed[name].pieces()
+        return in_turns(FILES[name](self.result_files()))
+
+    def dispose(self) -> None:
+        Job.dispose(self)
+        for spool in self.spools:
+            spool.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +122,7 @@ class IngestRun:
         finally:
             if job.state == "InProgress":
                 job.fail("InternalServerError : the job ended unexpectedly")
+        await job.seal()
 
     async def _write_all(self, job: IngestJob) -> None:
         await self._read_rows(job)

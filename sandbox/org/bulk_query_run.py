@@ -7,13 +7,13 @@ from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
-from tempfile import SpooledTemporaryFile
 from typing import ClassVar
 
 from sandbox.org.allocations import Allocation
 from sandbox.org.bulk_csv import Dialect, quoted_lines
 from sandbox.org.bulk_faults import strike
 from sandbox.org.bulk_jobs import FINISHED, Job, JobType
+from sandbox.org.bulk_spool import Spool
 from sandbox.org.java_text import java_double
 from sandbox.org.sharing import UserView
 from sandbox.org.soql.execute import PreparedQuery
@@ -23,9 +23,6 @@ from sandbox.org.timestamps import event_datetime
 
 # Rows written between two turns of the event loop.
 _ROWS_PER_TURN = 1_000
-# Small answers stay in memory; there may be thousands of jobs, and a file each is too many.
-_BYTES_IN_MEMORY = 4 * 2**20
-_BYTES_PER_READ = 256 * 2**10
 _CHUNKING_TOLD_SINCE = 61.0
 # Bulk API 2.0 guide, "Create a Query Job": the columns are in the order of the SELECT since then.
 _SELECT_ORDER_SINCE = 50.0
@@ -37,8 +34,7 @@ class ResultFile:
     def __init__(self, dialect: Dialect, names: Iterable[str]) -> None:
         self._dialect = dialect
         self._header = "".join(quoted_lines([names], dialect)).encode()
-        # Closed by `close`; nothing is left on the disk even if nobody does.
-        self._file = SpooledTemporaryFile(_BYTES_IN_MEMORY)  # noqa: SIM115
+        self._lines = Spool()
         # Where the lines start, and at last where the next one would.
         self._offsets = array("Q", [0])
 
@@ -53,23 +49,18 @@ class ResultFile:
         """Add the cells of records; how many bytes they take."""
         before = self.size_bytes
         lines = [line.encode() for line in quoted_lines(rows, self._dialect)]
-        self._file.write(b"".join(lines))
+        self._lines.append(b"".join(lines))
         self._offsets.extend(islice(accumulate(map(len, lines), initial=before), 1, None))
         return self.size_bytes - before
 
     async def page(self, start: int, stop: int) -> AsyncIterator[bytes]:
         """The header line and the lines of these records, in pieces."""
         yield self._header
-        at, end = self._offsets[start], self._offsets[min(stop, len(self))]
-        while at < end:
-            # Several readers share the file.
-            self._file.seek(at)
-            piece = self._file.read(min(_BYTES_PER_READ, end - at))
-            at += len(piece)
+        async for piece in self._lines.pieces(self._offsets[start], self._offsets[min(stop, len(self))]):
             yield piece
 
     def close(self) -> None:
-        self._file.close()
+        self._lines.close()
 
 
 @dataclass(slots=True, kw_only=True)

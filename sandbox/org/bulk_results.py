@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -94,6 +95,21 @@ class ResultFiles:
         """A row that was to create a record has no id."""
         has_id = self.operation != "insert" and self.api_version >= _FAILED_IDS_SINCE
         return [(result.record_id or "") if has_id else "", error_text(result.errors), *cells]
+
+
+#: The files by the end of their address, in lower case.
+FILES: dict[str, Callable[[ResultFiles], Iterator[str]]] = {
+    "successfulresults": ResultFiles.successful,
+    "failedresults": ResultFiles.failed,
+    "unprocessedrecords": ResultFiles.unprocessed,
+}
+
+
+async def in_turns(lines: Iterator[str]) -> AsyncIterator[bytes]:
+    """The lines of a file, with turns for others between them."""
+    for line in lines:
+        yield line.encode()
+        await asyncio.sleep(0)
 
 
 def error_text(errors: Iterable[RowError]) -> str:

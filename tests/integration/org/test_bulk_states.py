@@ -111,6 +111,17 @@ async def test_a_failed_batch_fails_the_job_and_keeps_what_is_done(
     assert closing == "Aborting already Failed Job not allowed"
 
 
+async def test_locked_rows_fail_alone(http: aiohttp.ClientSession, org: RunningOrg) -> None:
+    org.org.plan(FaultSpec("row-lock", times=2, where={"object": "Contact", "operation": "update"}))
+    ids = [str(row["Id"]) for row in org.org.rows("Contact")]
+    path, job = await ingest(http, "Id,Title\n" + "".join(f"{one},T\n" for one in ids))
+    assert (job["state"], job["numberRecordsProcessed"], job["numberRecordsFailed"]) == ("JobComplete", 3, 2)
+    assert {row["sf__Id"]: row["sf__Error"] for row in await rows(http, f"{path}/failedResults")} == {
+        one: f"UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record or 1 records: {one}:--"
+        for one in ids[:2]
+    }
+
+
 async def test_a_job_that_is_deleted_before_its_work_starts_does_nothing() -> None:
     async with await serve(OrgConfig(bulk_processing_delay_seconds=3600)) as org:
         headers = {"Authorization": f"Bearer {org.access_token}"}

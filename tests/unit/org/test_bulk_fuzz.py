@@ -24,6 +24,7 @@ from sandbox.org.bulk_csv import (
 )
 from sandbox.org.bulk_ingest_run import IngestJob, IngestRun
 from sandbox.org.bulk_query_run import ResultFile
+from sandbox.org.bulk_results import FILES
 from sandbox.org.config import OrgConfig
 from sandbox.org.rolling import RollingCount
 from sandbox.org.store import Org
@@ -92,21 +93,32 @@ def test_every_row_of_a_job_is_in_one_of_the_files(header: str, rows: str, opera
     org.load("Contact", [{"LastName": "x"}])
     content = f"{header}\n{rows}"
     job = _job(org, operation, content)
-    asyncio.run(IngestRun(org, Allocation(100, RollingCount(org.clock))).process(job))
-    files = job.result_files(seed=1)
+    files = asyncio.run(_files(org, job))
     assert job.state in {"JobComplete", "Failed"}
     if job.state == "Failed":
-        assert "".join(files.unprocessed()) == content
+        assert files["unprocessedrecords"] == content
         assert org.count("Contact") == 1
         return
-    succeeded, failed = (_read("".join(file)) for file in (files.successful(), files.failed()))
+    succeeded, failed = _read(files["successfulresults"]), _read(files["failedresults"])
     assert (len(succeeded), len(failed)) == (job.processed - job.failed, job.failed)
-    given = list(cells_of((row.raw for row in job.rows), Dialect(), len(succeeded[0]) - 2 if succeeded else 0))
+    upload = read_upload(content.encode(), Dialect())
+    given = list(cells_of(upload.records, Dialect(), len(upload.columns)))
+    assert len(given) == job.processed
     if not failed:
-        assert Counter(tuple(cells) for cells in given) == Counter(tuple(cells[2:]) for cells in succeeded)
+        assert Counter(map(tuple, given)) == Counter(tuple(cells[2:]) for cells in succeeded)
     assert all(cells[1] in {"true", "false"} and len(cells[0]) == 18 for cells in succeeded)
     assert all(":" in cells[1] and cells[1].endswith("--") for cells in failed)
-    assert list(files.unprocessed()) == [f"{header}\n"]
+    assert files["unprocessedrecords"] == f"{header}\n"
+
+
+async def _files(org: Org, job: IngestJob) -> dict[str, str]:
+    """Run the job; its result files."""
+    await IngestRun(org, Allocation(100, RollingCount(org.clock))).process(job)
+    files = {name: b"".join([piece async for piece in job.result_file(name)]).decode() for name in FILES}
+    assert job.sealed.keys() == FILES.keys()
+    assert not job.rows
+    job.dispose()
+    return files
 
 
 def _job(org: Org, operation: str, content: str) -> IngestJob:
