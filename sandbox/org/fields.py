@@ -228,7 +228,16 @@ def _standard_types() -> tuple[ObjectType, ...]:
         _object("Group", "Group", "Group", "00G", _GROUP, scopes=("everything",)),
         _object("RecordType", "Record Type", "Record Types", "012", _RECORD_TYPE, scopes=("everything",)),
         *_setup_objects(),
+        *map(_share, setup_fields.SHARES),
         _object("Organization", "Organization", "Organizations", "00D", _ORGANIZATION, scopes=(), writable=False),
+    )  # fmt: skip
+
+
+def _share(name: str) -> ObjectType:
+    """AccountShare and the like."""
+    return _object(
+        f"{name}Share", f"{name} Share", f"{name} Share", setup_fields.SHARES[name], setup_fields.SHARE.format(name),
+        scopes=("everything",), cascade_from=((name, f"{name}Id"),),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from sandbox.org.hierarchy import descendants, users_below
 from sandbox.org.objects import FieldType, ObjectType
 from sandbox.org.users import SETUP_OBJECTS, SYSTEM_PERMISSIONS
 from sandbox.org.writes import Row
@@ -63,6 +64,8 @@ class UserAccess:
     system: frozenset[str]
     #: The user, and the groups and queues that the user is a member of.
     identities: frozenset[str]
+    #: Users in roles below the user's, whose records are as good as the user's own.
+    subordinates: frozenset[str]
     _objects: Mapping[str, ObjectAccess]
     #: `Contact.Email` -> whether it may be written too.
     _fields: Mapping[str, bool]
@@ -167,7 +170,8 @@ class AccessTable:
             for name, editable in grant.fields.items():
                 fields[name] = fields.get(name, False) or editable
         system = frozenset[str]().union(*(one.system for one in grants))
-        return UserAccess(user_id, system, self._identities(user_id), objects, fields)
+        below = frozenset(users_below(user_id, self._rows("User"), self._rows("UserRole")))
+        return UserAccess(user_id, system, self._identities(user_id), below, objects, fields)
 
     def _collect(self) -> None:
         for row in self._rows("PermissionSet"):
@@ -193,16 +197,9 @@ class AccessTable:
 
     def _identities(self, user_id: str) -> frozenset[str]:
         """The user, groups of everybody and of the user's role, and the groups that these are members of."""
-        found = {user_id, *self._groups_without_members(user_id)}
-        looking = list(found)
-        members = [(str(row["UserOrGroupId"]), str(row["GroupId"])) for row in self._rows("GroupMember")]
-        while looking:
-            member_id = looking.pop()
-            for one, group_id in members:
-                if one == member_id and group_id not in found:
-                    found.add(group_id)
-                    looking.append(group_id)
-        return frozenset(found)
+        own = {user_id, *self._groups_without_members(user_id)}
+        memberships = [(str(row["GroupId"]), str(row["UserOrGroupId"])) for row in self._rows("GroupMember")]
+        return frozenset(own | descendants(own, memberships))
 
     def _groups_without_members(self, user_id: str) -> list[str]:
         """Object Reference, Group: all internal users, the users of a role, those and the users of the roles below."""

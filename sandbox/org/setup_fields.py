@@ -32,6 +32,12 @@ FIELD_PERMISSIONS = """
 Id:id- ParentId:>PermissionSetc! SobjectType:pl40c! Field:pl255c! PermissionsEdit:b PermissionsRead:b SystemModstamp:dt-
 """
 GROUP_MEMBER = "Id:id- GroupId:>Groupc! UserOrGroupId:>Group,Userc! SystemModstamp:dt-"
+#: The id prefixes of the objects that share records of others.
+SHARES = {"Account": "00r", "Campaign": "08s", "Contact": "03s", "Lead": "01o", "Opportunity": "00t"}
+SHARE = """
+Id:id- {0}Id:>{0}c! UserOrGroupId:>Group,Userc! {0}AccessLevel:pl40! RowCause:pl40c LastModifiedDate:dt-
+LastModifiedById:>User- IsDeleted:b-
+"""
 RECENTLY_VIEWED = """
 Id:id- LastName:s80- FirstName:s40- Name:s255- Type:s40- Alias:s8- IsActive:b- Email:em80- Title:s80- Phone:ph40-
 RecordTypeId:>RecordType- LastViewedDate:dt- LastReferencedDate:dt-

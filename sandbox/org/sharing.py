@@ -108,8 +108,11 @@ class UserView:
         return self.access.on(object_name).modify_all or self._allows(object_name, row, "edit")
 
     def may_delete(self, object_name: str, row: Row) -> bool:
-        """Deleting takes more than the org-wide default gives: the record must be the user's own."""
-        return self.access.on(object_name).modify_all or self._owns(row) or "OwnerId" not in row
+        """Deleting takes more than the org-wide default: the record must be the user's own, or its parent editable."""
+        if self.access.on(object_name).modify_all or self._owns(row) or "OwnerId" not in row:
+            return True
+        by_parent = self._default(object_name) == "controlled by parent"
+        return by_parent and self._parent_allows(object_name, row, "edit")
 
     def _sees_all(self, object_name: str) -> bool:
         if object_name == "ListView":
@@ -123,17 +126,24 @@ class UserView:
         return known
 
     def _org_wide_default(self, object_name: str) -> Sharing:
-        given = dict(self._org.config.sharing).get(object_name)
-        if given is None and (object_type := self._org.find_object(object_name)) and object_type.find("OwnerId"):
-            return DEFAULT_SHARING.get(object_name, "edit")
-        return given or DEFAULT_SHARING.get(object_name, "edit")
+        return dict(self._org.config.sharing).get(object_name) or DEFAULT_SHARING.get(object_name, "edit")
 
     def _owns(self, row: Row) -> bool:
-        return row.get("OwnerId") in self.access.identities
+        owner = row.get("OwnerId")
+        return owner in self.access.identities or owner in self.access.subordinates
+
+    def _is_shared(self, object_name: str, row: Row, right: Literal["read", "edit"]) -> bool:
+        """Whether a record of AccountShare, LeadShare ... gives the right to the user or a group of the user's."""
+        share_name = f"{object_name}Share"
+        if self._org.find_object(share_name) is None or not self._org.count(share_name):
+            return False
+        shares = self._org.rows_with(share_name, f"{object_name}Id", row["Id"])
+        mine = (one for one in shares if one.get("UserOrGroupId") in self.access.identities)
+        return any(right == "read" or one.get(f"{object_name}AccessLevel") in {"Edit", "All"} for one in mine)
 
     def _allows(self, object_name: str, row: Row, right: Literal["read", "edit"]) -> bool:
         default = self._default(object_name)
-        if default == "edit" or default == right or self._owns(row):
+        if default == "edit" or default == right or self._owns(row) or self._is_shared(object_name, row, right):
             return True
         if default == "controlled by parent":
             return self._parent_allows(object_name, row, right)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from sandbox.org.hierarchy import descendants, users_below
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.schema import Binder, RecordSource, Row
 
@@ -50,24 +51,10 @@ def _owner_test(source: RecordSource, scope: str, user_id: str) -> Callable[[str
 
 def _below(user_id: str, source: RecordSource) -> set[str]:
     """Users in roles below the user's own, and users whose manager the user is, at any distance."""
-    users = [(str(row["Id"]), str(row.get("ManagerId")), str(row.get("UserRoleId"))) for row in source.rows("User")]
-    roles = [(str(row["Id"]), str(row.get("ParentRoleId"))) for row in source.rows("UserRole")]
-    own_roles = {role for one, _manager, role in users if one == user_id}
-    lower_roles = _descendants(own_roles, roles)
-    managed = _descendants({user_id}, [(one, manager) for one, manager, _role in users])
-    return managed | {one for one, _manager, role in users if role in lower_roles}
-
-
-def _descendants(tops: set[str], parents: Iterable[tuple[str, str]]) -> set[str]:
-    """All below, from pairs of child and parent."""
-    pairs, found = list(parents), set[str]()
-    level = tops
-    while level:
-        level = {child for child, parent in pairs if parent in level} - found
-        found |= level
-    return found
+    users = list(source.rows("User"))
+    managers = [(str(row["Id"]), str(row.get("ManagerId"))) for row in users]
+    return descendants([user_id], managers) | users_below(user_id, users, source.rows("UserRole"))
 
 
 def _groups_of(member_id: str, memberships: Iterable[Row]) -> set[str]:
-    pairs = [(str(row["GroupId"]), str(row["UserOrGroupId"])) for row in memberships]
-    return _descendants({member_id}, pairs)
+    return descendants([member_id], [(str(row["GroupId"]), str(row["UserOrGroupId"])) for row in memberships])

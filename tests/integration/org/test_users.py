@@ -156,6 +156,32 @@ async def test_the_members_of_a_queue_share_its_records(team: Team) -> None:
     await team.admin("DELETE", f"/sobjects/Lead/{lead}", None, 204)
 
 
+async def test_records_are_shared_one_by_one(team: Team) -> None:
+    """Object Reference, LeadShare."""
+    lead = await team.admin.create("Lead", LastName="Shared", Company="X")
+    share = {"LeadId": lead, "UserOrGroupId": team.rep.user_id, "LeadAccessLevel": "Read", "RowCause": "Manual"}
+    share_id = await team.admin.create("LeadShare", **share)
+    assert (await team.rep.ids("SELECT Id FROM Lead"), await team.peer.ids("SELECT Id FROM Lead")) == ([lead], [])
+    await team.rep("PATCH", f"/sobjects/Lead/{lead}", {"Title": "x"}, 403)
+    await team.admin("PATCH", f"/sobjects/LeadShare/{share_id}", {"LeadAccessLevel": "Edit"}, 204)
+    await team.rep("PATCH", f"/sobjects/Lead/{lead}", {"Title": "x"}, 204)
+    await team.rep("DELETE", f"/sobjects/Lead/{lead}", None, 403)
+    await team.admin("DELETE", f"/sobjects/LeadShare/{share_id}", None, 204)
+    assert await team.rep.ids("SELECT Id FROM Lead") == []
+
+
+async def test_roles_see_what_is_below_them(team: Team) -> None:
+    boss = await team.admin.create("UserRole", Name="Boss")
+    sales = await team.admin.create("UserRole", Name="Sales", ParentRoleId=boss)
+    await team.admin("PATCH", f"/sobjects/User/{team.rep.user_id}", {"UserRoleId": boss}, 204)
+    await team.admin("PATCH", f"/sobjects/User/{team.peer.user_id}", {"UserRoleId": sales}, 204)
+    lead = await team.peer.create("Lead", LastName="Below", Company="X")
+    own = await team.rep.create("Lead", LastName="Above", Company="X")
+    assert set(await team.rep.ids("SELECT Id FROM Lead")) == {lead, own}
+    assert await team.peer.ids("SELECT Id FROM Lead") == [lead]
+    await team.rep("PATCH", f"/sobjects/Lead/{lead}", {"Title": "x"}, 204)
+
+
 async def test_readable_records_of_others_cannot_be_changed(team: Team) -> None:
     account = await team.admin.create("Account", Name="Shared")
     assert (await team.rep("GET", f"/sobjects/Account/{account}"))["Name"] == "Shared"
