@@ -1,8 +1,9 @@
 """Capture: change events of one org into committed Kafka transactions by one worker process, pinned to one core.
 
-python benchmarks/bench_capture.py [--events 40000] [--rate 200] [--seconds 20] [--save]
+python benchmarks/bench_capture.py [--events 40000] [--rate 200] [--seconds 20] [--teams 1000] [--save]
 
 `backlog`: the events wait in the org when the worker connects. `steady`: they are committed in the org at a rate.
+`idle`: many teams are connected, and nothing happens in their orgs.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from schemas.topics import CHANGES
 from workers.adapters.kafka.topics import ensure_topics, topic_name
 
 CONTACTS = 500
+IDLE_POLL_SECONDS = 20
+"""110 in the field: five times as many polls as there."""
 PER_TRANSACTION = 50
 """Changes that the org commits together: each is an event of its own."""
 
@@ -46,7 +49,11 @@ class Bench:
         self._contacts = [str(row["Id"]) for row in sandbox.org.rows("Contact")]
         self._written = 0
 
-    async def run(self, events: int, rate: float, seconds: float) -> dict[str, Any]:
+    async def idle(self, teams: int) -> dict[str, Any]:
+        await ensure_topics(self._servers, self._namespace, 1)
+        return await self._finished(await self._worker(teams, "idle"))
+
+    async def updates(self, events: int, rate: float, seconds: float) -> dict[str, Any]:
         await ensure_topics(self._servers, self._namespace, 1)
         await self._connect_once()
         self._write_all(events)
@@ -66,12 +73,12 @@ class Bench:
             await asyncio.sleep(0.5)
         await self._finished(worker)
 
-    async def _worker(self, updates: int) -> Process:
+    async def _worker(self, number: int, what: str = "updates") -> Process:
         config = self._sandbox.org.config
         arguments = [self._sandbox.base_url, config.client_id, config.client_secret, self._servers, self._namespace]
         return await asyncio.create_subprocess_exec(
             *(["taskset", "-c", "1"] if hasattr(os, "sched_setaffinity") else []),
-            *(sys.executable, "-m", "benchmarks.capture_side", *arguments, str(updates)),
+            *(sys.executable, "-m", "benchmarks.capture_side", what, *arguments, str(number)),
             stdout=PIPE,
         )
 
@@ -130,19 +137,24 @@ class Bench:
 
 
 async def measure(servers: str, options: argparse.Namespace) -> dict[str, Any]:
-    config = OrgConfig(connect_timeout_seconds=5, contacts=CONTACTS, leads=10, accounts=10)
-    sandbox = await serve(config)
-    try:
-        return await Bench(sandbox, servers).run(options.events, options.rate, options.seconds)
-    finally:
-        await sandbox.close()
+    result: dict[str, Any] = {}
+    if options.events:
+        config = OrgConfig(connect_timeout_seconds=5, contacts=CONTACTS, leads=10, accounts=10)
+        async with await serve(config) as sandbox:
+            result |= await Bench(sandbox, servers).updates(options.events, options.rate, options.seconds)
+    if options.teams:
+        config = OrgConfig(connect_timeout_seconds=IDLE_POLL_SECONDS, contacts=1, leads=1, accounts=1)
+        async with await serve(config) as sandbox:
+            result["idle"] = await Bench(sandbox, servers).idle(options.teams)
+    return result
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=40_000)
+    parser.add_argument("--events", type=int, default=40_000, help="0: neither backlog nor steady rate")
     parser.add_argument("--rate", type=float, default=200.0, help="events per second in the steady part")
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--teams", type=int, default=1000, help="0: no idle teams")
     parser.add_argument("--save", action="store_true", help="append to benchmarks/results/capture.json")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory) / "stack") as stack:

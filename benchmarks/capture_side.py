@@ -1,8 +1,9 @@
-"""One capture worker as a process of its own, which ends when so many updates of contacts are committed.
+"""One capture worker as a process of its own, which ends when so many updates of contacts are committed, or when so
+many teams have been connected and idle for a while.
 
-    python -m benchmarks.capture_side ORG_URL CLIENT_ID CLIENT_SECRET BOOTSTRAP_SERVERS NAMESPACE UPDATES
+    python -m benchmarks.capture_side updates|idle ORG_URL CLIENT_ID CLIENT_SECRET BOOTSTRAP_SERVERS NAMESPACE NUMBER
 
-prints one JSON line. Timed from the first transaction with an update to the end of the last one.
+prints one JSON line. Updates are timed from the first transaction with one to the end of the last one.
 """
 
 from __future__ import annotations
@@ -12,15 +13,20 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from statistics import quantiles
 from typing import Any, Protocol
+
+import psutil
 
 from schemas.documents import Connection
 from schemas.events import Change, Entity, Parked, Position
 from workers.adapters.kafka.changelog import KafkaChangeLog, open_change_log
 from workers.adapters.kafka.shards import KafkaShardOwnership
 from workers.adapters.memory.store import memory_store
+from workers.adapters.salesforce import cometd
 from workers.adapters.salesforce.http import open_session
 from workers.adapters.salesforce.oauth import client_credentials
 from workers.adapters.salesforce.orgs import Orgs
@@ -28,7 +34,8 @@ from workers.adapters.secrets import TokenCipher, generate_key
 from workers.capture.worker import Capture
 from workers.runtime.process import SystemClock
 
-STUCK_SECONDS = 240
+STUCK_SECONDS = 300
+IDLE_SECONDS = 20.0
 
 
 class Meter(Protocol):
@@ -109,50 +116,127 @@ def _updates(changes: Sequence[Change]) -> list[Change]:
     return [change for change in changes if change.kind == "update"]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the org and Kafka are."""
+
+    org_url: str
+    client_id: str
+    client_secret: str
+    servers: str
+    namespace: str
+
+
+class Worker:
+    """A capture worker whose teams are all connected to the one org."""
+
+    def __init__(self, place: Place, teams: Sequence[str], meter: Meter) -> None:
+        self._place = place
+        self._teams = teams
+        self._meter = meter
+        self._session = open_session()
+        self._store, self._cipher = memory_store(), TokenCipher([generate_key()])
+        self._orgs = Orgs(
+            self._store.connections, self._cipher, SystemClock(), allow_insecure_loopback=True, session=self._session
+        )
+        self.capture = Capture(
+            self._store, self._orgs, self._opened, KafkaShardOwnership(place.servers, place.namespace), SystemClock()
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        await self._connect()
+        stop = asyncio.Event()
+        running = asyncio.create_task(self.capture.run(stop))
+        async with asyncio.timeout(STUCK_SECONDS):
+            yield
+        stop.set()
+        await running
+        await self._orgs.close()
+
+    async def _connect(self) -> None:
+        place = self._place
+        authorization = await client_credentials(
+            self._session,
+            place.org_url,
+            client_id=place.client_id,
+            client_secret=place.client_secret,
+            allow_insecure_loopback=True,
+        )
+        await self._store.connections.swap(
+            [
+                Connection(
+                    team=team,
+                    org_id=authorization.org_id,
+                    instance_url=authorization.instance_url,
+                    login_url=place.org_url,
+                    client_id=place.client_id,
+                    grant="client_credentials",
+                    secret=self._cipher.seal(team, authorization.secret),
+                    connected_at_ms=1,
+                )
+                for team in self._teams
+            ]
+        )
+
+    async def _opened(self, shard: int) -> MeteredLog:
+        return MeteredLog(await open_change_log(self._place.servers, shard, self._place.namespace), self._meter)
+
+
 async def capture(
     org_url: str, client_id: str, client_secret: str, servers: str, namespace: str, meter: Meter
 ) -> dict[str, Any]:
     """A worker that captures the org until the meter is full; what it measured."""
-    session, store, cipher = open_session(), memory_store(), TokenCipher([generate_key()])
-    authorization = await client_credentials(
-        session, org_url, client_id=client_id, client_secret=client_secret, allow_insecure_loopback=True
-    )
-    connection = Connection(
-        team="acme",
-        org_id=authorization.org_id,
-        instance_url=authorization.instance_url,
-        login_url=org_url,
-        client_id=client_id,
-        grant="client_credentials",
-        secret=cipher.seal("acme", authorization.secret),
-        connected_at_ms=1,
-    )
-    await store.connections.swap([connection])
-    orgs = Orgs(store.connections, cipher, SystemClock(), allow_insecure_loopback=True, session=session)
-    stop = asyncio.Event()
-
-    async def opened(shard: int) -> MeteredLog:
-        return MeteredLog(await open_change_log(servers, shard, namespace), meter)
-
-    running = asyncio.create_task(
-        Capture(store, orgs, opened, KafkaShardOwnership(servers, namespace), SystemClock()).run(stop)
-    )
-    async with asyncio.timeout(STUCK_SECONDS):
+    async with Worker(Place(org_url, client_id, client_secret, servers, namespace), ["acme"], meter).running():
         await meter.full.wait()
-    stop.set()
-    await running
-    await orgs.close()
     return meter.figures()
 
 
+async def updates(place: Place, wanted: int) -> dict[str, Any]:
+    return await capture(
+        place.org_url, place.client_id, place.client_secret, place.servers, place.namespace, UpdatesMeter(wanted)
+    )
+
+
+async def idle(place: Place, teams: int) -> dict[str, Any]:
+    # In the field every team has a host of its own.
+    cometd.HANDSHAKES_PER_SECOND_OF_HOST = cometd.HANDSHAKES_PER_SECOND
+    before_mb = rss_mb()
+    worker = Worker(place, [f"team-{number}" for number in range(teams)], UpdatesMeter(1))
+    began = time.perf_counter()
+    async with worker.running():
+        while True:
+            statuses = list(worker.capture.statuses())
+            # Confirmed: its first reading is done.
+            ready = [one for one in statuses if one.state == "streaming" and one.confirmed_ms is not None]
+            if len(ready) == 3 * teams:
+                break
+            await asyncio.sleep(0.5)
+        connected_seconds = time.perf_counter() - began
+        cpu_since = time.process_time()
+        await asyncio.sleep(IDLE_SECONDS)
+        cpu_seconds = time.process_time() - cpu_since
+        reconnects = sum(one.reconnects for one in worker.capture.statuses()) // 3
+        after_mb = rss_mb()
+    return {
+        "teams": teams,
+        "connected_seconds": round(connected_seconds, 1),
+        "rss_before_mb": before_mb,
+        "rss_mb": after_mb,
+        "kb_per_team": round((after_mb - before_mb) * 1024 / teams),
+        "idle_cpu_share": round(cpu_seconds / IDLE_SECONDS, 3),
+        "reconnects": reconnects,
+    }
+
+
+def rss_mb() -> int:
+    return psutil.Process().memory_info().rss // 1024**2
+
+
 def main() -> None:
-    *where, wanted = sys.argv[1:]
-    org_url, client_id, client_secret, servers, namespace = where
-
-    async def measure() -> dict[str, Any]:
-        return await capture(org_url, client_id, client_secret, servers, namespace, UpdatesMeter(int(wanted)))
-
-    print(json.dumps(asyncio.run(measure())))
+    what, *place, number = sys.argv[1:]
+    measured = {"updates": updates, "idle": idle}[what]
+    print(json.dumps(asyncio.run(measured(Place(*place), int(number)))))
 
 
 if __name__ == "__main__":

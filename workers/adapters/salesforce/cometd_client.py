@@ -108,10 +108,7 @@ class CdcClient(Client):
         logs an error after a successful one."""
         transport = self._transport
         if isinstance(transport, TransportBase):
-            if (task := transport._connect_task) is not None:
-                task.remove_done_callback(transport._connect_done)  # it would start the next poll
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            await _stop_polling(transport)
             if transport.client_id and self._http_session is not None:
                 await self._say_goodbye(self._http_session, transport.client_id)
         await self._close_http_session()
@@ -143,6 +140,17 @@ class CdcClient(Client):
         """Returns when the library would connect anew: what a lost reply carried would be missing."""
         assert isinstance(self._transport, TransportBase)
         await self._transport.wait_for_state(TransportState.CONNECTING)
+
+
+async def _stop_polling(transport: TransportBase) -> None:
+    """A poll that has just ended may already be about to start the next one."""
+    stopped: object = None
+    while (task := transport._connect_task) is not stopped and task is not None:
+        stopped = task
+        task.remove_done_callback(transport._connect_done)  # it would start the next poll
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0)
 
 
 def _refuse_redirects() -> aiohttp.TraceConfig:
