@@ -14,9 +14,9 @@ MINIMUM_ACCESS = "Minimum Access - Salesforce"
 
 #: Objects that set an org up: everybody may read them, and only who manages users may write them.
 SETUP_OBJECTS = frozenset({
-    "AccountShare", "CampaignShare", "ContactShare", "FieldPermissions", "Group", "GroupMember", "LeadShare", "ListView",
-    "ObjectPermissions", "OpportunityShare", "Organization", "PermissionSet", "PermissionSetAssignment", "Profile",
-    "RecentlyViewed", "RecordType", "User", "UserRole",
+    "AccountShare", "CampaignShare", "ContactShare", "FieldPermissions", "Group", "GroupMember", "LeadShare",
+    "ListView", "ObjectPermissions", "OpportunityShare", "Organization", "PermissionSet", "PermissionSetAssignment",
+    "Profile", "RecentlyViewed", "RecordType", "User", "UserRole",
 })  # fmt: skip
 
 #: System permissions as fields of permission sets, in the order of the describe.
