@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import typer
 from rich.markup import escape
 
-from workers.cli import jobs, rules, segments, teams, workers
+from workers.cli import explain, jobs, rules, segments, teams, workers
 from workers.cli.output import console, debugging
 from workers.ports import Refused, Unavailable
 from workers.runtime.logs import configure_logs, redacted
@@ -25,6 +25,7 @@ app.command()(workers.routing)
 app.command()(workers.insights)
 app.command()(workers.replay)
 app.command()(jobs.backfill)
+app.command()(explain.explain)
 app.add_typer(teams.app, name="teams")
 app.add_typer(rules.app, name="rules")
 app.add_typer(segments.app, name="segments")

@@ -163,7 +163,7 @@ def evaluate(record: Record, related: Related, rules: CompiledRuleSet) -> Outcom
     if record.full_version is None:
         return replace(NOTHING, held=record.held)
     entity_rules = rules.by_entity[record.entity]
-    fields = {**record.fields, **related.account} if related.account else record.fields
+    fields = reads(record, related)
     held = _held(record, fields, entity_rules)
     if record.entity == "account":
         outcome = _evaluate_account(record, related, entity_rules, held)
@@ -172,6 +172,11 @@ def evaluate(record: Record, related: Related, rules: CompiledRuleSet) -> Outcom
     flip = _next_flip(fields, entity_rules, rules.reading)
     at_ms = None if flip is None else rules.reading.calendar.begins_ms(flip)
     return replace(outcome, held=tuple(reason for _, reasons in held for reason in reasons), evaluate_at_ms=at_ms)
+
+
+def reads(record: Record, related: Related) -> Mapping[str, object]:
+    """All that lists and mappings can read of a record."""
+    return {**record.fields, **related.account} if related.account else record.fields
 
 
 def account_fields(account: Record | None, rules: CompiledRuleSet) -> dict[str, object]:

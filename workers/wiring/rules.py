@@ -10,7 +10,9 @@ from typing import Literal
 from schemas.documents import AuditEntry, Destination, FieldMapping, Member, Rule, RuleSet, Segment
 from schemas.events import Entity
 from workers.console import audit, lists, mappings, rules
+from workers.console import explain as explanations
 from workers.console import segments as console_segments
+from workers.console.explain import Explanation
 from workers.ports import ListInfo, Store
 from workers.runtime.process import SystemClock
 from workers.settings import Settings
@@ -97,6 +99,11 @@ async def deactivate_rule(settings: Settings, team: str, rule_id: str, *, remove
 async def activate_rule(settings: Settings, team: str, rule_id: str) -> Rule:
     async with team_store(settings, team) as opened:
         return await rules.activate_rule(opened, team, rule_id, by())
+
+
+async def explain(settings: Settings, team: str, subject: str) -> Explanation:
+    async with team_store(settings, team) as opened:
+        return await explanations.explain(opened, team, subject, clock.now_ms())
 
 
 async def audit_log(settings: Settings, team: str) -> list[AuditEntry]:

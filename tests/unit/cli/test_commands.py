@@ -75,7 +75,7 @@ def test_every_command_of_the_readme_is_there() -> None:
     assert top == {
         *("demo", "up", "sandbox"),
         *("capture", "routing", "insights", "replay"),
-        *("backfill", "jobs"),
+        *("backfill", "explain", "jobs"),
         *("teams", "rules", "segments"),
     }
 

@@ -1,0 +1,122 @@
+"""What is told of a record, a person or an account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.documents import Insight, Skip, WritebackRow, WritebackRun
+from tests.unit.runtime.crm import ACME, JOE, change, rule
+from tests.unit.runtime.routed import Routed, routed
+from workers.cli.explain import as_document, as_tree, fate
+from workers.console.explain import explain
+from workers.ports import Refused
+
+OSLO = rule("contact", "Oslo", "north")
+
+
+async def joe(**fields: Any) -> Routed:
+    acme = await routed(OSLO)
+    await acme.apply(change(JOE, "create", 1, **{"Email": "joe@acme.com", "City": "Oslo", "AccountId": ACME, **fields}))
+    await acme.apply(change(ACME, "create", 1, Website="acme.com"))
+    await acme.settle()
+    return acme
+
+
+@pytest.mark.parametrize("subject", [JOE, JOE[:15], "joe@acme.com", "JOE@ACME.COM"])
+async def test_a_record_and_its_person_lead_to_each_other(subject: str) -> None:
+    acme = await joe()
+    told = await explain(acme.store, "acme", subject, 0)
+    assert [each.record.record_id for each in told.records] == [JOE]
+    assert [member.key for member in told.members] == ["joe@acme.com"]
+    assert [(verdict.rule_id, verdict.holds) for verdict in told.records[0].rules] == [(OSLO.rule_id, True)]
+
+
+async def test_a_domain_leads_to_the_records_of_its_account() -> None:
+    acme = await joe()
+    told = await explain(acme.store, "acme", "acme.com", 0)
+    assert [each.record.record_id for each in told.records] == [ACME]
+
+
+async def test_what_nobody_knows_is_refused_with_what_to_look_at() -> None:
+    acme = await joe()
+    with pytest.raises(Refused, match="knows no record, person or account ann@acme"):
+        await explain(acme.store, "acme", "ann@acme.com", 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({}, "imported"),
+        ({"Email": None}, "not imported: no email"),
+        ({"Email": "x"}, "not imported: invalid email"),
+        ({"City": "Rome"}, "not imported: not in any list"),
+    ],
+)
+async def test_every_skip_has_its_reason(fields: dict[str, object], says: str) -> None:
+    acme = await joe(**fields)
+    told = await explain(acme.store, "acme", JOE, 0)
+    assert fate(told.records[0]).startswith(says)
+
+
+@pytest.mark.parametrize(("website", "says"), [(None, "no website"), ("not a site", "invalid website")])
+async def test_so_have_accounts(website: str | None, says: str) -> None:
+    acme = await joe()
+    await acme.apply(change(ACME, "update", 2, Website=website))
+    told = await explain(acme.store, "acme", ACME, 0)
+    assert f"not imported: {says}" in fate(told.records[0])
+
+
+async def test_a_deleted_record_and_one_known_by_updates_only() -> None:
+    acme = await joe()
+    await acme.apply(change(JOE, "delete", 2))
+    assert fate((await explain(acme.store, "acme", JOE, 0)).records[0]) == "deleted in Salesforce"
+    fresh = await routed(OSLO)
+    await fresh.apply(change(JOE, "update", 2, City="Oslo"))
+    assert "updates only" in fate((await explain(fresh.store, "acme", JOE, 0)).records[0])
+
+
+async def test_the_last_row_that_was_written_back_is_told() -> None:
+    acme = await joe()
+    store = acme.store
+    await store.insights.swap(
+        [Insight(team="acme", record_id=JOE, entity="contact", score=7.5, last_engagement_date="2026-02-27")]
+    )
+    for run_id, outcome in (("2026-02-27", "accepted"), ("2026-02-28", "rejected")):
+        await store.writeback_runs.swap([WritebackRun(team="acme", run_id=run_id, started_at_ms=1)])
+        row = WritebackRow(
+            team="acme",
+            run_id=run_id,
+            record_id=JOE,
+            entity="contact",
+            score=7.5,
+            last_engagement_date=None,
+            outcome=outcome,
+        )
+        await store.writeback_rows.swap([row])
+    told = (await explain(store, "acme", JOE, 0)).records[0]
+    assert told.last_row is not None
+    assert (told.last_row.run_id, told.last_row.outcome) == ("2026-02-28", "rejected")
+    assert told.insight is not None
+
+
+async def test_the_tree_and_the_document_tell_the_same() -> None:
+    acme = await joe()
+    told = await explain(acme.store, "acme", JOE, 0)
+    labels = str([node.label for node in as_tree(told).children])
+    assert JOE in labels
+    assert "joe@acme.com" in labels
+    document = as_document(told)
+    assert document["records"][0]["rules"][0]["lists"][0]["filter"]["value"] == "Oslo"
+    assert document["members"][0]["segments"] == ["north"]
+
+
+def test_skip_reasons_are_all_known_here() -> None:
+    assert set(Skip.model_fields["reason"].annotation.__args__) == {  # type: ignore[union-attr]
+        "no_email",
+        "invalid_email",
+        "no_website",
+        "invalid_website",
+        "not_in_any_list",
+    }

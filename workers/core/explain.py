@@ -1,0 +1,94 @@
+"""Why a record is where it is: each rule's verdict, list by list and condition by condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.documents import ListDefinition, Record, Rule, RuleSet
+from workers.core.evaluation import CompiledRuleSet, Related, evaluate, reads
+from workers.core.lists.operators import Reading
+from workers.core.lists.predicates import UnsupportedCondition, compile_list, compile_where
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`holds` None: only the org can tell, or it is not in use."""
+
+    text: str
+    """`Title like '%VP%'`, `and`, `or`, `not`."""
+    holds: bool | None
+    value: object = None
+    """What the record has; of a condition on one field."""
+    parts: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListVerdict:
+    list_id: str
+    label: str
+    holds: bool | None
+    filter: Condition
+    only_the_org_can_tell: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVerdict:
+    rule_id: str
+    active: bool
+    segment_id: str | None
+    holds: bool
+    """It selects the record, be it because the rule keeps whom it once held."""
+    lists: tuple[ListVerdict, ...]
+
+
+def explain_rules(
+    record: Record, related: Related, rule_set: RuleSet, compiled: CompiledRuleSet
+) -> tuple[RuleVerdict, ...]:
+    """Every rule of the record's entity, those that are no longer active too."""
+    fields = reads(record, related)
+    held = {reason.rule_id for reason in evaluate(record, related, compiled).held}
+    return tuple(
+        RuleVerdict(
+            rule.rule_id,
+            rule.active,
+            rule.destination.segment_id,
+            rule.rule_id in held,
+            tuple(_list(rule_set.lists[each], record, fields, compiled.reading) for each in _lists(rule, rule_set)),
+        )
+        for rule in rule_set.rules
+        if rule.entity == record.entity
+    )
+
+
+def _lists(rule: Rule, rule_set: RuleSet) -> list[str]:
+    return [list_id for list_id in rule.list_ids if list_id in rule_set.lists]
+
+
+def _list(definition: ListDefinition, record: Record, fields: Mapping[str, object], reading: Reading) -> ListVerdict:
+    condition = explain_where(definition.where, fields, reading)
+    try:
+        compiled = compile_list(definition, reading)
+    except UnsupportedCondition as error:
+        return ListVerdict(definition.list_id, definition.label, None, condition, (str(error),))
+    if compiled.predicate is None:
+        answer = record.answers.get(definition.list_id)
+        return ListVerdict(definition.list_id, definition.label, answer, condition, compiled.reasons)
+    return ListVerdict(definition.list_id, definition.label, compiled.predicate(fields), condition)
+
+
+def explain_where(where: Mapping[str, Any], fields: Mapping[str, object], reading: Reading) -> Condition:
+    """A filter as a tree; an empty one holds for everything."""
+    compiled = compile_where(where, reading)
+    holds = None if compiled.predicate is None else compiled.predicate(fields)
+    if conditions := where.get("conditions"):
+        parts = tuple(explain_where(each, fields, reading) for each in conditions)
+        return Condition(str(where.get("conjunction", "and")), holds, parts=parts)
+    if isinstance(negated := where.get("condition"), Mapping):
+        return Condition("not", holds, parts=(explain_where(negated, fields, reading),))
+    if "field" not in where:
+        return Condition("everything", holds)
+    name = str(where["field"])
+    values = ", ".join(map(str, where.get("values") or ()))
+    return Condition(f"{name} {where.get('operator')} {values}", holds, fields.get(name))
