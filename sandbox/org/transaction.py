@@ -13,7 +13,7 @@ from sandbox.org.setup_checks import DUPLICATE_USERNAME
 from sandbox.org.sharing import HIDDEN, UserView
 from sandbox.org.staging import Staging
 from sandbox.org.tables import Table
-from sandbox.org.validate import FieldError, check_row, required_fields
+from sandbox.org.validate import CANNOT_WRITE, FieldError, check_row, required_fields
 from sandbox.org.writes import GONE, Actor, Change, Operation, Row, RowError, RowResult, Write
 
 
@@ -152,7 +152,7 @@ class Transaction:
             case "hard_delete":
                 self._hard_delete(object_type, record_id, row)
             case _:
-                self._undelete(object_type, record_id, row)
+                return self._undelete(object_type, record_id, row)
         return []
 
     def _refusal(self, write: Write, object_type: ObjectType, row: Row | None) -> RowError | None:
@@ -184,6 +184,7 @@ class Transaction:
         seen = self._seen(object_type)
         clean, errors = check_row(seen, write.fields, self._exists, creating=False, required=required)
         errors += self._duplicates(object_type, clean, record_id)
+        errors += _leaves_its_account(object_type, row, clean)
         errors += [] if errors else self._value_errors(object_type, clean, row)
         errors += self._record_type_errors(object_type, clean)
         if errors:
@@ -278,13 +279,27 @@ class Transaction:
             if not self._is_gone(child_id):
                 self._hard_delete(child_type, child_id, child)
 
-    def _undelete(self, object_type: ObjectType, record_id: str, row: Row) -> None:
-        after = row | self._saver.audit(created=False) | {"IsDeleted": False}
-        self._saver.stage("undelete", object_type, record_id, after, changed=after)
+    def _undelete(self, object_type: ObjectType, record_id: str, row: Row) -> list[RowError]:
+        """The record and what was deleted with it; none of them when a unique value has found another holder."""
+        returning = {record_id: (object_type, row)}
+        self._add_returning(returning, object_type, record_id, row)
+        errors = [error for key, (kind, one) in returning.items() for error in self._duplicates(kind, one, key)]
+        if errors:
+            return errors
+        for key, (kind, one) in returning.items():
+            after = one | self._saver.audit(created=False) | {"IsDeleted": False}
+            self._saver.stage("undelete", kind, key, after, changed=after)
+        return []
+
+    def _add_returning(
+        self, returning: dict[str, tuple[ObjectType, Row]], object_type: ObjectType, record_id: str, row: Row
+    ) -> None:
         for child_type, _field, child_id, child in self._staging.children(object_type.name, record_id, deleted=True):
             # A cascade stamps parent and children alike; children deleted on their own stay deleted.
-            if child_id not in self._staging and child["SystemModstamp"] == row["SystemModstamp"]:
-                self._undelete(child_type, child_id, child)
+            known = child_id in returning or child_id in self._staging
+            if not known and child["SystemModstamp"] == row["SystemModstamp"]:
+                returning[child_id] = (child_type, child)
+                self._add_returning(returning, child_type, child_id, child)
 
     def set_fields(
         self,
@@ -300,6 +315,14 @@ class Transaction:
         self._saver.set_fields(
             object_type, record_id, fields, announced=announced, tells_date=tells_date, told_later_ms=told_later_ms
         )
+
+
+def _leaves_its_account(object_type: ObjectType, row: Row, clean: Row) -> list[RowError]:
+    """The contact of a person account is one half of it."""
+    person = object_type.name == "Contact" and row.get("IsPersonAccount") is True
+    if not person or clean.get("AccountId", row["AccountId"]) == row["AccountId"]:
+        return []
+    return [RowError("INVALID_FIELD_FOR_INSERT_UPDATE", CANNOT_WRITE.format("AccountId"), ("AccountId",))]
 
 
 def _refused(write: Write, *errors: RowError) -> RowResult:

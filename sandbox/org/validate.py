@@ -17,7 +17,7 @@ _EMAIL = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\]+\.[^\s@,;:<>(
 # A date-time given for a date field counts by its date.
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:Z|T.+)?")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
-_CANNOT_WRITE = (
+CANNOT_WRITE = (
     "Unable to create/update fields: {0}. Please check the security settings of this field and verify that it is"
     " read/write for your profile or permission set."
 )
@@ -64,7 +64,7 @@ def _writable(object_type: ObjectType, name: str, *, creating: bool) -> FieldTyp
     if field is None:
         raise FieldError("INVALID_FIELD", f"No such column '{name}' on sobject of type {object_type.name}")
     if not (field.createable if creating else field.updateable):
-        raise FieldError("INVALID_FIELD_FOR_INSERT_UPDATE", _CANNOT_WRITE.format(field.name), field.name)
+        raise FieldError("INVALID_FIELD_FOR_INSERT_UPDATE", CANNOT_WRITE.format(field.name), field.name)
     return field
 
 

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import aiohttp
 import orjson
 import pytest
 
+from sandbox.org.automation.specs import Automation, ValidationRule
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
+from sandbox.org.writes import Actor, Operation, RowResult, Write
 from tests.support.org_integrity import damage
 
-SEEDS = 5
+SEEDS = 4
 STEPS = 250
 DATA = "/services/data/v62.0"
 NAMES = ("Contact", "Account", "Lead")
 Body = dict[str, object]
+PLAIN = OrgConfig(contacts=6, leads=6, accounts=4)
+RULED = replace(
+    PLAIN,
+    person_accounts=True,
+    custom_fields=(
+        ("Contact.Code__c", {"type": "Text", "length": 20, "unique": True, "externalId": True}),
+        ("Contact.Tag__c", {"type": "Text", "length": 20, "formula": "UPPER(LastName) & Account.Name"}),
+        (
+            "Account.Deals__c",
+            {"type": "Summary", "summaryForeignKey": "Opportunity.AccountId", "summaryOperation": "count"},
+        ),
+    ),
+    validation_rules=(ValidationRule("Contact", "No_Z", "LastName = 'Z'", "Nobody is called Z."),),
+    automations=(
+        Automation("Lead", {"Description": "'Seen ' & LastName"}, "NOT(ISBLANK(Email))"),
+        Automation("Contact", {"Description": "'Of ' & LastName"}, "NOT(ISBLANK(Email))", parent="AccountId"),
+    ),
+)
 
 
 class Clerk:
@@ -94,15 +115,22 @@ class Clerk:
 
     def _fields(self, name: str) -> Body:
         choose = self._rng.choice
+        if name == "Account" and choose([True, False, False]) and self._has("Account", "IsPersonAccount"):
+            return {"LastName": choose(["P", None]), "PersonEmail": choose([None, "bad", self._email()])}
         if name == "Account":
             return {"Name": choose(["A", "B", "", None]), "ParentId": choose([None, self._id(name)])}
         fields: Body = {"LastName": choose(["X", "Y", "Z", None]), "Email": choose([None, "bad", self._email()])}
+        if name == "Contact" and self._has(name, "Code__c"):
+            fields["Code__c"] = choose([None, "one", "TWO", "two"])
         if name == "Lead":
             return fields | {"Company": "C", "Rating": choose(["Hot", None])}
         return fields | {
             "AccountId": choose([None, self._id("Account")]),
             "ReportsToId": choose([None, self._id(name)]),
         }
+
+    def _has(self, name: str, field: str) -> bool:
+        return field in self._org.org.objects()[name].by_name
 
     def _email(self) -> str:
         return f"{self._rng.randint(0, 5)}@fuzz.example"
@@ -113,8 +141,9 @@ class Clerk:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-async def test_records_ledger_and_events_agree_after_any_writes(seed: int) -> None:
-    async with await serve(OrgConfig(contacts=6, leads=6, accounts=4, seed=seed)) as org:
+@pytest.mark.parametrize("config", [PLAIN, RULED], ids=["plain", "ruled"])
+async def test_records_ledger_and_events_agree_after_any_writes(config: OrgConfig, seed: int) -> None:
+    async with await serve(replace(config, seed=seed)) as org:
         clerk, done = Clerk(seed, org), 0
         headers = {"Authorization": f"Bearer {org.access_token}", "Content-Type": "application/json"}
         async with aiohttp.ClientSession(org.base_url, headers=headers) as http:
@@ -125,3 +154,22 @@ async def test_records_ledger_and_events_agree_after_any_writes(seed: int) -> No
                     done += reply.status < 300
         assert damage(org.org) == []
         assert done > STEPS / 4
+
+
+async def test_a_record_stays_deleted_while_another_has_its_unique_value() -> None:
+    async with await serve(RULED) as running:
+        org = running.org
+        actor = Actor(org.admin_user_id, "rest")
+
+        def committed(operation: Operation, record_id: str | None, code: str = "") -> RowResult:
+            fields: dict[str, object] = {"LastName": "X", "Code__c": code} if code else {}
+            return org.commit([Write(operation, "Contact", record_id, fields)], actor)[0]
+
+        first = committed("create", None, "one").record_id
+        committed("delete", first)
+        second = committed("create", None, "ONE").record_id
+        refused = committed("undelete", first)
+        assert [error.status_code for error in refused.errors] == ["DUPLICATE_VALUE"]
+        committed("delete", second)
+        assert committed("undelete", first).success
+        assert damage(org) == []
