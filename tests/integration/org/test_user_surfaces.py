@@ -6,6 +6,7 @@ Sources: salesforce-shapes.md 6 (columns hidden by field-level security), salesf
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import aiohttp
 import pytest
@@ -139,3 +140,39 @@ async def test_a_profile_without_the_api(team: Team) -> None:
         "message": "API is not enabled for this Organization or Partner",
         "errorCode": "API_DISABLED_FOR_ORG",
     }
+
+
+async def bayeux(http: aiohttp.ClientSession, token: str, **message: object) -> list[dict[str, Any]]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with http.post("/cometd/62.0", json=[{"id": "1", **message}], headers=headers) as reply:
+        answer: list[dict[str, Any]] = await reply.json()
+        return answer
+
+
+async def test_a_stream_of_a_user_who_may_not_see_everything(
+    team: Team, org: RunningOrg, http: aiohttp.ClientSession
+) -> None:
+    """Source: salesforce.md 1.9."""
+    await hide(team, "Contact.Email")
+    viewer = await team.admin.create("PermissionSet", Name="Viewer", Label="Viewer")
+    rights = {"SobjectType": "Contact", "PermissionsRead": True, "PermissionsViewAllRecords": True}
+    await team.admin.create("ObjectPermissions", ParentId=viewer, **rights)
+    await team.admin.create("PermissionSetAssignment", PermissionSetId=viewer, AssigneeId=team.rep.user_id)
+    token = org.tokens.issue(team.rep.user_id)
+    (hello,) = await bayeux(http, token, channel="/meta/handshake", supportedConnectionTypes=["long-polling"])
+    client = {"clientId": hello["clientId"]}
+    answers = {}
+    for channel in ("/data/ContactChangeEvent", "/data/AccountChangeEvent", "/data/ChangeEvents"):
+        (answer,) = await bayeux(http, token, channel="/meta/subscribe", subscription=channel, **client)
+        answers[channel] = answer.get("error")
+    refused = "403::User not allowed to subscribe CDC without required permissions"
+    assert list(answers.values()) == [None, refused, None]
+    await bayeux(http, token, channel="/meta/connect", connectionType="long-polling", **client)
+    await team.admin.create("Account", Name="Out of sight")
+    await team.admin.create("Contact", LastName="In sight", Email="e@x.example")
+    replies = await bayeux(http, token, channel="/meta/connect", connectionType="long-polling", **client)
+    events = [one for one in replies if "data" in one]
+    assert {one["channel"] for one in events} == {"/data/ContactChangeEvent", "/data/ChangeEvents"}
+    for event in events:
+        assert "Email" not in event["data"]["payload"]
+        assert event["data"]["payload"]["Name"] == {"LastName": "In sight"}
