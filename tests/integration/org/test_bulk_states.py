@@ -113,7 +113,7 @@ async def test_a_failed_batch_fails_the_job_and_keeps_what_is_done(
 
 async def test_locked_rows_fail_alone(http: aiohttp.ClientSession, org: RunningOrg) -> None:
     org.org.plan(FaultSpec("row-lock", times=2, where={"object": "Contact", "operation": "update"}))
-    ids = [str(row["Id"]) for row in org.org.rows("Contact")]
+    ids = [str(row["Id"]) for row in org.org.rows("Contact")][:3]
     path, job = await ingest(http, "Id,Title\n" + "".join(f"{one},T\n" for one in ids))
     assert (job["state"], job["numberRecordsProcessed"], job["numberRecordsFailed"]) == ("JobComplete", 3, 2)
     assert {row["sf__Id"]: row["sf__Error"] for row in await rows(http, f"{path}/failedResults")} == {
