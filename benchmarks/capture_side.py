@@ -34,8 +34,8 @@ from workers.adapters.secrets import TokenCipher, generate_key
 from workers.capture.worker import Capture
 from workers.runtime.process import SystemClock
 
-STUCK_SECONDS = 300
 IDLE_SECONDS = 20.0
+STUCK_SECONDS = 900
 
 
 class Meter(Protocol):

@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     salesforce_api_reserve: float = Field(
         0.1, ge=0, lt=1, description="Share of an org's daily API requests that those leave to everybody else"
     )
+    capture_headroom_hours: float = Field(
+        12.0,
+        ge=0,
+        lt=72,
+        description="Read by queries what changed once unread change events expire within so many hours",
+    )
     health_host: str = "0.0.0.0"  # noqa: S104 - probes come from the node
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Port of /livez, /readyz and /metrics; unset: none"

@@ -33,6 +33,10 @@ from workers.ports import Page, Refused, SalesforceOrg, Unavailable
 log = structlog.get_logger()
 
 
+REFUSED_JOBS = 3
+"""One after the other, without a page of any: who cannot read his own job needs a person."""
+
+
 class Importer:
     """Does the readings that the position of one entity of one team owes."""
 
@@ -53,8 +57,7 @@ class Importer:
         self._described = described
         self._progress = progress
         self._pace = context.pace
-        self._unread_job: str | None = None
-        """Created here, and no page of it read yet: when that is refused, another one would be too."""
+        self._refused_in_a_row = 0
         self._lost_jobs: set[str] = set()
         self._pages: Pages | None = None
 
@@ -86,9 +89,11 @@ class Importer:
                 await failed.pause()
             except Refused as error:
                 # A job and its results are kept for some days, a locator for less: the reading goes on with another.
-                if snapshot.job_id in (None, self._unread_job):
+                self._refused_in_a_row += 1
+                if snapshot.job_id is None or self._refused_in_a_row > REFUSED_JOBS:
                     raise
                 self._give_up(snapshot, str(error))
+                await failed.pause()
             if self.reading.state == "done":
                 log.info(
                     "read", team=self._team, entity=self._entity, rows=self.reading.rows, since_ms=self.reading.since_ms
@@ -114,7 +119,7 @@ class Importer:
         else:
             pages = await self._pages_of(snapshot.job_id)
             page = await pages.page(snapshot.locator)
-            self._unread_job = None
+            self._refused_in_a_row = 0
             await self._read(snapshot, page)
 
     async def _pages_of(self, job_id: str) -> Pages:
@@ -137,7 +142,6 @@ class Importer:
             return
         job_id = await self._org.query_create(soql, deleted=deleted)
         metrics.SNAPSHOTS.labels(self._entity).inc()
-        self._unread_job = job_id
         whole = snapshot.since_ms is None and snapshot.after_id is None
         reached = begun(snapshot, self._context.clock.now_ms(), job_id)
         await self._commit(self._move(snapshot, reached, names if whole else ()))

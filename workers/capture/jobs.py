@@ -45,6 +45,8 @@ class Jobs:
                 return
 
     async def _attempt(self, file: JobFile) -> None:
+        if self._readings.org.background_calls_left() == 0:
+            raise Unavailable("our share of the org's daily API requests is used up")
         try:
             await self._work(file)
         except Refused as error:

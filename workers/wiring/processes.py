@@ -13,6 +13,7 @@ from workers.adapters.kafka.changelog import open_change_log
 from workers.adapters.kafka.processor import FaustProcessor
 from workers.adapters.kafka.reader import open_reader
 from workers.adapters.kafka.shards import KafkaShardOwnership
+from workers.capture.pace import Pace
 from workers.capture.worker import Capture
 from workers.insights.worker import TOPICS as SCORE_TOPICS
 from workers.insights.worker import Insights
@@ -48,6 +49,7 @@ async def run_capture(settings: Settings) -> None:
             partial(open_change_log, servers, namespace=namespace),
             KafkaShardOwnership(servers, namespace=namespace),
             clock,
+            Pace(headroom_hours=settings.capture_headroom_hours),
         )
         async with observed(settings, lambda: capture.ready):
             await capture.run(stop)

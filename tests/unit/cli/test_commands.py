@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from schemas.documents import WritebackRun
+from schemas.documents import Job, ReadRequest, WritebackRun
 from workers import cli, wiring
 from workers.adapters.secrets import generate_key
 from workers.cli.output import debugging
@@ -91,7 +92,7 @@ def test_help_says_what_each_command_and_option_does(path: tuple[str, ...]) -> N
         assert getattr(parameter, "help", None), f"{' '.join(path)}: {parameter.name} has no help"
 
 
-@pytest.mark.parametrize("group", ["teams", "rules", "segments"])
+@pytest.mark.parametrize("group", ["teams", "rules", "segments", "jobs"])
 def test_a_group_alone_shows_its_help(group: str) -> None:
     result = CliRunner().invoke(cli.app, [group])
     assert f"{group} [OPTIONS] COMMAND" in result.output
@@ -117,6 +118,7 @@ def test_missing_settings_are_all_named(main: Main, monkeypatch: pytest.MonkeyPa
     [
         ("MONGODB_URI", "", "MONGODB_URI: field required"),
         ("HEALTH_PORT", "http", "HEALTH_PORT: input should be a valid integer"),
+        ("CAPTURE_HEADROOM_HOURS", "80", "CAPTURE_HEADROOM_HOURS: input should be less than 72"),
         ("HEALTH_PORT", "70000", "HEALTH_PORT: input should be less than or equal to 65535"),
         ("KAFKA_REPLICATION_FACTOR", "0", "KAFKA_REPLICATION_FACTOR: input should be greater than or equal to 1"),
         ("MONGODB_DRIVER", "odbc", "MONGODB_DRIVER: input should be 'motor' or 'pymongo'"),
@@ -247,3 +249,68 @@ def test_a_failed_write_back_fails_the_command(
     code, _, err = main("insights", "--once")
     assert code == status
     assert err == "acme: 2 changed, 0 accepted, 0 rejected, 0 unprocessed ([why])"
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+ASKS = Job(
+    team="acme",
+    job_id="sweep-lead",
+    kind="sweep",
+    state="needs_confirmation",
+    request=ReadRequest(entity="lead"),
+    done=20,
+    total=20,
+    detail="7 of 20 leads are not to be found",
+    report={"missing": 7, "in_recycle_bin": 0},
+    updated_at_ms=1,
+)
+
+
+def test_a_backfill_is_followed_to_its_end(main: Main, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[dict[str, Any]] = []
+
+    async def request(_: object, team: str, entity: str, **what: Any) -> Job:
+        asked.append({"team": team, "entity": entity, **what})
+        return ASKS.model_copy(update={"kind": "backfill", "state": "pending"})
+
+    monkeypatch.setattr("workers.cli.jobs.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(wiring, "request_backfill", request, raising=False)
+    ended = ASKS.model_copy(update={"kind": "backfill", "state": "done", "report": {"read": 2}})
+    monkeypatch.setattr(wiring, "job", answers(ended), raising=False)
+    ids = tmp_path / "ids"
+    ids.write_text("00Q000000000001EAA\n00Q000000000002EAA\n")
+    status, out, _ = main("backfill", "acme", "--entity", "lead", "--ids", f"@{ids}", "--json")
+    assert (status, json.loads(out)["report"]) == (0, {"read": 2})
+    assert asked[0]["ids"] == ("00Q000000000001EAA", "00Q000000000002EAA")
+    status, _, _ = main("backfill", "acme", "--entity", "lead", "--since", "2026-11-01T00:00:00Z", "--dry-run")
+    assert status == 0
+    assert (asked[1]["since_ms"], asked[1]["dry_run"]) == (1_793_491_200_000, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--since", "yesterday"), "--since yesterday: give an ISO time"),
+        (("--since", "2026-11-01", "--ids", "a"), "give --since or --ids, not both"),
+        (("--ids", "@/nowhere/ids"), "--ids @/nowhere/ids"),
+    ],
+)
+def test_a_backfill_that_cannot_be_meant_is_refused(main: Main, options: tuple[str, ...], said: str) -> None:
+    status, _, err = main("backfill", "acme", "--entity", "lead", *options)
+    assert (status, said in err) == (1, True)
+
+
+def test_jobs_with_what_they_ask(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "jobs", answers([ASKS]), raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    status, out, _ = main("jobs", "list", "acme")
+    assert status == 0
+    assert all(part in out for part in ("sweep-lead", "needs confirmation", "missing: 7", "7 of 20 leads"))
+
+
+def test_a_job_that_fails_after_all_is_told_by_the_exit_status(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = ASKS.model_copy(update={"state": "failed", "detail": "INVALID_FIELD"})
+    monkeypatch.setattr(wiring, "confirm_job", answers(failed), raising=False)
+    status, _, err = main("jobs", "confirm", "acme", "sweep-lead")
+    assert (status, "INVALID_FIELD" in err) == (1, True)
