@@ -14,6 +14,7 @@ from sandbox.org.fleet import numbered
 from sandbox.org.fleet_server import RunningFleet, serve_fleet
 from sandbox.org.server import RunningOrg
 from sandbox.org.store import Row
+from tests.integration.org.caller import ALL, Caller
 
 DATA = "/services/data/v62.0"
 
@@ -173,3 +174,29 @@ async def test_pages_of_a_query_are_found_below_the_instance_url_and_at_its_host
     for base in (org.base_url, fleet.base_url):
         async with http.get(base + next_url, headers=headers) as reply:
             assert (reply.status, (await reply.json())["done"]) == (200, True)
+
+
+async def test_faults_and_polls_of_one_org(fleet: RunningFleet, http: aiohttp.ClientSession) -> None:
+    """Events come to the org's own clients; closing the fleet answers the poll that is still open."""
+    org, other = await fleet.open("org-1"), await fleet.open("org-2")
+    async with (
+        aiohttp.ClientSession(headers=bearer(org)) as session,
+        aiohttp.ClientSession(headers=bearer(other)) as other_session,
+    ):
+        mine, others = Caller(org, session), Caller(other, other_session)
+        await mine.established(ALL)
+        await others.established(ALL)
+        poll, others_poll = await mine.polling(), await others.polling()
+        await create(http, org, "Acme")
+        events = [reply["data"] for reply in await poll if "data" in reply]
+        assert [event["payload"]["Name"] for event in events] == ["Acme"]
+        async with http.post(f"{org.base_url}/__admin__/faults", json={"kind": "reset"}) as reply:
+            assert reply.status == 201
+        with pytest.raises(aiohttp.ClientError):
+            await create(http, org, "Never")
+        async with http.get(f"{other.base_url}{DATA}/limits", headers=bearer(other)) as reply:
+            assert reply.status == 200
+        assert not others_poll.done()
+        await fleet.close()
+        [reply_at_the_end] = await others_poll
+        assert reply_at_the_end["error"] == "403::Unknown client"
