@@ -11,7 +11,7 @@ from sandbox.org.cometd_sessions import SessionTable
 from sandbox.org.rest import DATA
 from sandbox.org.stats import Stats
 from sandbox.org.store import Org
-from sandbox.org.wire import json_response
+from sandbox.org.wire import USER_ID, json_response
 
 _MAXIMA = {
     "DailyAsyncApexExecutions": 250_000,
@@ -38,7 +38,8 @@ def routes(org: Org, stats: Stats, sessions: SessionTable, bulk: Bulk) -> list[w
     async def record_count(request: web.Request) -> web.Response:
         asked = request.query.get("sObjects")
         names = org.objects() if asked is None else asked.split(",")
-        types = filter(None, (org.find_object(name.strip()) for name in names))
+        view = org.view(request[USER_ID])
+        types = filter(None, (view.find_object(name.strip()) for name in names))
         return json_response({"sObjects": [{"count": org.count(one.name), "name": one.name} for one in types]})
 
     return [web.get(f"{DATA}/limits", limits), web.get(f"{DATA}/limits/recordCount", record_count)]

@@ -34,6 +34,8 @@ _PARENTS: Mapping[str, tuple[tuple[str, str], ...]] = {
 _NO_ACCESS = RowError("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
 #: The record that a write names, or refers to, is there and hidden from the user.
 HIDDEN = RowError("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", "insufficient access rights on cross-reference id")
+# Of the own User record: what only administrators set.
+_NOT_PERSONAL = frozenset({"federationidentifier", "isactive", "managerid", "profileid", "username", "userroleid"})
 _VERBS: Mapping[Operation, str] = {
     "create": "inserted", "update": "updated", "delete": "deleted", "undelete": "undeleted", "hard_delete": "deleted",
 }  # fmt: skip
@@ -180,6 +182,11 @@ class UserView:
             return RowError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
         return self._refused_creation(seen) if row is None else self._refused_change(write, seen, row)
 
+    def _is_own_profile(self, write: Write, row: Row) -> bool:
+        """Users may change what is personal about themselves."""
+        personal = _NOT_PERSONAL.isdisjoint(map(str.lower, write.fields))
+        return personal and row["Id"] == self.access.user_id
+
     def _refused_creation(self, seen: ObjectType) -> RowError | None:
         message = f"entity type cannot be inserted: {seen.label}"
         return None if seen.createable else RowError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
@@ -188,7 +195,7 @@ class UserView:
         if not self.may_read(seen.name, row):
             return HIDDEN
         if write.operation == "update":
-            allowed = seen.updateable and self.may_edit(seen.name, row)
+            allowed = (seen.updateable and self.may_edit(seen.name, row)) or self._is_own_profile(write, row)
         else:
             allowed = seen.deletable and self.may_delete(seen.name, row)
         return None if allowed else _NO_ACCESS

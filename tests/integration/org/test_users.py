@@ -270,6 +270,13 @@ async def test_user_names_are_unique_and_owners_active(team: Team) -> None:
     )
 
 
+async def test_users_change_what_is_personal_about_themselves(team: Team) -> None:
+    own = f"/sobjects/User/{team.rep.user_id}"
+    await team.rep("PATCH", own, {"TimeZoneSidKey": "Europe/Berlin"}, 204)
+    await team.rep("PATCH", own, {"IsActive": False}, 403)
+    await team.rep("PATCH", f"/sobjects/User/{team.peer.user_id}", {"TimeZoneSidKey": "Europe/Berlin"}, 403)
+
+
 async def test_a_permission_set_adds_up_with_the_profile(team: Team, org: RunningOrg) -> None:
     add_permission_set(org.org, "Reader")
     reader = await permission_set(team, "Reader")
