@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
@@ -35,6 +37,61 @@ class SpanError(Exception):
         self.code = code
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From a minute to another."""
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, start: str | None, end: str | None, now: datetime) -> Span:
+        """Seconds do not count, so a span takes a minute at least. Raises SpanError."""
+        span = cls(_moment("start", start), _moment("end", end))
+        if span.end - span.start < timedelta(minutes=1):
+            raise SpanError("endDate must be at least one minute greater than startDate")
+        if now - span.start > _LONGEST_AGO:
+            raise SpanError("startDate cannot be more than 30 days ago")
+        return span
+
+    def holds(self, row: Row) -> bool:
+        return self.start <= parse_datetime(str(row["SystemModstamp"])) < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """What changed and what went, as one user sees it."""
+
+    org: Org
+    user_id: str
+
+    def updated(self, object_name: str, start: str | None, end: str | None) -> dict[str, object]:
+        """Records that were created or changed and still live. Raises SpanError."""
+        span = Span.of(start, end, self._now())
+        rows = self.org.view(self.user_id).rows(object_name)
+        ids = [row["Id"] for row in rows if span.holds(row)]
+        return {"ids": ids, "latestDateCovered": self._covered(span)}
+
+    def deleted(self, object_name: str, start: str | None, end: str | None) -> dict[str, object]:
+        """Records of the recycle bin; what was purged from it is forgotten. Raises SpanError."""
+        span = Span.of(start, end, self._now())
+        rows = self.org.view(self.user_id).rows(object_name, deleted=True)
+        gone = [
+            {"id": row["Id"], "deletedDate": row["SystemModstamp"]}
+            for row in rows
+            if row.get("IsDeleted") and span.holds(row)
+        ]
+        earliest = rest_datetime(max(self._now() - _KEPT, span.start).timestamp())
+        return {"deletedRecords": gone, "earliestDateAvailable": earliest, "latestDateCovered": self._covered(span)}
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.org.clock(), UTC)
+
+    def _covered(self, span: Span) -> str:
+        """Never beyond now: what is still to come was not looked at."""
+        return rest_datetime(min(span.end, self._now()).timestamp())
+
+
 class Replication:
     """The handlers, over one org."""
 
@@ -42,51 +99,20 @@ class Replication:
         self._org = org
 
     async def updated(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        """Records that were created or changed and still live."""
-        try:
-            start, end = self._span(request)
-        except SpanError as error:
-            return api_error(400, error.code, str(error))
-        rows = self._org.view(request[USER_ID]).rows(object_type.name)
-        ids = [row["Id"] for row in rows if _lies_in(row, start, end)]
-        return json_response({"ids": ids, "latestDateCovered": self._covered(end)})
+        return _answer(request, object_type, Replicas(self._org, request[USER_ID]).updated)
 
     async def deleted(self, request: web.Request, object_type: ObjectType) -> web.Response:
-        """Records of the recycle bin; what was purged from it is forgotten."""
-        try:
-            start, end = self._span(request)
-        except SpanError as error:
-            return api_error(400, error.code, str(error))
-        rows = self._org.view(request[USER_ID]).rows(object_type.name, deleted=True)
-        gone = [
-            {"id": row["Id"], "deletedDate": row["SystemModstamp"]}
-            for row in rows
-            if row.get("IsDeleted") and _lies_in(row, start, end)
-        ]
-        earliest = rest_datetime(max(self._now() - _KEPT, start).timestamp())
-        return json_response(
-            {"deletedRecords": gone, "earliestDateAvailable": earliest, "latestDateCovered": self._covered(end)}
-        )
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._org.clock(), UTC)
-
-    def _covered(self, end: datetime) -> str:
-        """Never beyond now: what is still to come was not looked at."""
-        return rest_datetime(min(end, self._now()).timestamp())
-
-    def _span(self, request: web.Request) -> tuple[datetime, datetime]:
-        """Seconds do not count, so a span takes a minute at least."""
-        start, end = (_moment(request, name) for name in ("start", "end"))
-        if end - start < timedelta(minutes=1):
-            raise SpanError("endDate must be at least one minute greater than startDate")
-        if self._now() - start > _LONGEST_AGO:
-            raise SpanError("startDate cannot be more than 30 days ago")
-        return start, end
+        return _answer(request, object_type, Replicas(self._org, request[USER_ID]).deleted)
 
 
-def _moment(request: web.Request, name: str) -> datetime:
-    text = request.query.get(name)
+def _answer(request: web.Request, object_type: ObjectType, find: Callable[..., dict[str, object]]) -> web.Response:
+    try:
+        return json_response(find(object_type.name, request.query.get("start"), request.query.get("end")))
+    except SpanError as error:
+        return api_error(400, error.code, str(error))
+
+
+def _moment(name: str, text: str | None) -> datetime:
     if not text:
         raise SpanError(f"Missing required parameter: {name}", "MISSING_ARGUMENT")
     try:
@@ -94,7 +120,3 @@ def _moment(request: web.Request, name: str) -> datetime:
         return parse_datetime(text.replace(" ", "+")).replace(second=0, microsecond=0)
     except (ValueError, OverflowError):
         raise SpanError(f"{name} must be a date-time: {text}", "INVALID_REPLICATION_DATE") from None
-
-
-def _lies_in(row: Row, start: datetime, end: datetime) -> bool:
-    return start <= parse_datetime(str(row["SystemModstamp"])) < end

@@ -12,6 +12,7 @@ from sandbox.org.ids import MalformedIdError, base62, to_18
 from sandbox.org.merging import MergeError, merge
 from sandbox.org.objects import ObjectType
 from sandbox.org.record_collections import planned_upsert
+from sandbox.org.replication import Replicas, SpanError
 from sandbox.org.rest import value_of
 from sandbox.org.soap_request import Element, SoapCall
 from sandbox.org.soap_xml import SoapFaultError, element, elements, without_nulls
@@ -99,6 +100,8 @@ class SoapRecords:
             "describeSObject": self._describe,
             "describeSObjects": self._describe,
             "getServerTimestamp": self._timestamp,
+            "getUpdated": self._replicas,
+            "getDeleted": self._replicas,
         }
 
     def _query(self, call: SoapCall, caller: SoapCaller) -> str:
@@ -262,6 +265,17 @@ class SoapRecords:
         if object_type is None:
             raise SoapFaultError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
         return object_type
+
+    def _replicas(self, call: SoapCall, caller: SoapCaller) -> str:
+        name = call.body.value("sObjectType") or call.body.value("sObjectTypeEntityType")
+        object_type = self._object(self.org.view(caller.actor.user_id).find_object(name), name)
+        replicas = Replicas(self.org, caller.actor.user_id)
+        find = replicas.updated if call.operation == "getUpdated" else replicas.deleted
+        try:
+            found = find(object_type.name, call.body.value("startDate"), call.body.value("endDate"))
+        except SpanError as error:
+            raise SoapFaultError(error.code, str(error)) from error
+        return element("result", found)
 
     def _timestamp(self, _call: SoapCall, _caller: SoapCaller) -> str:
         return element("result", {"timestamp": rest_datetime(self.org.clock())})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from xml.etree import ElementTree
 
@@ -147,11 +148,26 @@ async def test_the_enterprise_api_types_its_records(call: Call) -> None:
     assert found == ["done=true", "queryLocator=", "Company=C", "size=1"]
 
 
+async def test_what_changed_and_what_went(org: RunningOrg, call: Call) -> None:
+    gone = next(str(row["Id"]) for row in org.org.rows("Lead"))
+    await call("delete", f"<ids>{gone}</ids>")
+    now = datetime.now(UTC)
+    start, end = ((now + timedelta(hours=hours)).isoformat() for hours in (-1, 1))
+    span = f"<startDate>{start}</startDate><endDate>{end}</endDate>"
+    updated = await call("getUpdated", f"<sObjectType>Lead</sObjectType>{span}")
+    deleted = await call("getDeleted", f"<sObjectType>Lead</sObjectType>{span}")
+
+    assert len([one for one in updated if one.startswith("ids=")]) == 21
+    assert value(deleted, "id") == gone
+    assert value(deleted, "deletedDate").endswith("Z")
+
+
 @pytest.mark.parametrize(
     ("operation", "body", "code"),
     [
         ("query", "<queryString>SELECT Nope FROM Contact</queryString>", "INVALID_FIELD"),
         ("queryMore", "<queryLocator>x-1</queryLocator>", "INVALID_QUERY_LOCATOR"),
+        ("getUpdated", "<sObjectType>Lead</sObjectType>", "MISSING_ARGUMENT"),
         ("describeSObject", "<sObjectType>Nope</sObjectType>", "INVALID_TYPE"),
         ("create", "<sObjects><type>Lead</type></sObjects>" * 201, "EXCEEDED_ID_LIMIT"),
         (
