@@ -1,197 +1,139 @@
-"""Jobs of Bulk API 2.0 as they were recorded (salesforce-shapes 6, salesforce 5)."""
+"""Bulk API 2.0 against a real transcript and the guide (salesforce.md 5, salesforce-shapes 6)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
-
-import pytest
 
 from tests.conformance.org.conftest import Caller, Reply
 from tests.support.waiting import until
 
-HEAD = '{"id":"750…","operation":"%s","object":"%s","createdById":"005…","createdDate":"<datetime>",'
-STAMP = '"systemModstamp":"<datetime>","state":"%s",'
-SHORT = '"concurrencyMode":"Parallel","contentType":"CSV","apiVersion":52.0'
-FORMAT = '"lineEnding":"LF","columnDelimiter":"COMMA"'
-TIMES = '"retries":0,"totalProcessingTime":0,"apiActiveProcessingTime":0,"apexProcessingTime":0'
+CLOSED = "id operation object createdById createdDate systemModstamp state concurrencyMode contentType apiVersion"
+CREATED = f"{CLOSED} contentUrl lineEnding columnDelimiter"
+FINISHED = f"{CLOSED} jobType lineEnding columnDelimiter numberRecordsProcessed numberRecordsFailed retries "
 
 
-@pytest.fixture
-def caller_at_52(call: Caller) -> Caller:
-    return replace(call, version="52.0")
+async def made(call: Caller, **given: object) -> dict[str, Any]:
+    reply = await call("POST", "/jobs/ingest", {"object": "Contact", "operation": "insert"} | given)
+    assert reply.status == 200
+    body: dict[str, Any] = reply.json
+    return body
 
 
-def head(operation: str, state: str, object_name: str = "Account") -> str:
-    return HEAD % (operation, object_name) + STAMP % state
+async def uploaded(call: Caller, text: str, **given: object) -> str:
+    """The id of a job that has ended."""
+    job_id = str((await made(call, **given))["id"])
+    assert (await put(call, job_id, text)).status == 201
+    await call("PATCH", f"/jobs/ingest/{job_id}", {"state": "UploadComplete"})
+    await ended(call, f"/jobs/ingest/{job_id}")
+    return job_id
 
 
-async def ended(call: Caller, path: str) -> Reply:
-    found: list[Reply] = []
-
-    async def at_its_end() -> bool:
-        found.append(await call("GET", path))
-        return found[-1].json["state"] in {"JobComplete", "Failed"}
-
-    await until(at_its_end)
-    return found[-1]
+async def put(call: Caller, job_id: str, text: str) -> Reply:
+    return await call("PUT", f"/jobs/ingest/{job_id}/batches", text.encode(), Content_Type="text/csv")
 
 
-async def ran(call: Caller, content: str, **job: Any) -> str:
-    """The path of an ingest job that has ended."""
-    path = f"/jobs/ingest/{(await call('POST', '/jobs/ingest', {'object': 'Account', **job})).json['id']}"
-    assert (await call("PUT", f"{path}/batches", content.encode(), Content_Type="text/csv")).status == 201
-    await call("PATCH", path, {"state": "UploadComplete"})
+async def ended(call: Caller, path: str) -> None:
+    async def over() -> bool:
+        return (await call("GET", path)).json["state"] in {"JobComplete", "Failed"}
+
+    await until(over)
+
+
+async def test_a_job_from_creation_to_its_end(call: Caller) -> None:
+    """Shapes 6.1: a new job has no jobType and no counters; apiVersion is a number; contentUrl has no leading slash."""
+    job = await made(call)
+    assert list(job) == CREATED.split()
+    assert (job["state"], job["apiVersion"], job["id"][:3]) == ("Open", 62.0, "750")
+    assert job["contentUrl"] == f"services/data/v62.0/jobs/ingest/{job['id']}/batches"
+    path = f"/jobs/ingest/{job['id']}"
+    upload = await put(call, job["id"], "LastName,Email\nA,a@conformance.example\n,\n")
+    assert (upload.status, upload.text) == (201, "")
+    closed = (await call("PATCH", path, {"state": "UploadComplete"})).json
+    assert (list(closed), closed["state"]) == (CLOSED.split(), "UploadComplete")
     await ended(call, path)
-    return path
+    finished = (await call("GET", path)).json
+    assert list(finished)[: len(FINISHED.split())] == FINISHED.split()
+    assert (finished["numberRecordsProcessed"], finished["numberRecordsFailed"]) == (2, 1)
 
 
-def untimed(text: str) -> str:
-    """The reply of a job that ended at once or a little later."""
-    fields = ("totalProcessingTime", "apiActiveProcessingTime")
-    for name in fields:
-        before, found, rest = text.partition(f'"{name}":')
-        text = f"{before}{found}0{rest.lstrip('0123456789')}" if found else text
-    return text
-
-
-async def test_the_transcript_of_an_ingest_job(caller_at_52: Caller) -> None:
-    """Shapes 6.1: the replies of each step of a v52 job."""
-    call = caller_at_52
-    account = await call.created("Account", Name="Old")
-    created = await call("POST", "/jobs/ingest", {"object": "Account", "operation": "update"})
-    url = '"contentUrl":"services/data/v52.0/jobs/ingest/750…/batches",'
-    assert created.neutral == head("update", "Open") + SHORT + "," + url + FORMAT + "}"
-    path = f"/jobs/ingest/{created.json['id']}"
-    opened = await call("GET", path)
-    assert untimed(opened.neutral) == (
-        head("update", "Open") + SHORT + ',"jobType":"V2Ingest",' + url + FORMAT + "," + TIMES + "}"
+async def test_result_files(call: Caller) -> None:
+    """Shapes 6.3: the uploaded header as it was, every cell in quotes, the error with its code and fields."""
+    job_id = await uploaded(call, 'LastName,"Email"\nA,a@conformance.example\n,b@conformance.example\n')
+    files = {}
+    for name in ("successfulResults", "failedResults", "unprocessedrecords"):
+        reply = await call("GET", f"/jobs/ingest/{job_id}/{name}/")
+        assert reply.headers["Content-Type"].startswith("text/csv")
+        files[name] = reply.neutral
+    assert files["successfulResults"] == (
+        '"sf__Id","sf__Created",LastName,"Email"\n"003…","true","A","a@conformance.example"\n'
     )
-    uploaded = await call("PUT", f"{path}/batches", f"Id,Name\n{account},New\n".encode(), Content_Type="text/csv")
-    assert (uploaded.status, uploaded.text) == (201, "")
-    closed = await call("PATCH", path, {"state": "UploadComplete"})
-    assert closed.neutral == head("update", "UploadComplete") + SHORT + "}"
-    done = await ended(call, path)
-    counters = ',"numberRecordsProcessed":1,"numberRecordsFailed":0,'
-    assert untimed(done.neutral) == (
-        head("update", "JobComplete") + SHORT + ',"jobType":"V2Ingest",' + FORMAT + counters + TIMES + "}"
+    assert files["failedResults"] == (
+        '"sf__Id","sf__Error",LastName,"Email"\n'
+        '"","REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --","","b@conformance.example"\n'
     )
+    assert files["unprocessedrecords"] == 'LastName,"Email"\n'
 
 
-async def test_since_61_jobs_tell_of_chunking(call: Caller) -> None:
-    """Shapes 6.1: v61+ ends with isPkChunkingSupported."""
-    path = await ran(call, "Name\nX\n", operation="insert")
-    assert (await call("GET", path)).text.endswith('"apexProcessingTime":0,"isPkChunkingSupported":false}')
+async def test_a_column_that_is_none(call: Caller) -> None:
+    """Shapes 6.4: the job fails and no row is written; also for a byte order mark before the first name."""
+    for text, name in (("LastName,Foo__c\nA,1\n", "Foo__c"), ("\ufeffLastName\nA\n", "\ufeffLastName")):
+        job_id = await uploaded(call, text)
+        job = (await call("GET", f"/jobs/ingest/{job_id}")).json
+        assert (job["state"], job["errorMessage"]) == ("Failed", f"InvalidBatch : Field name not found : {name}")
 
 
-async def test_an_upsert_tells_its_key_after_the_state(call: Caller) -> None:
-    """Shapes 6.1: externalIdFieldName after state; by id in lower case."""
-    job = await call("POST", "/jobs/ingest", {"object": "Account", "operation": "upsert", "externalIdFieldName": "Id"})
-    assert '"state":"Open","externalIdFieldName":"id","concurrencyMode"' in job.text
+async def test_another_line_ending_than_said(call: Caller) -> None:
+    """Answers 1."""
+    before = call.org.org.count("Contact")
+    for said, text in (("LF", "LastName\r\nA\r\n"), ("CRLF", "LastName\nA\n")):
+        job = (await call("GET", f"/jobs/ingest/{await uploaded(call, text, lineEnding=said)}")).json
+        reason = f"LineEnding is invalid on user data. Current LineEnding setting is {said}"
+        assert (job["state"], job["errorMessage"]) == ("Failed", f"ClientInputError : {reason}")
+    assert call.org.org.count("Contact") == before
 
 
-async def test_an_aborted_job(call: Caller) -> None:
-    """Shapes 6.1 and 6.4: the short form; aborting again is INVALIDJOBSTATE with errorCode first."""
-    created = await call("POST", "/jobs/ingest", {"object": "Account", "operation": "insert"})
-    path = f"/jobs/ingest/{created.json['id']}"
-    aborted = await call("PATCH", path, {"state": "Aborted"})
-    assert list(aborted.json)[-1] == "apiVersion"
-    assert aborted.json["state"] == "Aborted"
-    done = await ran(call, "Name\nX\n", operation="insert")
-    assert (await call("PATCH", done, {"state": "Aborted"})).text == (
-        '[{"errorCode":"INVALIDJOBSTATE","message":"Aborting already Completed Job not allowed"}]'
-    )
+async def test_a_second_upload(call: Caller) -> None:
+    """Answers 1."""
+    job_id = str((await made(call))["id"])
+    await put(call, job_id, "LastName\nA\n")
+    reply = await put(call, job_id, "LastName\nB\n")
+    assert reply.status == 400
+    assert "Found multiple contents for job" in reply.json[0]["message"]
 
 
-async def test_failed_jobs(call: Caller) -> None:
-    """Shapes 6.4: the messages of files that cannot be read."""
-    ending = "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is "
-    for content, job, message in (
-        ("Name,Foo__c\nX,1\n", {}, "InvalidBatch : Field name not found : Foo__c"),
-        ("Name\r\nX\r\n", {}, f"{ending}LF"),
-        ("Name\nX\n", {"lineEnding": "CRLF"}, f"{ending}CRLF"),
-        ('Name\r\n"X\nY"\r\n', {"lineEnding": "CRLF"}, f"{ending}CRLF"),
-        ("\ufeffName\nX\n", {}, "InvalidBatch : Field name not found : \ufeffName"),
-    ):
-        failed = await call("GET", await ran(call, content, operation="insert", **job))
-        assert (failed.json["state"], failed.json["errorMessage"]) == ("Failed", message)
-
-
-async def test_the_result_files(call: Caller) -> None:
-    """Shapes 6.3: the header line as uploaded, quoted cells, errors with their fields; numbers in Java's form."""
-    path = await ran(call, "Name,AnnualRevenue\nGood,912260031\n,1\n", operation="insert")
-    good = await call("GET", f"{path}/successfulResults/")
-    assert good.headers["Content-Type"].startswith("text/csv")
-    assert good.neutral == '"sf__Id","sf__Created",Name,AnnualRevenue\n"001…","true","Good","9.12260031E8"\n'
-    assert (await call("GET", f"{path}/failedResults/")).text == (
-        '"sf__Id","sf__Error",Name,AnnualRevenue\n'
-        '"","REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --","","1"\n'
-    )
-    for name in ("unprocessedrecords", "unprocessedRecords"):
-        assert (await call("GET", f"{path}/{name}")).text == "Name,AnnualRevenue\n"
-
-
-async def test_errors_of_rows_without_fields_end_with_two_hyphens(call: Caller) -> None:
-    """Shapes 6.3: `ENTITY_IS_DELETED:entity is deleted:--`."""
-    account = await call.created("Account", Name="Gone")
-    await call("DELETE", f"/sobjects/Account/{account}")
-    path = await ran(call, f'"Id"\n"{account}"\n"001000000000000AAA"\n', operation="delete")
-    assert sorted((await call("GET", f"{path}/failedResults/")).text.splitlines()) == sorted(
-        [
-            '"sf__Id","sf__Error","Id"',
-            f'"{account}","ENTITY_IS_DELETED:entity is deleted:--","{account}"',
-            '"001000000000000AAA","INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--","001000000000000AAA"',
-        ]
-    )
-
-
-async def test_the_list_of_jobs(caller_at_52: Caller) -> None:
-    """Shapes 6.1: done, records, nextRecordsUrl."""
-    call = caller_at_52
-    await call("POST", "/jobs/ingest", {"object": "Account", "operation": "insert"})
-    assert (await call("GET", "/jobs/ingest")).neutral == (
-        '{"done":true,"records":['
-        + head("insert", "Open")
-        + SHORT
-        + ',"jobType":"V2Ingest",'
-        + FORMAT
-        + '}],"nextRecordsUrl":null}'
-    )
-
-
-async def test_a_query_job(caller_at_52: Caller) -> None:
-    """Shapes 6.2: UploadComplete first, the counters last; quoted cells, "null" as the last locator."""
-    call = caller_at_52
-    await call.created("Account", Name="X Inc")
-    text = "SELECT Name, Phone FROM Account WHERE Name = 'X Inc'"
-    created = await call("POST", "/jobs/query", {"operation": "query", "query": text})
-    assert created.neutral == head("query", "UploadComplete") + SHORT + "," + FORMAT + "}"
-    path = f"/jobs/query/{created.json['id']}"
-    done = await ended(call, path)
-    assert untimed(done.neutral) == (
-        head("query", "JobComplete") + SHORT + ',"jobType":"V2Query",' + FORMAT
-        + ',"numberRecordsProcessed":1,"retries":0,"totalProcessingTime":0}'
-    )  # fmt: skip
-    results = await call("GET", f"{path}/results")
-    assert results.text == '"Name","Phone"\n"X Inc",""\n'
-    assert results.headers["Sforce-Locator"] == "null"
-    assert results.headers["Sforce-NumberOfRecords"] == "1"
-    assert (await call("GET", f"/services/data/v53.0{path}/results")).status == 409
-
-
-async def test_a_locator_is_base64(call: Caller) -> None:
-    """Shapes 6.2: `MTAwMDA` for 10000."""
-    call.org.org.load("Contact", [{"LastName": "Many"}] * 10_001)
-    body = {"operation": "query", "query": "SELECT LastName FROM Contact WHERE LastName = 'Many'"}
-    path = f"/jobs/query/{(await call('POST', '/jobs/query', body)).json['id']}"
-    await ended(call, path)
-    assert (await call("GET", f"{path}/results?maxRecords=10000")).headers["Sforce-Locator"] == "MTAwMDA"
-    rest = await call("GET", f"{path}/results?locator=MTAwMDA")
-    assert (rest.headers["Sforce-Locator"], rest.headers["Sforce-NumberOfRecords"]) == ("null", "1")
-
-
-async def test_a_job_that_is_not_there(call: Caller) -> None:
+async def test_jobs_that_are_not_there_or_over(call: Caller) -> None:
     """Shapes 6.4."""
-    assert (await call("GET", "/jobs/ingest/750000000000000AAA")).text == (
-        '[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]'
-    )
+    missing = await call("GET", "/jobs/ingest/750000000000001AAA")
+    assert (missing.status, missing.json[0]["errorCode"]) == (404, "NOT_FOUND")
+    job_id = await uploaded(call, "LastName\nA\n")
+    over = await call("PATCH", f"/jobs/ingest/{job_id}", {"state": "Aborted"})
+    assert over.text == ('[{"errorCode":"INVALIDJOBSTATE","message":"Aborting already Completed Job not allowed"}]')
+    assert (await call("DELETE", f"/jobs/ingest/{job_id}")).status == 204
+    assert (await call("GET", f"/jobs/ingest/{job_id}")).status == 404
+
+
+async def test_cells_that_say_nothing_or_null(call: Caller) -> None:
+    """salesforce.md 5.1: an empty cell is ignored, #N/A clears; cells are not trimmed."""
+    record_id = await call.created("Contact", LastName="A", Title="T", Department="D")
+    await uploaded(call, f"Id,Title,Department,FirstName\n{record_id},,#N/A,  x \n", operation="update")
+    row = (await call("GET", f"/sobjects/Contact/{record_id}")).json
+    assert (row["Title"], row["Department"], row["FirstName"].strip()) == ("T", None, "x")
+
+
+async def test_a_query_job(call: Caller) -> None:
+    """Shapes 6.2: everything in quotes, locators until the word null; another version than the job's is a conflict."""
+    job = (await call("POST", "/jobs/query", {"operation": "query", "query": "SELECT Id, Name, Fax FROM Contact"})).json
+    assert list(job) == [name for name in CREATED.split() if name != "contentUrl"]
+    assert job["state"] == "UploadComplete"
+    path = f"/jobs/query/{job['id']}"
+    await ended(call, path)
+    assert (await call("GET", path)).json["jobType"] == "V2Query"
+    first = await call("GET", f"{path}/results?maxRecords=20")
+    assert first.headers["Sforce-NumberOfRecords"] == "20"
+    assert first.text.splitlines()[0] == '"Id","Name","Fax"'
+    assert first.neutral.splitlines()[1].startswith('"003…","')
+    last = await call("GET", f"{path}/results?maxRecords=20000&locator={first.headers['Sforce-Locator']}")
+    assert last.headers["Sforce-Locator"] == "null"
+    total = call.org.org.count("Contact")
+    assert len(first.text.splitlines()) + len(last.text.splitlines()) - 2 == total
+    assert (await call("GET", f"/services/data/v61.0{path}/results")).status == 409
