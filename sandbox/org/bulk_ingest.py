@@ -97,6 +97,16 @@ class BulkIngest:
 
     async def upload(self, request: web.Request) -> web.Response:
         job = self._jobs.find(request, IngestJob)
+        self._check_uploadable(job)
+        content = await _body(request)
+        # Another request may have got in between.
+        self._check_uploadable(job)
+        job.client = self._client("upload", request, job.client)
+        job.content = content
+        return web.Response(status=201)
+
+    def _check_uploadable(self, job: IngestJob) -> None:
+        """Raises RefusedError."""
         if job.state != "Open":
             raise not_allowed("Uploading to", job)
         if job.content is not None and not self._org.config.bulk_second_upload_accepted:
@@ -105,10 +115,6 @@ class BulkIngest:
                 "then create a new Job and make sure you only do 'PUT' once on a given Job."
             )
             raise refused("BULK_API_ERROR", message)
-        content = await _body(request)
-        job.client = self._client("upload", request, job.client)
-        job.content = content
-        return web.Response(status=201)
 
     async def change_state(self, request: web.Request) -> web.Response:
         job = self._jobs.find(request, IngestJob)

@@ -49,7 +49,7 @@ def invalid_locator() -> RefusedError:
 def one_of(body: dict[str, object], name: str, values: Iterable[str], default: str | None = None) -> str:
     """A property that must be one of some words. Raises RefusedError."""
     value = body.get(name)
-    if default is not None and value in {None, ""}:
+    if default is not None and value in (None, ""):
         return default
     if not isinstance(value, str) or value not in values:
         text = "" if value is None else value

@@ -69,6 +69,10 @@ async def test_queries_that_are_refused(http: aiohttp.ClientSession, query: str,
             {"operation": "query", "query": "SELECT Id FROM Contact", "columnDelimiter": 3},
             "Invalid value: '3' supplied for property: 'columnDelimiter'",
         ),
+        (
+            {"operation": "query", "query": "SELECT Id FROM Contact", "lineEnding": []},
+            "Invalid value: '[]' supplied for property: 'lineEnding'",
+        ),
     ],
 )
 async def test_properties_that_are_refused(http: aiohttp.ClientSession, body: dict[str, object], message: str) -> None:

@@ -63,6 +63,23 @@ async def test_an_open_job(http: aiohttp.ClientSession) -> None:
     )
 
 
+async def test_a_job_that_is_aborted_during_its_upload(http: aiohttp.ClientSession) -> None:
+    path, sent = await opened(http), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"LastName,Company\n"
+        sent.set()
+        await aborted.wait()
+        yield b"X,Y\n"
+
+    aborted = asyncio.Event()
+    upload = asyncio.create_task(refused(http, "PUT", f"{path}/batches", data=slowly()))
+    await sent.wait()
+    await call(http, "PATCH", path, json={"state": "Aborted"})
+    aborted.set()
+    assert await upload == "Uploading to already Aborted Job not allowed"
+
+
 async def test_a_complete_job(http: aiohttp.ClientSession) -> None:
     path, _ = await ingest(http, "LastName,Company\nX,Y\n", object="Lead", operation="insert")
     aborting = await refused(http, "PATCH", path, json={"state": "Aborted"})
