@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
@@ -10,6 +11,7 @@ from typing import cast
 import pytest
 from aiohttp import web
 
+from tests.support.waiting import until
 from workers.adapters.salesforce import cometd, cometd_inbox
 from workers.adapters.salesforce.cometd import CometdStream, Handshakes
 from workers.adapters.salesforce.http import Request, exchange, open_session
@@ -178,3 +180,26 @@ async def test_positions_go_out_as_numbers_and_none_as_new_events_only() -> None
         {"/data/LeadChangeEvent": -1},
         {"/data/AccountChangeEvent": -1},
     ]
+
+
+async def test_a_session_that_is_cancelled_while_it_says_goodbye_leaves_nothing_open() -> None:
+    goodbyes = asyncio.Event()
+
+    class Deaf(Bayeux):
+        async def handle(self, request: web.Request) -> web.StreamResponse:
+            if "/meta/disconnect" in await request.text():
+                goodbyes.set()
+                await asyncio.Event().wait()
+            return await super().handle(request)
+
+    server = Deaf(quiet)
+    async with serving(server) as tokens:
+        listening = asyncio.create_task(heard(tokens, []))
+        await until(lambda: server.polls >= 1)
+        listening.cancel()
+        await goodbyes.wait()
+        listening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listening
+        del listening
+        gc.collect()  # an HTTP session that was left open is a warning, and warnings are errors

@@ -110,7 +110,6 @@ class _Session:
     async def close(self) -> None:
         if self._guard is not None:
             self._guard.cancel()
-            await asyncio.gather(self._guard, return_exceptions=True)
         if self._watch.token_rejected and self._client.access is not None:
             self._tokens.discard(self._client.access)
         await self._client.shut()

@@ -107,11 +107,13 @@ class CdcClient(Client):
         """End the session whatever state it is in. The library's own `close` does nothing after a failed `open` and
         logs an error after a successful one."""
         transport = self._transport
-        if isinstance(transport, TransportBase):
-            await _stop_polling(transport)
-            if transport.client_id and self._http_session is not None:
-                await self._say_goodbye(self._http_session, transport.client_id)
-        await self._close_http_session()
+        try:
+            if isinstance(transport, TransportBase):
+                await _stop_polling(transport)
+                if transport.client_id and self._http_session is not None:
+                    await self._say_goodbye(self._http_session, transport.client_id)
+        finally:  # also when the process has no time for a goodbye
+            await self._close_http_session()
 
     async def _say_goodbye(self, session: aiohttp.ClientSession, client_id: str) -> None:
         headers: dict[str, str] = {}
