@@ -436,6 +436,14 @@ async def test_an_import_that_is_refused_is_not_repeated_for_ever(rig: Rig) -> N
     assert (await rig.stored_connection()).detail == "API_DISABLED_FOR_ORG"
 
 
+async def test_jobs_that_are_all_refused_are_not_created_for_ever(rig: Rig) -> None:
+    rig.org.failures["query_state"] = [Refused("NOT_FOUND") for _ in range(1000)]
+    async with rig.running():
+        await until(rig.is_refused)
+
+    assert 4 <= rig.org.calls.count("query_create") <= 12, "four for an entity at most"
+
+
 async def test_a_fenced_shard_is_dropped_and_taken_up_again_when_it_is_still_owned(rig: Rig) -> None:
     async with rig.running():
         await until(rig.streaming)
