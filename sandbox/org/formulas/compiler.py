@@ -61,6 +61,10 @@ def compile_formula(
     return Formula(text, compiler.expression(parse(text)))
 
 
+# Global merge field -> the relationships that lead to it from the user.
+_USER_LINKS: Mapping[str, tuple[str, ...]] = {"$User": (), "$Profile": ("Profile",), "$UserRole": ("UserRole",)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Compiler:
     object_type: ObjectType
@@ -110,10 +114,11 @@ class _Compiler:
         return self._path(self.object_type, reference.parts, reference)
 
     def _global(self, name: str, rest: list[str], reference: Reference) -> Evaluate:
-        user_type = self.types.get("User")
-        if name != "$User" or user_type is None or not rest:
+        """``$User.Id``, ``$Profile.Name``: fields of who saves, and of the profile."""
+        user_type, by_link = self.types.get("User"), _USER_LINKS.get(name)
+        if by_link is None or user_type is None or not rest:
             raise FormulaError(f"Field {reference.text} does not exist. Check spelling.")
-        read = self._path(user_type, tuple(rest), reference)
+        read = self._path(user_type, (*by_link, *rest), reference)
 
         def evaluate(record: Record) -> Value:
             user = record.find("User", record.user_id)

@@ -17,10 +17,17 @@ from sandbox.org.formulas.values import EvaluationError, Value
 from sandbox.org.writes import Row
 
 TYPES = standard_catalogue().types
-ACCOUNT_ID, USER_ID = "001000000000001AAA", "005000000000001AAA"
+ACCOUNT_ID, USER_ID, PROFILE_ID = "001000000000001AAA", "005000000000001AAA", "00e000000000001AAA"
 PARENTS: dict[tuple[str, str], Row] = {
     ("Account", ACCOUNT_ID): {"Id": ACCOUNT_ID, "Name": "Edge", "AnnualRevenue": 50.0, "OwnerId": USER_ID},
-    ("User", USER_ID): {"Id": USER_ID, "FirstName": "Ada", "LastName": "Admin", "Name": "Ada Admin"},
+    ("Profile", PROFILE_ID): {"Id": PROFILE_ID, "Name": "Sales"},
+    ("User", USER_ID): {
+        "Id": USER_ID,
+        "ProfileId": PROFILE_ID,
+        "FirstName": "Ada",
+        "LastName": "Admin",
+        "Name": "Ada Admin",
+    },
 }
 ROW: Row = {
     "AccountId": ACCOUNT_ID, "Name": "Deal", "Amount": 100.0, "Probability": 25.0, "StageName": "Closed Won",
@@ -44,6 +51,7 @@ def value(text: str, *, before: Row | None = None, blanks_are_zero: bool = True)
         ("'a' & \"b\" + 'c'", "abc"),
         ("Account.Name & '/' & Account.Owner.FirstName", "Edge/Ada"),
         ("$User.LastName", "Admin"),
+        ("$Profile.Name", "Sales"),
         ("amount > 99 && isPickVal(StageName, 'Closed Won')", True),
         ("NOT(Amount = 100) || FALSE", False),
         ("IF(ISBLANK(NextStep), 'none', NextStep)", "none"),
@@ -100,6 +108,7 @@ def test_some_records_have_no_value(text: str) -> None:
     ("text", "message"),
     [
         ("Nope__c > 1", "Field Nope__c does not exist. Check spelling."),
+        ("$Setup.X__c", "Field $Setup.X__c does not exist. Check spelling."),
         ("Account.Nope", "Field Account.Nope does not exist. Check spelling."),
         ("NOPE(1)", "Unknown function NOPE. Check spelling."),
         ("IF(TRUE, 1)", "Incorrect number of parameters for function 'IF()'. Expected 3, received 2"),
