@@ -21,6 +21,8 @@ Key = str | float | bool
 ID_TYPES = frozenset({"id", "reference"})
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _ESCAPE = re.compile(r"\\([uU][0-9a-fA-F]{4}|.)", re.DOTALL)
+# SOQL and SOSL Reference, "SOQL Limits"; the text of the refusal is not known.
+_MAX_LITERAL_CHARACTERS = 4_000
 _WIRE_TYPE_NAMES = {"datetime": "dateTime"}
 
 
@@ -135,7 +137,7 @@ def _utc_text(moment: datetime) -> str:
 
 
 def unescape(text: str, literal: Literal) -> str:
-    """The value of a string literal; MALFORMED_QUERY for an escape that SOQL does not know."""
+    """The value of a string literal; MALFORMED_QUERY for an escape that SOQL does not know, and for a long text."""
 
     def character(match: re.Match[str]) -> str:
         escape = match[1]
@@ -147,7 +149,11 @@ def unescape(text: str, literal: Literal) -> str:
             raise malformed(text, literal.offset, f"Illegal escape sequence '{match[0]}' in string literal")
         return known
 
-    return _ESCAPE.sub(character, literal.text)
+    value = _ESCAPE.sub(character, literal.text)
+    if len(value) > _MAX_LITERAL_CHARACTERS:
+        detail = f"string literals cannot be longer than {_MAX_LITERAL_CHARACTERS} characters"
+        raise malformed(text, literal.offset, detail)
+    return value
 
 
 def _is_surrogate(code_point: int) -> bool:
