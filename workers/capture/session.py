@@ -44,6 +44,7 @@ from workers.core.session_machine import (
     step,
 )
 from workers.ports import Refused, StreamEnded, Unavailable
+from workers.runtime.capture_status import keep_channels
 
 log = structlog.get_logger()
 
@@ -173,6 +174,8 @@ class Session:
         backoff = Backoff.of(self._context.pace)
         while True:
             try:
+                # Before the mark, after which nobody asks this session any more.
+                await keep_channels(self._context.store, self._team, self.status(), self._context.clock.now_ms())
                 revision = await self._mark(state, reason)
             except Unavailable:
                 metrics.STORE_ERRORS.inc()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import structlog
 
 from schemas.documents import Connection
+from schemas.events import ENTITIES
 from workers.capture import metrics
 from workers.capture.board import JobBoard
 from workers.capture.committer import Committer
@@ -54,6 +55,8 @@ class Shard:
         self._board = board
         self._wanted: dict[str, Connection] = {}
         self._running: dict[str, _Running] = {}
+        self._stalled: list[ChannelStatus] = []
+        """Of all channels, while there is no change log to write to."""
         self._changed = asyncio.Event()
 
     def want(self, connections: Iterable[Connection]) -> None:
@@ -62,7 +65,8 @@ class Shard:
         self._changed.set()
 
     def statuses(self) -> Iterator[ChannelStatus]:
-        """Of every channel of every team that has a session."""
+        """Of every channel of every team that has a session, or would have one if Kafka could be written to."""
+        yield from self._stalled
         for running in self._running.values():
             yield from running.session.status()
 
@@ -74,9 +78,25 @@ class Shard:
                 try:
                     await self._capture()
                 except Unavailable as error:
-                    metrics.RECONNECTS.labels("change log").inc()
-                    log.warning("change log lost", shard=self.number, detail=str(error))
+                    self._lost(str(error))
             await backoff.pause()
+
+    def _lost(self, reason: str) -> None:
+        metrics.RECONNECTS.labels("change log").inc()
+        log.warning("change log lost", shard=self.number, detail=reason)
+        now_ms = self._clock.now_ms()
+        last = {(status.team, status.entity): status for status in self.statuses()}
+        self._running = {}
+        self._stalled = [
+            replace(
+                last.get((team, entity)) or ChannelStatus(team, entity, "stalled", now_ms),
+                state="stalled",
+                since_ms=now_ms,
+                reason=reason,
+            )
+            for team in self._wanted
+            for entity in ENTITIES
+        ]
 
     async def _capture(self) -> None:
         change_log = await self._open_log(self.number)
@@ -93,6 +113,7 @@ class Shard:
 
     async def _keep_sessions(self, tasks: asyncio.TaskGroup, context: Context) -> None:
         running = self._running = {}
+        self._stalled = []
         self._changed.set()
         while True:
             await self._changed.wait()

@@ -382,7 +382,8 @@ async def test_a_team_that_sends_only_malformed_events_is_parked_and_resumes_whe
         await rig.org.write("contact", [ADA], {"Title": "next"})
         await until(lambda: rig.titles() == ["next"])
 
-    assert parked.state == "parked"
+    told = (await rig.store.capture_status.load([("acme", "acme")]))["acme", "acme"].channels["contact"]
+    assert (told.state, parked.state) == ("parked", "parked")
     assert "100 events in a row were malformed" in str(parked.detail)
     assert len(rig.topics.parked) == LIMIT_IN_A_ROW, "what was parked is not read again"
 
@@ -489,9 +490,13 @@ async def test_a_disconnected_team_is_let_go_and_a_new_authorisation_begins_a_ne
 async def test_an_outage_of_the_change_log_ends_nothing(rig: Rig) -> None:
     rig.topics.outage = Unavailable("Kafka does not answer")
     async with rig.running():
-        await until(lambda: bool(rig.capture._shards))
+        await until(lambda: len(list(rig.capture.statuses())) == 3)
+        stalled = list(rig.capture.statuses())
         rig.topics.outage = None
         await until(rig.imported)
+        await until(lambda: {status.state for status in rig.capture.statuses()} == {"streaming"})
+
+    assert {(status.state, status.reason) for status in stalled} == {("stalled", "Kafka does not answer")}
 
 
 async def test_what_nobody_expects_ends_the_process(rig: Rig) -> None:
