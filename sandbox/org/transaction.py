@@ -16,6 +16,11 @@ from sandbox.org.tables import Table
 from sandbox.org.validate import CANNOT_WRITE, FieldError, check_row, required_fields
 from sandbox.org.writes import GONE, Actor, Change, Operation, Row, RowError, RowResult, Write
 
+_DELETED_WITH_ITS_ACCOUNT = RowError("DELETE_FAILED", "The contact of a person account is deleted with its account.")
+_COMES_BACK_WITH_ITS_ACCOUNT = RowError(
+    "UNDELETE_FAILED", "The contact of a person account is restored with its account."
+)
+
 
 class Transaction:
     """Stages changes over the tables; nothing outside sees them before they are installed."""
@@ -150,8 +155,12 @@ class Transaction:
             case "delete":
                 return self._checked_delete(object_type, record_id, row)
             case "hard_delete":
+                if _is_half_of_a_person(object_type, row):
+                    return [_DELETED_WITH_ITS_ACCOUNT]
                 self._hard_delete(object_type, record_id, row)
             case _:
+                if _is_half_of_a_person(object_type, row):
+                    return [_COMES_BACK_WITH_ITS_ACCOUNT]
                 return self._undelete(object_type, record_id, row)
         return []
 
@@ -249,8 +258,8 @@ class Transaction:
         return errors
 
     def _checked_delete(self, object_type: ObjectType, record_id: str, row: Row) -> list[RowError]:
-        if object_type.name == "Contact" and row.get("IsPersonAccount"):
-            return [RowError("DELETE_FAILED", "The contact of a person account is deleted with its account.")]
+        if _is_half_of_a_person(object_type, row):
+            return [_DELETED_WITH_ITS_ACCOUNT]
         self._delete(object_type, record_id, row)
         if self._rules.rulebook.concerns(object_type.name):
             self._saver.save_parents("delete", object_type, self._saver.record(row, row))
@@ -317,10 +326,13 @@ class Transaction:
         )
 
 
+def _is_half_of_a_person(object_type: ObjectType, row: Row) -> bool:
+    return object_type.name == "Contact" and row.get("IsPersonAccount") is True
+
+
 def _leaves_its_account(object_type: ObjectType, row: Row, clean: Row) -> list[RowError]:
     """The contact of a person account is one half of it."""
-    person = object_type.name == "Contact" and row.get("IsPersonAccount") is True
-    if not person or clean.get("AccountId", row["AccountId"]) == row["AccountId"]:
+    if not _is_half_of_a_person(object_type, row) or clean.get("AccountId", row["AccountId"]) == row["AccountId"]:
         return []
     return [RowError("INVALID_FIELD_FOR_INSERT_UPDATE", CANNOT_WRITE.format("AccountId"), ("AccountId",))]
 

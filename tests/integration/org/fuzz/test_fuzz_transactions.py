@@ -173,3 +173,26 @@ async def test_a_record_stays_deleted_while_another_has_its_unique_value() -> No
         committed("delete", second)
         assert committed("undelete", first).success
         assert damage(org) == []
+
+
+async def test_the_contact_of_a_person_account_goes_nowhere_alone() -> None:
+    async with await serve(RULED) as running:
+        org = running.org
+        actor = Actor(org.admin_user_id, "rest")
+        [made] = org.commit([Write("create", "Account", None, {"LastName": "Person"})], actor)
+        account = org.get("Account", str(made.record_id))
+        assert account is not None
+        half = str(account["PersonContactId"])
+        operations: tuple[Operation, ...] = ("delete", "hard_delete")
+        for operation in operations:
+            [refused] = org.commit([Write(operation, "Contact", half, {})], actor)
+            assert [error.status_code for error in refused.errors] == ["DELETE_FAILED"]
+        [refused] = org.commit([Write("update", "Contact", half, {"AccountId": None})], actor)
+        assert [error.fields for error in refused.errors] == [("AccountId",)]
+        org.commit([Write("delete", "Account", made.record_id, {})], actor)
+        [refused] = org.commit([Write("undelete", "Contact", half, {})], actor)
+        assert [error.status_code for error in refused.errors] == ["UNDELETE_FAILED"]
+        [restored] = org.commit([Write("undelete", "Account", made.record_id, {})], actor)
+        assert restored.success
+        assert org.get("Contact", half) is not None
+        assert damage(org) == []
