@@ -101,7 +101,14 @@ class _Leaf:
         if operator == "includes":
             return self._selection()
         ranges = [key_range(self.text, self.field, value, self.clock) for value in self.comparison.values]
-        return _membership(ranges) if operator == "in" else _COMPARISONS[operator](ranges[0])
+        if operator == "in":
+            return _membership(ranges)
+        return _COMPARISONS[operator](ranges[0] if operator == "=" else self._bound(ranges[0]))
+
+    def _bound(self, range_: KeyRange | None) -> KeyRange | None:
+        """An empty text equals null, but in an order it comes before every text: `Name > ''` finds all with a name."""
+        empty_text = range_ is None and self.comparison.values[0].kind == "string"
+        return KeyRange("") if empty_text else range_
 
     def _like(self) -> KeyTest:
         self._require(self.field.type in TEXT_TYPES)
