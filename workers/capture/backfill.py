@@ -25,7 +25,7 @@ class Backfill:
         """Raises Unavailable and Refused; goes on where it was."""
         if self._request.dry_run:
             total = len(self._request.ids) or await self._count()
-            await self._file.write(state="done", total=total, report={"records": total})
+            await self._file.write(state="done", done=total, total=total, report={"records": total})
         elif self._request.ids:
             await self._read_records()
         else:
