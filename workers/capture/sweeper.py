@@ -35,7 +35,9 @@ class Sweeper:
         began_ms = self._context.clock.now_ms()
         org, pace = self._readings.org, self._context.pace
         # By a job of its own: it is small, and may be repeated after a crash, whatever order the reading came in.
-        present = Ids([record_id async for record_id in all_ids(org, self._entity, pace)])
+        present = Ids()
+        async for record_id in all_ids(org, self._entity, pace):
+            present.add(record_id)
         missing: list[str] = []
         mirrored = 0
         async for page in self._mirrored():

@@ -23,13 +23,21 @@ class Ids:
     a later sweep.
     """
 
-    def __init__(self, ids: Iterable[str]) -> None:
-        self._hashes = array("q", sorted(array("q", map(hash, ids))))
+    def __init__(self, ids: Iterable[str] = ()) -> None:
+        self._hashes = array("q", map(hash, ids))
+        self._sorted = False
+
+    def add(self, record_id: str) -> None:
+        self._hashes.append(hash(record_id))
+        self._sorted = False
 
     def __len__(self) -> int:
         return len(self._hashes)
 
     def __contains__(self, record_id: object) -> bool:
+        if not self._sorted:
+            self._hashes = array("q", sorted(self._hashes))
+            self._sorted = True
         wanted = hash(record_id)
         at = bisect_left(self._hashes, wanted)
         return at < len(self._hashes) and self._hashes[at] == wanted
