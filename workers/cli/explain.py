@@ -12,6 +12,8 @@ from rich.tree import Tree
 
 from workers import wiring
 from workers.cli.output import Json, Team, print_json, run
+from workers.cli.status import moment
+from workers.core.merge import latest_version
 from workers.settings import load_settings
 
 if TYPE_CHECKING:
@@ -64,8 +66,9 @@ def as_tree(explanation: Explanation) -> Tree:
 def _add_record(tree: Tree, explained: RecordExplained) -> None:
     record = explained.record
     branch = tree.add(Text(f"{record.entity} {record.record_id}: {fate(explained)}"))
-    if record.full_version is not None:
-        branch.add(Text(f"last full state {record.full_version}, evaluated at version {record.rule_set_version}"))
+    if (latest := latest_version(record)) is not None:
+        read_ms = latest.commit_time_ms
+        branch.add(Text(f"last change {moment(read_ms)}, evaluated under rules at version {record.rule_set_version}"))
     for rule in explained.rules:
         _add_rule(branch, rule)
     if explained.insight is not None:
