@@ -33,7 +33,8 @@ class UsageMeter:
 
     def delivered(self, events: int) -> None:
         """Change events that count against the org's daily delivery limit."""
-        self._unsaved["events"] += events
+        if events:
+            self._unsaved["events"] += events
 
     @property
     def has_news(self) -> bool:

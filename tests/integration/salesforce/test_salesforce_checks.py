@@ -35,6 +35,16 @@ async def test_how_the_org_counts_days(connect: Connect) -> None:
     assert (habits.locale, habits.fiscal_year_starts) == ("en_US", 1)
 
 
+async def test_delivered_events_are_counted(connect: Connect) -> None:
+    setup = await connect()
+    async with setup.streaming({}) as listener:
+        setup.create_contacts(3)
+        await listener.take(3)
+    await flush(setup.orgs.meters(), setup.store.api_usage)
+    (day,) = [day async for day in setup.store.api_usage.scan(TEAM)]
+    assert day.calls == {"events": 3}
+
+
 async def test_every_call_is_counted_and_the_org_says_what_is_left(connect: Connect) -> None:
     setup = await connect(daily_api_requests=100)
     assert setup.org.background_calls_left() is None

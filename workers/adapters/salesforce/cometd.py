@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from aiocometd_ng.exceptions import AiocometdException, ServerError
 
@@ -49,10 +49,14 @@ class Handshakes:
 class CometdStream:
     """`ChangeStream` over the library's client; a new client for every call of `events`."""
 
-    def __init__(self, tokens: Tokens, clock: Clock, handshakes: Handshakes) -> None:
+    def __init__(
+        self, tokens: Tokens, clock: Clock, handshakes: Handshakes, delivered: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """`delivered` is told how many events came: each counts against the org's daily limit."""
         self._tokens = tokens
         self._clock = clock
         self._handshakes = handshakes
+        self._delivered = delivered
 
     async def events(self, positions: Mapping[Entity, str | None]) -> AsyncIterator[StreamBatch]:
         await self._handshakes.turn(host_of(self._tokens.connection.instance_url))
@@ -60,7 +64,9 @@ class CometdStream:
         try:
             yield StreamBatch(refused=await session.open())
             while True:
-                yield await session.batch()
+                batch = await session.batch()
+                self._delivered(len(batch.events))
+                yield batch
         finally:
             await session.close()
 

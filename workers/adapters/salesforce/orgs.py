@@ -63,7 +63,8 @@ class Orgs:
         return self._open(connection).org
 
     def stream(self, connection: Connection) -> ChangeStream:
-        return CometdStream(self._open(connection).tokens, self._clock, self._handshakes)
+        tokens = self._open(connection).tokens
+        return CometdStream(tokens, self._clock, self._handshakes, self._meters[connection.team].delivered)
 
     def meters(self) -> Collection[UsageMeter]:
         """What was asked of each org so far."""
