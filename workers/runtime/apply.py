@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from schemas.documents import Contribution, Member, Record
-from schemas.events import Change, MembershipChange, Reevaluation
+from schemas.documents import Contribution, Record
+from schemas.events import Change, Reevaluation
 from workers.core.evaluation import (
     CompiledRuleSet,
     Outcome,
@@ -23,9 +23,9 @@ from workers.core.evaluation import (
     evaluate,
 )
 from workers.core.follow import accounts_due
-from workers.core.members import announced, blank_member, fold, pending, still_pending
 from workers.core.merge import blank, merge
-from workers.ports import Clock, Documents, Publisher, Refused, Store, Unavailable
+from workers.ports import Clock, Publisher, Refused, Store, Unavailable
+from workers.runtime.members import MemberWriter, folding
 from workers.runtime.relations import Relations
 from workers.runtime.rule_sets import RuleSets
 
@@ -72,7 +72,7 @@ class Applier:
         self._publisher = publisher
         self._clock = clock
         self._relations = Relations(store)
-        self._announcing = announcing
+        self._members = MemberWriter(publisher, announcing=announcing)
         self._rule_sets = RuleSets(store)
 
     async def apply(self, batch: Sequence[Change | Reevaluation]) -> Applied:
@@ -130,35 +130,11 @@ class Applier:
                 people[record.team, key][record.record_id] = contribution
             for key, contribution in to_accounts.items():
                 accounts[record.team, key][record.record_id] = contribution
-        applied.people_changed += await self._fold(self._store.people, people, applied)
-        applied.accounts_changed += await self._fold(self._store.accounts, accounts, applied)
-
-    async def _fold(
-        self, members: Documents[Member], todo: Mapping[Key, Mapping[str, Contribution]], applied: Applied
-    ) -> int:
-        changed = 0
-        for _ in range(ROUNDS):
-            if not todo:
-                return changed
-            stored = await members.load(todo)
-            folded = {key: folded_member(stored.get(key), key, parts) for key, parts in todo.items()}
-            written, lost = await swap_changed(members, stored, folded)
-            changed += len(written)
-            settled = {key: written.get(key, member) for key, member in folded.items() if key not in lost}
-            unannounced = await self._announce(members, settled, applied)
-            todo = {key: todo[key] for key in lost | unannounced}
-        raise Unavailable(f"{len(todo)} members lost {ROUNDS} compare-and-swaps in a row")
-
-    async def _announce(self, members: Documents[Member], settled: Mapping[Key, Member], applied: Applied) -> set[Key]:
-        """Tell `routing.memberships` who entered and left, then note it; returns those that changed meanwhile."""
-        due = {key: member for key, member in settled.items() if member.segments != member.announced}
-        if not due or not self._announcing:
-            return set()
-        messages = [message for member in due.values() for message in membership_changes(member)]
-        await self._publisher.memberships(messages)
-        applied.memberships += len(messages)
-        losers = await members.swap([announced(member) for member in due.values()])
-        return {(member.team, member.key) for member in losers}
+        of_people = await self._members.change(self._store.people, folding(people))
+        of_accounts = await self._members.change(self._store.accounts, folding(accounts))
+        applied.people_changed += of_people.changed
+        applied.accounts_changed += of_accounts.changed
+        applied.memberships += of_people.announced + of_accounts.announced
 
     async def _command_neighbours(self, settled: Settled) -> Settled:
         """Have the accounts that contacts joined or left, and the contacts of accounts that changed, evaluated again,
@@ -230,32 +206,6 @@ def evaluated(
 
 def _says(record: Record, values: Mapping[str, object]) -> bool:
     return all(getattr(record, name) == value for name, value in values.items())
-
-
-def folded_member(stored: Member | None, key: Key, parts: Mapping[str, Contribution]) -> Member:
-    before = stored if stored is not None else blank_member(*key)
-    member = before
-    for record_id, contribution in parts.items():
-        member = fold(member, record_id, contribution)
-    return member if member is before else still_pending(before, member)
-
-
-async def swap_changed(
-    members: Documents[Member], stored: Mapping[Key, Member], folded: Mapping[Key, Member]
-) -> tuple[dict[Key, Member], set[Key]]:
-    changed = {key: m for key, m in folded.items() if m is not stored.get(key) and m.contributions}
-    losers = await members.swap(list(changed.values())) if changed else []
-    lost = {(member.team, member.key) for member in losers}
-    return {key: m.model_copy(update={"rev": m.rev + 1}) for key, m in changed.items() if key not in lost}, lost
-
-
-def membership_changes(member: Member) -> list[MembershipChange]:
-    entered, left = pending(member)
-    return [
-        MembershipChange(team=member.team, segment_id=segment, member=member.key, kind=kind, revision=member.rev)
-        for kind, segments in (("entered", entered), ("left", left))
-        for segment in segments
-    ]
 
 
 def account_commands(record: Record) -> list[Reevaluation]:
