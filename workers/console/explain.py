@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 
 from schemas.documents import Insight, Member, Record, RuleSet, WritebackRow
-from workers.console.rules import rule_set_of
 from workers.core.explain import RuleVerdict, explain_rules
 from workers.core.normalize import long_id
 from workers.ports import Refused, Store
+from workers.runtime.edits import rule_set_of
 from workers.runtime.relations import Relations
 from workers.runtime.rule_sets import compiled_for
 

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from schemas.documents import FieldMapping, RuleSet
 from schemas.events import Entity
-from workers.console.rules import By, edit_rule_set
 from workers.core.mapping import DEFAULT_MAPPINGS
 from workers.ports import FieldInfo, Refused, SalesforceOrg, Store
+from workers.runtime.edits import By, edit_rule_set
 
 
 async def map_fields(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.documents import ApiUsage, CaptureStatus, Job
 from schemas.events import Entity
-from workers.console.rules import rule_set_of
 from workers.ports import Store
+from workers.runtime.edits import rule_set_of
 
 DAYS = 7
 """Of the use of an org's allowances that a status tells."""

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
-from schemas.documents import Destination, Edit, ListDefinition, OrgCalendar, Rule, RuleSet
+from schemas.documents import Destination, ListDefinition, OrgCalendar, Rule, RuleSet
 from schemas.events import Entity
-from workers.console.audit import keep_edit
-from workers.ports import Refused, Store, Unavailable
-from workers.runtime.rule_sets import compiled_for
-
-T = TypeVar("T")
-
-EDIT_ATTEMPTS = 10
-"""Edits of one team's rule set that may cross; people do not click faster than that."""
-
-
-@dataclass(frozen=True, slots=True)
-class By:
-    """Who does something, and when."""
-
-    who: str
-    now_ms: int
+from workers.ports import Refused, Store
+from workers.runtime.edits import By, edit_rule_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +23,6 @@ class RuleChange:
     on_leave: Literal["remove", "keep"] | None = None
     seen_edits: int | None = None
     """`Rule.edits` as the user saw it: the change is refused when somebody else was faster. None: he did not look."""
-
-
-async def rule_set_of(store: Store, team: str) -> RuleSet:
-    return (await store.rule_sets.load([(team, team)])).get((team, team)) or RuleSet(team=team)
 
 
 async def add_rule(
@@ -177,22 +159,3 @@ def target(rule: Rule) -> str:
     if rule.destination.kind == "segment":
         return f"segment {rule.destination.segment_id}"
     return "Account Only" if rule.entity == "account" else "People Only"
-
-
-async def edit_rule_set(store: Store, team: str, edit: Callable[[RuleSet], tuple[RuleSet, T, str]], by: By) -> T:
-    """One compare-and-swap under the next version; an edit that crossed another is made again on its result.
-
-    `edit` returns the rule set after it, a result, and what it did in words, for the audit log.
-    """
-    for _ in range(EDIT_ATTEMPTS):
-        before = await rule_set_of(store, team)
-        await keep_edit(store, before)
-        after, result, what = edit(before)
-        version = before.version + 1
-        made = Edit(version=version, at_ms=by.now_ms, who=by.who, what=what)
-        after = after.model_copy(update={"version": version, "edit": made})
-        compiled_for(after, by.now_ms)
-        if not await store.rule_sets.swap([after]):
-            await keep_edit(store, after)
-            return result
-    raise Unavailable(f"the rules of team {team} are being edited by others: try again")

@@ -14,6 +14,7 @@ from workers.console import explain as explanations
 from workers.console import segments as console_segments
 from workers.console.explain import Explanation
 from workers.ports import ListInfo, Store
+from workers.runtime.edits import By, rule_set_of
 from workers.runtime.process import SystemClock
 from workers.settings import Settings
 from workers.wiring.resources import team_org, team_store
@@ -30,9 +31,9 @@ class Into:
     existing_segment: str | None = None
 
 
-def by() -> rules.By:
+def by() -> By:
     """Whoever runs the command."""
-    return rules.By(f"cli:{getpass.getuser()}", clock.now_ms())
+    return By(f"cli:{getpass.getuser()}", clock.now_ms())
 
 
 async def visible_lists(settings: Settings, team: str, entity: Entity) -> list[ListInfo]:
@@ -68,7 +69,7 @@ async def edit_rule(
     on_leave: Literal["remove", "keep"] | None,
 ) -> Rule:
     async with team_org(settings, team) as (opened, org):
-        entity = rules.rule_in(await rules.rule_set_of(opened, team), rule_id).entity
+        entity = rules.rule_in(await rule_set_of(opened, team), rule_id).entity
         change = rules.RuleChange(
             add=[await lists.define_list(org, entity, name, clock.now_ms()) for name in add],
             remove=remove,
@@ -113,7 +114,7 @@ async def audit_log(settings: Settings, team: str) -> list[AuditEntry]:
 
 async def load_rule_set(settings: Settings, team: str) -> RuleSet:
     async with team_store(settings, team) as opened:
-        return await rules.rule_set_of(opened, team)
+        return await rule_set_of(opened, team)
 
 
 async def map_fields(

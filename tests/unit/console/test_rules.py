@@ -15,10 +15,11 @@ from workers.adapters.memory.store import memory_store
 from workers.console.audit import entries
 from workers.console.lists import define_list, read_calendar
 from workers.console.progress import team_status
-from workers.console.rules import By, RuleChange, activate_rule, add_rule, deactivate_rule, edit_rule, rule_set_of
+from workers.console.rules import RuleChange, activate_rule, add_rule, deactivate_rule, edit_rule
 from workers.console.segments import existing_segment, new_segment, slug
 from workers.console.teams import save_connection
 from workers.ports import FieldInfo, Habits, ListInfo, Refused, Store, Unavailable
+from workers.runtime.edits import By, rule_set_of
 
 TEAM = "acme"
 ONLY = Destination(kind="only")
