@@ -25,8 +25,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks.results import environment, save
 from sandbox.org.config import OrgConfig
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.writes import Actor, Write
 from sandbox.stack import start_stack
 from schemas.events import Change
 from schemas.topics import CHANGES

@@ -15,8 +15,8 @@ import sys
 import time
 from typing import Any
 
-from sandbox.org.collector import collect_seldom
 from sandbox.org.config import OrgConfig
+from sandbox.org.memory.collector import collect_seldom
 from sandbox.org.server import RunningOrg, serve
 
 

@@ -76,7 +76,7 @@ def sandbox(
     """
     from sandbox.commands import serve_org, serve_orgs, with_settings
     from sandbox.org.config import OrgConfig
-    from sandbox.org.faults import random_faults
+    from sandbox.org.faults.plan import random_faults
 
     config = OrgConfig(
         port=port,

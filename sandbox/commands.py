@@ -21,12 +21,12 @@ from rich.table import Table
 
 from sandbox.demo.environment import Sizes, surroundings
 from sandbox.demo.story import Demo, Options, connect_team, problems, write_summary
-from sandbox.org.admin_forms import PREFIX
-from sandbox.org.collector import collect_seldom
 from sandbox.org.config import OrgConfig
-from sandbox.org.fleet import numbered
-from sandbox.org.fleet_server import serve_fleet
-from sandbox.org.seeding import Progress
+from sandbox.org.fleet.orgs import numbered
+from sandbox.org.fleet.server import serve_fleet
+from sandbox.org.http.paths import ADMIN_PREFIX
+from sandbox.org.memory.collector import collect_seldom
+from sandbox.org.seeding.fill import Progress
 from sandbox.org.server import serve
 from sandbox.stack import StackError
 
@@ -56,15 +56,14 @@ async def serve_orgs(config: OrgConfig, count: int, as_json: bool) -> None:
     async with await listening(serve_fleet(numbered(count, config), config), config) as fleet:
         orgs = [fleet.fleet.summary(member) for member in fleet.fleet]
         if as_json:
-            print(
-                json.dumps({"base_url": fleet.base_url, "admin_url": fleet.base_url + PREFIX, "orgs": orgs}), flush=True
-            )
+            told = {"base_url": fleet.base_url, "admin_url": fleet.base_url + ADMIN_PREFIX, "orgs": orgs}
+            print(json.dumps(told), flush=True)
         else:
             show_credentials(
                 {
                     "orgs": f"{fleet.base_url}/o/org-1 ... org-{count}",
-                    "admin_url": f"{fleet.base_url}{PREFIX}/",
-                    "credentials": f"{fleet.base_url}{PREFIX}/orgs/org-1 ...",
+                    "admin_url": f"{fleet.base_url}{ADMIN_PREFIX}/",
+                    "credentials": f"{fleet.base_url}{ADMIN_PREFIX}/orgs/org-1 ...",
                     "client_id": config.client_id,
                     "client_secret": config.client_secret,
                 }

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 from sandbox.org.automation.specs import Automation, ValidationRule
-from sandbox.org.custom_channels import CustomChannel
-from sandbox.org.faults import FaultSpec
-from sandbox.org.grants import AddressAccess, AppAccess
-from sandbox.org.record_types import RecordTypeSpec
-from sandbox.org.sharing import Sharing
+from sandbox.org.events.custom_channels import CustomChannel
+from sandbox.org.faults.plan import FaultSpec
+from sandbox.org.metadata.record_types import RecordTypeSpec
 from sandbox.org.soql.settings import SoqlSettings
-from sandbox.org.users import UserSpec
+from sandbox.org.users.specs import UserSpec
+
+AppAccess = Literal["allowed", "not approved", "blocked"]
+# A trusted range, one where passwords need the security token, or one that is shut out.
+AddressAccess = Literal["trusted", "unknown", "restricted"]
+#: Organization-wide default: what every user may do with the records of others.
+Sharing = Literal["private", "read", "edit", "controlled by parent"]
 
 
 @dataclass(frozen=True, slots=True)

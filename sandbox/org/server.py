@@ -13,42 +13,39 @@ from typing import Self
 
 from aiohttp import web
 
-from sandbox.org import (
-    limits,
-    listviews,
-    oauth,
-    query_api,
-    record_collections,
-    rest,
-    user_admin,
-    user_passwords,
-)
-from sandbox.org.admin import Admin
-from sandbox.org.admin_data import AdminData
-from sandbox.org.admin_faults import AdminFaults
-from sandbox.org.admin_forms import PREFIX, own_pages_only
-from sandbox.org.admin_pages import AdminPages
-from sandbox.org.admin_records import AdminRecords
-from sandbox.org.admin_setup import AdminSetup
-from sandbox.org.admin_site import AdminSite
-from sandbox.org.bulk import Bulk
-from sandbox.org.cometd import CometD
-from sandbox.org.cometd_sessions import SessionTable
-from sandbox.org.compression import compressed
+from sandbox.org.admin import users as user_admin
+from sandbox.org.admin.api import Admin
+from sandbox.org.admin.data import AdminData
+from sandbox.org.admin.faults import AdminFaults
+from sandbox.org.admin.forms import own_pages_only
+from sandbox.org.admin.pages import AdminPages
+from sandbox.org.admin.policy import routes as policy_routes
+from sandbox.org.admin.records import AdminRecords
+from sandbox.org.admin.setup import AdminSetup
+from sandbox.org.admin.site import AdminSite
+from sandbox.org.bulk.api import Bulk
 from sandbox.org.config import OrgConfig
-from sandbox.org.data_resources import routes as data_resources
-from sandbox.org.event_access import EventAccess
-from sandbox.org.event_bus import EventBus
-from sandbox.org.http_faults import http_faults
-from sandbox.org.middleware import authenticated, common_headers, org_date, outages, rerouted, salesforce_errors
-from sandbox.org.outage import Outage
-from sandbox.org.policy_admin import routes as policy_routes
-from sandbox.org.pretty import pretty_printed
-from sandbox.org.seeding import Progress, seed
-from sandbox.org.sessions import Sessions
-from sandbox.org.soap import routes as soap_routes
-from sandbox.org.stats import Stats
-from sandbox.org.store import Org
+from sandbox.org.events.access import EventAccess
+from sandbox.org.events.bus import EventBus
+from sandbox.org.faults.outage import Outage
+from sandbox.org.http.compression import compressed
+from sandbox.org.http.faults import http_faults
+from sandbox.org.http.middleware import authenticated, common_headers, org_date, outages, rerouted, salesforce_errors
+from sandbox.org.http.paths import ADMIN_PREFIX
+from sandbox.org.http.pretty import pretty_printed
+from sandbox.org.limits.stats import Stats
+from sandbox.org.lists import api as listviews
+from sandbox.org.logins.sessions import Sessions
+from sandbox.org.oauth import endpoints as oauth
+from sandbox.org.query import api as query_api
+from sandbox.org.rest import limits, record_collections, user_passwords
+from sandbox.org.rest import records as rest
+from sandbox.org.rest.resources import routes as data_resources
+from sandbox.org.seeding.fill import Progress, seed
+from sandbox.org.soap.api import routes as soap_routes
+from sandbox.org.store.org import Org
+from sandbox.org.streaming.cometd import CometD
+from sandbox.org.streaming.sessions import SessionTable
 
 # Bulk API 2.0 takes files of 150 MB of base64, which is what 100 MB raw amounts to; some room above it.
 MAX_BODY_BYTES = 160 * 1024 * 1024
@@ -75,7 +72,7 @@ class RunningOrg:
         return {
             "login_url": self.base_url,
             "instance_url": self.base_url,
-            "admin_url": self.base_url + PREFIX,
+            "admin_url": self.base_url + ADMIN_PREFIX,
             "org_id": self.org.organization_id,
             "client_id": config.client_id,
             "client_secret": config.client_secret,

@@ -11,6 +11,7 @@ from .planting import ROOT, copy_packages, run_gate
 
 ONE_WAY = "one way: __main__ -> cli -> wiring -> settings -> (workers | adapters) -> runtime -> ports -> core"
 NETWORK = "only adapters touch the network"
+ROOMS = "the rooms of the simulated org depend on each other one way"
 ORG = "the simulated org shares no code with what it contradicts"
 
 PLANTS = [
@@ -29,6 +30,8 @@ PLANTS = [
     ("schemas stand alone", "schemas", "workers.core.merge"),
     (ORG, "sandbox/org", "schemas.events"),
     (ORG, "sandbox/org", "workers.core.lists.predicates"),
+    (ROOMS, "sandbox/org/rows", "sandbox.org.rest.records"),
+    (ROOMS, "sandbox/org/bulk/csv_text", "sandbox.org.bulk.api"),
     (
         "workers run without the sandbox (the command only registers its commands)",
         "workers/wiring",

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import orjson
 
-from sandbox.org.eventlog import ALL_CHANGES
-from sandbox.org.objects import ObjectType
-from sandbox.org.store import Org, Row
+from sandbox.org.events.log import ALL_CHANGES
+from sandbox.org.metadata.objects import ObjectType
+from sandbox.org.store.org import Org, Row
 
 # A lookup may point into the recycle bin, where its parent came to lie after it was written.
 _BINNED = {"delete", "hard_delete"}

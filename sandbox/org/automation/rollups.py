@@ -8,7 +8,7 @@ from typing import Literal
 
 from sandbox.org.formulas.compiler import Formula, Record
 from sandbox.org.formulas.values import EvaluationError
-from sandbox.org.writes import Change
+from sandbox.org.rows.writes import Change
 
 Operation = Literal["count", "sum", "min", "max"]
 

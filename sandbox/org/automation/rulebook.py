@@ -9,8 +9,8 @@ from sandbox.org.automation.specs import Automation, Occasion, ValidationRule
 from sandbox.org.formulas.compiler import Formula, Record, compile_formula
 from sandbox.org.formulas.syntax import FormulaError
 from sandbox.org.formulas.values import EvaluationError, to_field
-from sandbox.org.objects import Catalogue, FieldType, ObjectType
-from sandbox.org.writes import Row, RowError
+from sandbox.org.metadata.objects import Catalogue, FieldType, ObjectType
+from sandbox.org.rows.writes import Row, RowError
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from sandbox.org.formulas.functions import FUNCTIONS, Function
 from sandbox.org.formulas.parser import parse
 from sandbox.org.formulas.syntax import Call, Constant, Expression, FormulaError, Reference
 from sandbox.org.formulas.values import EvaluationError, Value, from_field, is_blank, truth
-from sandbox.org.objects import FieldType, ObjectType, record_name
-from sandbox.org.writes import Row
+from sandbox.org.metadata.objects import FieldType, ObjectType, record_name
+from sandbox.org.rows.writes import Row
 
 #: The live row of an object and an id, as the transaction sees it.
 FindRow = Callable[[str, str], Row | None]

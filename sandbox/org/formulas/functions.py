@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, ROUND_UP, Decimal, InvalidOperation
 
 from sandbox.org.formulas.values import EvaluationError, Value, divide, is_blank, moment_of, number_of, text_of
-from sandbox.org.ids import MalformedIdError, to_18
-from sandbox.org.timestamps import parse_datetime
+from sandbox.org.values.ids import MalformedIdError, to_18
+from sandbox.org.values.timestamps import parse_datetime
 
 # Metadata API: the longest text that a field holds.
 _MAX_TEXT = 131_072

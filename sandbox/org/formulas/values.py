@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from sandbox.org.objects import NUMBER_TYPES, FieldType
-from sandbox.org.timestamps import parse_datetime
+from sandbox.org.metadata.objects import NUMBER_TYPES, FieldType
+from sandbox.org.values.timestamps import parse_datetime
 
 #: Null is None; an empty text is null too.
 Value = Decimal | str | bool | date | datetime | None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sandbox.org.rows.tables import Snapshot
 from sandbox.org.soql.errors import unknown_child_relationship
 from sandbox.org.soql.schema import Binder
 from sandbox.org.soql.syntax import Query
-from sandbox.org.tables import Snapshot
 
 #: The type of a column that reads the answer of a child query.
 CHILD_TYPE = "child"

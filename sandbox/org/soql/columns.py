@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.org.objects import FieldType
+from sandbox.org.metadata.objects import FieldType
 
 Row = dict[str, object]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import cast
 
-from sandbox.org.objects import FieldType
+from sandbox.org.metadata.objects import FieldType
 from sandbox.org.soql.columns import Column, Row
 from sandbox.org.soql.syntax import Call, Literal
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from sandbox.org.objects import TEXT_TYPES, FieldType
+from sandbox.org.metadata.objects import TEXT_TYPES, FieldType
 from sandbox.org.soql.errors import SoqlError, at_position, malformed
 from sandbox.org.soql.literals import Clock, Key, KeyRange, key_of, key_range, like_pattern, unescape
 from sandbox.org.soql.schema import Column, Row

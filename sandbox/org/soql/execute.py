@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
-from sandbox.org.objects import NUMBER_TYPES, ObjectType
+from sandbox.org.metadata.objects import NUMBER_TYPES, ObjectType
+from sandbox.org.rows.tables import Snapshot
 from sandbox.org.soql.aggregate import GroupScope, is_aggregate
 from sandbox.org.soql.children import CHILD_TYPE, ChildRelationship, child_relationship, child_rows
 from sandbox.org.soql.errors import SoqlError, at_position, malformed
@@ -20,7 +21,6 @@ from sandbox.org.soql.record_scopes import scope_test
 from sandbox.org.soql.schema import Binder, BoundScope, Column, RecordSource, Row
 from sandbox.org.soql.select_list import aggregate_columns, record_columns
 from sandbox.org.soql.syntax import ChildQuery, Expression, Join, Query, SortKey
-from sandbox.org.tables import Snapshot
 
 Rank = Callable[[Row], tuple[bool, float | str]]
 

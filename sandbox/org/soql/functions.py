@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from sandbox.org.objects import NUMBER_TYPES, FieldType
-from sandbox.org.timestamps import parse_datetime, rest_datetime
+from sandbox.org.metadata.objects import NUMBER_TYPES, FieldType
+from sandbox.org.values.timestamps import parse_datetime, rest_datetime
 
 if TYPE_CHECKING:
     from sandbox.org.soql.literals import Clock

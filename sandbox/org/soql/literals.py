@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 
-from sandbox.org.objects import NUMBER_TYPES, TEXT_TYPES, FieldType
+from sandbox.org.metadata.objects import NUMBER_TYPES, TEXT_TYPES, FieldType
 from sandbox.org.soql import dates
 from sandbox.org.soql.errors import SoqlError, malformed, wrong_literal_type
 from sandbox.org.soql.settings import SUNDAY

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sandbox.org.ids import MalformedIdError, to_18
-from sandbox.org.objects import FieldType
+from sandbox.org.metadata.objects import FieldType
+from sandbox.org.rows.tables import Snapshot
 from sandbox.org.soql.literals import ID_TYPES, unescape
 from sandbox.org.soql.schema import Binder, RecordSource
 from sandbox.org.soql.syntax import Comparison, Condition, Group, Literal, Path
-from sandbox.org.tables import Snapshot
+from sandbox.org.values.ids import MalformedIdError, to_18
 
 
 @dataclass(frozen=True, slots=True)

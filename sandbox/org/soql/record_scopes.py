@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sandbox.org.hierarchy import descendants, users_below
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.schema import Binder, RecordSource, Row
+from sandbox.org.users.hierarchy import descendants, users_below
 
 #: Those that every object takes; describe lists the others.
 _ALWAYS = frozenset({"everything", "mru"})

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from sandbox.org.objects import FieldType, ObjectType, address, record_name
-from sandbox.org.recent import VIEWING_DATES
+from sandbox.org.metadata.objects import FieldType, ObjectType, address, record_name
+from sandbox.org.rows.tables import Snapshot
 from sandbox.org.soql.columns import Column, Row
 from sandbox.org.soql.distance import distance
 from sandbox.org.soql.errors import malformed, unknown_column, unknown_relationship, unsupported_type
@@ -15,7 +15,7 @@ from sandbox.org.soql.functions import row_function
 from sandbox.org.soql.literals import Clock
 from sandbox.org.soql.settings import SoqlSettings
 from sandbox.org.soql.syntax import Call, Expression, Path, Query
-from sandbox.org.tables import Snapshot
+from sandbox.org.users.recent import VIEWING_DATES
 
 __all__ = ["Binder", "BoundScope", "Column", "RecordSource", "Row", "find_object", "relationship"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from sandbox.org.objects import FieldType
+from sandbox.org.metadata.objects import FieldType
 from sandbox.org.soql.aggregate import GroupScope
 from sandbox.org.soql.children import CHILD_TYPE
 from sandbox.org.soql.errors import SoqlError, malformed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.org.objects import FieldType
+from sandbox.org.metadata.objects import FieldType
 from sandbox.org.soql.errors import malformed, unknown_relationship
 from sandbox.org.soql.schema import Binder, Column, Row, find_object, relationship
 from sandbox.org.soql.syntax import Path, TypeOf

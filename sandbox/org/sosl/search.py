@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from sandbox.org.objects import TEXT_TYPES, ObjectType
+from sandbox.org.metadata.objects import TEXT_TYPES, ObjectType
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import Selection, prepare
 from sandbox.org.soql.schema import RecordSource, Row

@@ -14,9 +14,9 @@ from aiosfstream_ng.exceptions import ServerError
 from aiosfstream_ng.replay import ReplayMarker, ReplayOption
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.faults import FaultSpec
+from sandbox.org.faults.plan import FaultSpec
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.writes import Actor, Write
 
 CONTACTS, ALL = "/data/ContactChangeEvent", "/data/ChangeEvents"
 PATIENCE_SECONDS = 20

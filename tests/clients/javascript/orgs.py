@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg
-from sandbox.org.writes import Actor, Write
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.faults import FaultSpec
+from sandbox.org.faults.plan import FaultSpec
 from sandbox.org.server import RunningOrg, serve
 from tests.clients.javascript.orgs import HERE, NODE, PATIENCE_SECONDS, announced, create, needs_clients
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.faults import FaultSpec
+from sandbox.org.faults.plan import FaultSpec
 from sandbox.org.server import serve
 from tests.conformance.org.conftest import Caller, Reply
 

@@ -13,8 +13,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from sandbox.org.config import OrgConfig
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.writes import Actor, Write
 from schemas.documents import Connection
 from schemas.events import ENTITIES, Change
 from schemas.topics import CHANGES

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from sandbox.org.config import OrgConfig
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.writes import Actor, Write
 from schemas.documents import Connection, Job, ReadRequest, Record
 from schemas.events import Change, Entity, Version
 from schemas.topics import SHARDS

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.org.bayeux_errors import BAYEUX_ERRORS
 from sandbox.org.config import OrgConfig
-from sandbox.org.faults import FaultSpec
+from sandbox.org.faults.bayeux_errors import BAYEUX_ERRORS
+from sandbox.org.faults.plan import FaultSpec
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.writes import Actor, Write
 from schemas.documents import Connection
 from schemas.events import Change, Entity
 from tests.support.waiting import until

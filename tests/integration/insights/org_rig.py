@@ -8,8 +8,8 @@ from typing import Any
 
 import aiohttp
 
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg
-from sandbox.org.writes import Actor, Write
 from schemas.documents import Connection, Contribution, Member, WritebackRow, WritebackRun
 from schemas.events import Entity
 from tests.support.engagement import rescored

@@ -18,11 +18,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.listview_conditions import to_soql
+from sandbox.org.lists.conditions import to_soql
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.soql.execute import run
 from sandbox.org.soql.settings import SoqlSettings
-from sandbox.org.store import Org
-from sandbox.org.writes import Actor, Write
+from sandbox.org.store.org import Org
 from schemas.documents import Record, RuleSet
 from workers.core.evaluation import Related, account_fields, compile_rule_set, reads
 from workers.core.lists.days import Calendar

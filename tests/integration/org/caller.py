@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg
-from sandbox.org.writes import Actor, Write
 
 CONTACTS, ALL = "/data/ContactChangeEvent", "/data/ChangeEvents"
 PATIENCE_SECONDS = 10

@@ -7,10 +7,9 @@ from typing import Any
 import aiohttp
 import orjson
 
-from sandbox.org.config import OrgConfig
+from sandbox.org.config import OrgConfig, Sharing
 from sandbox.org.server import RunningOrg
-from sandbox.org.sharing import Sharing
-from sandbox.org.users import UserSpec
+from sandbox.org.users.specs import UserSpec
 
 DATA = "/services/data/v62.0"
 REP, PEER, CLERK = "rep@org.example", "peer@org.example", "clerk@org.example"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.fleet import numbered
-from sandbox.org.fleet_server import serve_fleet
+from sandbox.org.fleet.orgs import numbered
+from sandbox.org.fleet.server import serve_fleet
 from sandbox.org.server import serve
 from tests.integration.org.caller import CONTACTS, DATA, Caller, caller_of, create
 from tests.support.browser import CHROMIUM, browser

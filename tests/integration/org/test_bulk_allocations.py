@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from sandbox.org import bulk_ingest
+from sandbox.org.bulk import ingest as bulk_ingest
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
 from tests.integration.org.bulk_steps import DATA, INGEST, QUERY, call, finished, ingest, query_job, rows

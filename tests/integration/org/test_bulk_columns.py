@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.setup import add_field
+from sandbox.org.store.setup import add_field
 from tests.integration.org.bulk_steps import INGEST, call, ingest, rows
 
 CODE = ("Account.Code__c", {"type": "Text", "length": 20, "externalId": True})

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.faults import FaultSpec
+from sandbox.org.faults.plan import FaultSpec
 from sandbox.org.server import RunningOrg, serve
 from tests.integration.org.bulk_steps import QUERY, call, finished, query_job, rows
 

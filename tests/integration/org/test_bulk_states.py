@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.faults import FaultSpec
+from sandbox.org.faults.plan import FaultSpec
 from sandbox.org.server import RunningOrg, serve
 from tests.integration.org.bulk_steps import DATA, INGEST, QUERY, call, finished, ingest, query_job, rows
 from tests.support.waiting import until
@@ -217,7 +217,7 @@ async def test_the_list_of_jobs(http: aiohttp.ClientSession) -> None:
 
 
 async def test_the_list_of_jobs_has_pages(http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.org.bulk_jobs.JOBS_PER_PAGE", 2)
+    monkeypatch.setattr("sandbox.org.bulk.jobs.JOBS_PER_PAGE", 2)
     paths = [await opened(http) for _ in range(5)]
     url, ids = INGEST, []
     while url:

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from sandbox.org.config import OrgConfig
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.writes import Actor, Write
 
 CONTACTS = "/data/ContactChangeEvent"
 PATIENCE_SECONDS = 10

@@ -21,8 +21,8 @@ from aiosfstream_ng.exceptions import ServerError
 from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage, ReplayOption
 
 from sandbox.org.config import OrgConfig
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.writes import Actor, Write
 
 CONTACTS = "/data/ContactChangeEvent"
 LEADS = "/data/LeadChangeEvent"

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from sandbox.org.bayeux_errors import BAYEUX_ERRORS
 from sandbox.org.config import OrgConfig
+from sandbox.org.faults.bayeux_errors import BAYEUX_ERRORS
 from sandbox.org.server import serve
 from tests.integration.org.caller import (
     ALL,

@@ -10,10 +10,10 @@ import pytest
 from yarl import URL
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.fleet import numbered
-from sandbox.org.fleet_server import RunningFleet, serve_fleet
+from sandbox.org.fleet.orgs import numbered
+from sandbox.org.fleet.server import RunningFleet, serve_fleet
 from sandbox.org.server import RunningOrg
-from sandbox.org.store import Row
+from sandbox.org.store.org import Row
 from tests.integration.org.caller import ALL, Caller
 
 DATA = "/services/data/v62.0"

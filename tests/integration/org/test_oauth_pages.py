@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.logins import VERIFICATION_ATTEMPTS
+from sandbox.org.logins.pending import VERIFICATION_ATTEMPTS
 from sandbox.org.server import RunningOrg, serve
 from tests.integration.org.oauth_steps import (
     answer_of,

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.record_types import RecordTypeSpec
+from sandbox.org.metadata.record_types import RecordTypeSpec
 from sandbox.org.server import RunningOrg, serve
 
 DATA = "/services/data/v62.0"

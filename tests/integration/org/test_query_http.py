@@ -9,10 +9,10 @@ import aiohttp
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.people import add_user
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.users import UserSpec
-from sandbox.org.writes import Actor, Write
+from sandbox.org.store.people import add_user
+from sandbox.org.users.specs import UserSpec
 
 DATA = "/services/data/v62.0"
 

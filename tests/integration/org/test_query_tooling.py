@@ -10,11 +10,11 @@ import orjson
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.custom_channels import ChannelMember, CustomChannel
+from sandbox.org.events.custom_channels import ChannelMember, CustomChannel
+from sandbox.org.rest.tooling import ToolingRecords
 from sandbox.org.server import RunningOrg, serve
 from sandbox.org.soql.execute import run
-from sandbox.org.store import Org
-from sandbox.org.tooling import ToolingRecords
+from sandbox.org.store.org import Org
 
 DATA = "/services/data/v62.0"
 MEMBERS = "SELECT MasterLabel, SelectedEntity FROM PlatformEventChannelMember WHERE EventChannel = 'ChangeEvents'"

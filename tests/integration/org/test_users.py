@@ -12,10 +12,10 @@ from typing import Any
 import orjson
 import pytest
 
-from sandbox.org.cometd_sessions import SubscribeError
-from sandbox.org.people import add_permission_set
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.writes import Actor, Write
+from sandbox.org.store.people import add_permission_set
+from sandbox.org.streaming.sessions import SubscribeError
 from tests.integration.org.team import REP, Team, team_config
 
 USER_FIELDS = "LastName, Email, Alias, TimeZoneSidKey, LocaleSidKey, EmailEncodingKey, LanguageLocaleKey, ProfileId"

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import aiohttp
 
+from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg
-from sandbox.org.writes import Actor, Write
 from schemas.documents import Connection
 from schemas.events import Entity
 from workers.adapters.memory.store import memory_store

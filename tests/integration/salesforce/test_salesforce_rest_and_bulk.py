@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from sandbox.org.writes import Write
+from sandbox.org.rows.writes import Write
 from workers.ports import IngestRow, IngestState, Refused, SalesforceOrg, Unavailable
 
 from .connected_team import Connect

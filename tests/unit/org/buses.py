@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandbox.org.event_bus import EventBus
-from sandbox.org.store import Org
+from sandbox.org.events.bus import EventBus
+from sandbox.org.store.org import Org
 
 
 def open_bus(org: Org) -> EventBus:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.org.bulk_csv import Dialect, UploadError, cells_of, quoted_lines, read_upload
-from sandbox.org.java_text import java_date, java_double
+from sandbox.org.bulk.csv_text import Dialect, UploadError, cells_of, quoted_lines, read_upload
+from sandbox.org.values.java_text import java_date, java_double
 
 
 def read(content: str | bytes, dialect: Dialect | None = None) -> tuple[list[str], list[list[str]]]:

@@ -10,8 +10,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.org.allocations import Allocation
-from sandbox.org.bulk_csv import (
+from sandbox.org.bulk.csv_text import (
     DELIMITERS,
     LINE_ENDINGS,
     MAX_CELL_CHARACTERS,
@@ -22,12 +21,13 @@ from sandbox.org.bulk_csv import (
     quoted_lines,
     read_upload,
 )
-from sandbox.org.bulk_ingest_run import IngestJob, IngestRun
-from sandbox.org.bulk_query_run import ResultFile
-from sandbox.org.bulk_results import FILES
+from sandbox.org.bulk.ingest_run import IngestJob, IngestRun
+from sandbox.org.bulk.query_run import ResultFile
+from sandbox.org.bulk.results import FILES
 from sandbox.org.config import OrgConfig
-from sandbox.org.rolling import RollingCount
-from sandbox.org.store import Org
+from sandbox.org.limits.allocations import Allocation
+from sandbox.org.limits.rolling import RollingCount
+from sandbox.org.store.org import Org
 
 DIALECTS = st.builds(Dialect, st.sampled_from(sorted(DELIMITERS)), st.sampled_from(sorted(LINE_ENDINGS)))
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20)

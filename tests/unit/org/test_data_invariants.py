@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.merging import MergeError, merge
-from sandbox.org.store import Actor, Org, Row, Write
-from sandbox.org.writes import Operation
+from sandbox.org.rows.writes import Operation
+from sandbox.org.store.merging import MergeError, merge
+from sandbox.org.store.org import Actor, Org, Row, Write
 
 _SUM = {
     "type": "Summary",

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.fields import standard_catalogue
-from sandbox.org.store import Actor, Org, Write
+from sandbox.org.metadata.fields import standard_catalogue
+from sandbox.org.store.org import Actor, Org, Write
 
 CONTACT = standard_catalogue().types["Contact"]
 SCALARS: st.SearchStrategy[Any] = st.one_of(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.org.describe import full_describe, global_entry
-from sandbox.org.fields import standard_catalogue
+from sandbox.org.metadata.describe import full_describe, global_entry
+from sandbox.org.metadata.fields import standard_catalogue
 
 CATALOGUE = standard_catalogue()
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from sandbox.org.eventlog import ALL_CHANGES, REPLAY_ALL, REPLAY_NEW, EventLog, entity_channel
-from sandbox.org.events import ChangeEvent
+from sandbox.org.events.change_events import ChangeEvent
+from sandbox.org.events.log import ALL_CHANGES, REPLAY_ALL, REPLAY_NEW, EventLog, entity_channel
 
 CONTACTS, LEADS = "/data/ContactChangeEvent", "/data/LeadChangeEvent"
 RETENTION_SECONDS = 100.0

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.people import add_user
-from sandbox.org.store import Actor, Org, Write
-from sandbox.org.users import ADMINISTRATOR, UserSpec
+from sandbox.org.store.org import Actor, Org, Write
+from sandbox.org.store.people import add_user
+from sandbox.org.users.specs import ADMINISTRATOR, UserSpec
 
 # All keys of captured headers; nulledFields and diffFields exist in other APIs only.
 HEADER_KEYS = {

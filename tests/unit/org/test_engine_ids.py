@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from sandbox.org.ids import IdSequence, MalformedIdError, to_18
+from sandbox.org.values.ids import IdSequence, MalformedIdError, to_18
 
 
 # Ids of recorded change events and documentation samples.

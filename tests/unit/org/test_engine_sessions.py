@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sandbox.org.cometd_sessions import Session, SessionTable, SubscribeError
 from sandbox.org.config import OrgConfig
-from sandbox.org.store import Actor, Org, Write
+from sandbox.org.store.org import Actor, Org, Write
+from sandbox.org.streaming.sessions import Session, SessionTable, SubscribeError
 from tests.unit.org.buses import open_bus
 
 CONTACTS, LEADS, ALL = "/data/ContactChangeEvent", "/data/LeadChangeEvent", "/data/ChangeEvents"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.store import Actor, Org, RowError, Write
+from sandbox.org.store.org import Actor, Org, RowError, Write
 
 
 class Clock:

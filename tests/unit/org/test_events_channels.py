@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.org.cometd_sessions import SessionTable, SubscribeError
 from sandbox.org.config import OrgConfig
-from sandbox.org.custom_channels import ChannelMember, CustomChannel
+from sandbox.org.events.custom_channels import ChannelMember, CustomChannel
 from sandbox.org.soql.errors import SoqlError
-from sandbox.org.store import Actor, Org, Write
+from sandbox.org.store.org import Actor, Org, Write
+from sandbox.org.streaming.sessions import SessionTable, SubscribeError
 from tests.unit.org.buses import open_bus
 
 CHANNEL, CONTACTS, ALL = "/data/Hot__chn", "/data/ContactChangeEvent", "/data/ChangeEvents"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.faults import KINDS, FaultPlan, FaultSpec, random_faults
-from sandbox.org.ledger import FaultEntry
-from sandbox.org.store import Actor, Org, Write
+from sandbox.org.faults.plan import KINDS, FaultPlan, FaultSpec, random_faults
+from sandbox.org.ledger.ledger import FaultEntry
+from sandbox.org.store.org import Actor, Org, Write
 
 CHANNEL = "/data/ContactChangeEvent"
 Struck = list[tuple[str, Mapping[str, object]]]

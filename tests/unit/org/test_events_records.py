@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.conversion import Conversion, ConversionError, convert
-from sandbox.org.merging import MergeError, merge
-from sandbox.org.store import Actor, Org, Write
-from sandbox.org.textdiff import diff_of
+from sandbox.org.events.textdiff import diff_of
+from sandbox.org.store.conversion import Conversion, ConversionError, convert
+from sandbox.org.store.merging import MergeError, merge
+from sandbox.org.store.org import Actor, Org, Write
 
 ALL = "/data/ChangeEvents"
 

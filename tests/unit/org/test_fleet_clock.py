@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.org.clock import OrgClock
-from sandbox.org.rolling import DAY_SECONDS, RollingCount
+from sandbox.org.limits.rolling import DAY_SECONDS, RollingCount
+from sandbox.org.store.clock import OrgClock
 
 
 class Machine:

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.commands import with_settings
 from sandbox.org.config import OrgConfig
-from sandbox.org.users import UserSpec
+from sandbox.org.users.specs import UserSpec
 
 
 def test_settings_have_the_type_of_their_field() -> None:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.org.fields import standard_catalogue
 from sandbox.org.formulas.compiler import Record, compile_formula
 from sandbox.org.formulas.syntax import FormulaError
 from sandbox.org.formulas.values import EvaluationError, Value
-from sandbox.org.writes import Row
+from sandbox.org.metadata.fields import standard_catalogue
+from sandbox.org.rows.writes import Row
 
 TYPES = standard_catalogue().types
 ACCOUNT_ID, USER_ID, PROFILE_ID = "001000000000001AAA", "005000000000001AAA", "00e000000000001AAA"

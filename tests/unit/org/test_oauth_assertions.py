@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.org.assertions import Assertion, public_key
-from sandbox.org.grants import GrantError
+from sandbox.org.logins.assertions import Assertion, public_key
+from sandbox.org.logins.grants import GrantError
 
 CLAIMS: dict[str, object] = {"iss": "app", "sub": "user", "aud": "https://login.salesforce.com", "exp": 1000}
 _JSON = st.recursive(

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from sandbox.org.accounts import Accounts
 from sandbox.org.config import OrgConfig
-from sandbox.org.grants import GrantError
-from sandbox.org.introspection import introspection
-from sandbox.org.logins import LOGIN_LIFETIME_SECONDS, PendingLogins
-from sandbox.org.people import add_user
-from sandbox.org.sessions import CODE_LIFETIME_SECONDS, Sessions
-from sandbox.org.store import Org
-from sandbox.org.users import UserSpec
+from sandbox.org.logins.accounts import Accounts
+from sandbox.org.logins.grants import GrantError
+from sandbox.org.logins.introspection import introspection
+from sandbox.org.logins.pending import LOGIN_LIFETIME_SECONDS, PendingLogins
+from sandbox.org.logins.sessions import CODE_LIFETIME_SECONDS, Sessions
+from sandbox.org.store.org import Org
+from sandbox.org.store.people import add_user
+from sandbox.org.users.specs import UserSpec
 
 START = 1_700_000_000.0
 

@@ -6,12 +6,12 @@ from collections import Counter
 
 import pytest
 
-from sandbox.org import samples
 from sandbox.org.config import OrgConfig
-from sandbox.org.generate import Dataset, generate
-from sandbox.org.seeding import seed
-from sandbox.org.store import Org
-from sandbox.org.writes import Actor, Write
+from sandbox.org.rows.writes import Actor, Write
+from sandbox.org.seeding import samples
+from sandbox.org.seeding.fill import seed
+from sandbox.org.seeding.generate import Dataset, generate
+from sandbox.org.store.org import Org
 
 
 @pytest.fixture(scope="module")

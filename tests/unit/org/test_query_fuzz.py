@@ -8,11 +8,11 @@ from contextlib import suppress
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.query_api import RecordRenderer
-from sandbox.org.seeding import seed
+from sandbox.org.query.api import RecordRenderer
+from sandbox.org.seeding.fill import seed
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import run
-from sandbox.org.store import Org
+from sandbox.org.store.org import Org
 
 QUERIES = 1_500
 PATHS = [

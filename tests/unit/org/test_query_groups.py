@@ -13,7 +13,7 @@ from sandbox.org.config import OrgConfig
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import Selection, run
 from sandbox.org.soql.settings import MONDAY, SoqlSettings
-from sandbox.org.store import Org
+from sandbox.org.store.org import Org
 
 SELECT_ACCOUNTS = "SELECT Id FROM Account WHERE "
 SELECT_CONTACTS = "SELECT Id FROM Contact WHERE "

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.listview_conditions import NO_CONDITION, ConditionError, Json, all_of, any_of, leaf, to_soql
-from sandbox.org.listview_store import ListViews
-from sandbox.org.seeding import seed
+from sandbox.org.lists.conditions import NO_CONDITION, ConditionError, Json, all_of, any_of, leaf, to_soql
+from sandbox.org.lists.store import ListViews
+from sandbox.org.seeding.fill import seed
 from sandbox.org.soql.execute import run
-from sandbox.org.store import Org
+from sandbox.org.store.org import Org
 
 
 @pytest.mark.parametrize(

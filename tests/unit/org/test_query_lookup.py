@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from sandbox.org.config import OrgConfig
+from sandbox.org.rows.tables import Snapshot
 from sandbox.org.soql.execute import prepare, run
-from sandbox.org.store import Actor, Org, Row, Write
-from sandbox.org.tables import Snapshot
+from sandbox.org.store.org import Actor, Org, Row, Write
 
 ACCOUNT, FIRST, SECOND, OTHER = "001000000000001AAA", "003000000000001AAA", "003000000000002AAA", "003000000000003AAA"
 

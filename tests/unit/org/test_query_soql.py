@@ -8,12 +8,12 @@ from collections.abc import Iterable
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.objects import FieldType, ObjectType
+from sandbox.org.metadata.objects import FieldType, ObjectType
+from sandbox.org.rows.tables import Snapshot
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import run
 from sandbox.org.soql.schema import Row
-from sandbox.org.store import Org
-from sandbox.org.tables import Snapshot
+from sandbox.org.store.org import Org
 
 SELECT_CONTACTS = "SELECT Id FROM Contact"
 # Wednesday 2026-07-15 10:00 UTC.

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.query_api import RecordRenderer
+from sandbox.org.query.api import RecordRenderer
+from sandbox.org.rows.writes import Row
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import run
-from sandbox.org.store import Org
-from sandbox.org.writes import Row
+from sandbox.org.store.org import Org
 
 
 @pytest.fixture(scope="module")

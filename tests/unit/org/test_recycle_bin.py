@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.store import Actor, Org, Row, RowResult, Write
-from sandbox.org.writes import Operation
+from sandbox.org.rows.writes import Operation
+from sandbox.org.store.org import Actor, Org, Row, RowResult, Write
 
 _DAY_SECONDS = 86_400
 

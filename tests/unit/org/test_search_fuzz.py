@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.seeding import seed
+from sandbox.org.seeding.fill import seed
 from sandbox.org.sosl.parser import SearchError, parse
 from sandbox.org.sosl.search import run
-from sandbox.org.store import Org
+from sandbox.org.store.org import Org
 
 _PIECES = [
     "{rose}", "{a*b}", '{"rose gonzalez" OR x?}', "{x", "{AND NOT}", "{((}", "{\\}}", "IN", "NAME FIELDS", "RETURNING",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.org.soap_request import MalformedEnvelopeError, parse_call
+from sandbox.org.soap.request import MalformedEnvelopeError, parse_call
 
 # As simple-salesforce and jsforce write them; white space and prefixes differ.
 LOGINS = [

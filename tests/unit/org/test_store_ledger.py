@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.faults import FaultSpec
-from sandbox.org.store import Actor, Org, Row, Write
+from sandbox.org.faults.plan import FaultSpec
+from sandbox.org.store.org import Actor, Org, Row, Write
 
 COMMITS = 3_500
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.org.tables import Rows
-from sandbox.org.writes import Row
+from sandbox.org.rows.tables import Rows
+from sandbox.org.rows.writes import Row
 
 _IDS = st.sampled_from(["a", "b", "c", "d"])
 _VALUES = st.sampled_from(["One", "ONE", "two", 1, 2.5, True])

@@ -12,8 +12,8 @@ import pytest
 
 from sandbox.org.automation.specs import Automation, ValidationRule
 from sandbox.org.config import OrgConfig
+from sandbox.org.rows.writes import Actor, Operation, RowResult, Write
 from sandbox.org.server import RunningOrg, serve
-from sandbox.org.writes import Actor, Operation, RowResult, Write
 from tests.support.org_integrity import damage
 
 SEEDS = 4

@@ -1,0 +1,1 @@
+"""The test side of an org: calls for programs and pages for people."""

@@ -1,0 +1,1 @@
+"""Change events, from commits to the bus that carries them."""

@@ -1,0 +1,1 @@
+"""Misbehaviour that can be planned."""

@@ -1,0 +1,1 @@
+"""Many orgs in one process."""

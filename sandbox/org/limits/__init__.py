@@ -1,0 +1,1 @@
+"""What an org may use, and what it has used."""

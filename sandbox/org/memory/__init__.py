@@ -1,0 +1,1 @@
+"""What keeps a process small that serves large orgs."""

@@ -1,0 +1,1 @@
+"""Queries and text searches over HTTP."""

@@ -1,0 +1,1 @@
+"""The REST API, with the Tooling API as far as it goes."""

@@ -1,0 +1,1 @@
+"""Rows as values, the writes that change them, and the tables that keep them."""

@@ -1,0 +1,1 @@
+"""The org itself: its records and its setup."""

@@ -1,0 +1,1 @@
+"""CometD: the Streaming API."""

@@ -1,0 +1,1 @@
+"""What happens to rows between the request that writes them and their commit."""

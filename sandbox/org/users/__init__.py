@@ -1,0 +1,1 @@
+"""The people of an org and what they may do."""

@@ -1,0 +1,1 @@
+"""How Salesforce writes ids, moments and numbers."""
