@@ -82,6 +82,10 @@ class ListDefinition(Document):
     several_currencies: bool = False
     """Amounts carry a currency, and only the org knows the rates."""
     fetched_at_ms: int
+    trouble: str = ""
+    """Why Salesforce does not tell any more what the list holds; until it does, everybody stays in or out of it."""
+    distrust: str = ""
+    """How the org's answer was found to differ from ours: from then on the org is asked."""
 
 
 class FieldMapping(Document):
@@ -182,8 +186,12 @@ class Record(Document):
     rule_set_version: int = 0
     held: tuple[Reason, ...] = ()
     """Why it was imported when it was last evaluated: what a rule that keeps whom it held goes by."""
+    in_lists: tuple[str, ...] = ()
+    """The lists in use that hold the record, as last evaluated."""
     answers: dict[str, bool] = {}
     """By list id: whether the org itself says that the list holds the record. For lists that only the org can read."""
+    answers_due: tuple[str, ...] = ()
+    """Such lists that the org is to be asked about, since the record has changed; cleared by its answer."""
     evaluate_at_ms: int | None = None
     """When a relative date of some list may let the record enter or leave without being changed."""
     contacts_due: bool = False

@@ -99,6 +99,10 @@ class Reevaluation(Event):
     record_id: RecordId
     reason: Literal["rules", "account", "list", "date", "drift"]
     rule_set_version: int = 0
+    answers: dict[str, bool] = {}
+    """By list id: whether the org says that the list holds the record."""
+    answers_for: Version | None = None
+    """The record's newest version when the org was asked: a newer one makes the answers worthless."""
 
 
 class MembershipChange(Event):

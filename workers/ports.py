@@ -109,6 +109,15 @@ class RecordQueries(Protocol):
     async def living_ids(self, team: str, entity: Entity, after: str, limit: int) -> list[str]:
         """Up to `limit` ids greater than `after` of living records, ascending."""
 
+    async def asking_teams(self) -> set[str]:
+        """Teams with records whose `answers_due` is not empty."""
+
+    async def asking(self, team: str, after: str, limit: int) -> list[Record]:
+        """Up to `limit` of these records with an id greater than `after`, ascending by id."""
+
+    async def in_list(self, team: str, list_id: str, after: str, limit: int) -> list[str]:
+        """Up to `limit` ids greater than `after` of the records that a list holds, ascending."""
+
     async def sample(self, team: str, entity: Entity, size: int) -> list[Record]:
         """Living records drawn at random."""
 

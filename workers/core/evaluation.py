@@ -49,6 +49,11 @@ class EntityRules:
     mappings: tuple[FieldMapping, ...] = ()
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """Ids of lists that only the org can evaluate."""
+        return tuple(id_ for id_, compiled in self.lists if compiled.predicate is None and not compiled.frozen)
+
+    @property
     def account_fields(self) -> frozenset[str]:
         """Fields of a contact's account that lists and mappings read."""
         read = {name for _, compiled in self.lists for name in compiled.tested}
@@ -83,6 +88,8 @@ class Outcome:
     account: tuple[str, Contribution] | None = None
     held: tuple[Reason, ...] = ()
     """Why a rule selects it, be it imported or skipped for another reason."""
+    in_lists: tuple[str, ...] = ()
+    """The lists that hold it."""
     evaluate_at_ms: int | None = None
     """When a relative date may change this without the record being changed."""
 
@@ -164,14 +171,20 @@ def evaluate(record: Record, related: Related, rules: CompiledRuleSet) -> Outcom
         return replace(NOTHING, held=record.held)
     entity_rules = rules.by_entity[record.entity]
     fields = reads(record, related)
-    held = _held(record, fields, entity_rules)
+    holding = _holding(record, fields, entity_rules)
+    held = _held(record, holding, entity_rules)
     if record.entity == "account":
         outcome = _evaluate_account(record, related, entity_rules, held)
     else:
         outcome = _evaluate_person(record, fields, entity_rules, held)
     flip = _next_flip(fields, entity_rules, rules.reading)
     at_ms = None if flip is None else rules.reading.calendar.begins_ms(flip)
-    return replace(outcome, held=tuple(reason for _, reasons in held for reason in reasons), evaluate_at_ms=at_ms)
+    return replace(
+        outcome,
+        held=tuple(reason for _, reasons in held for reason in reasons),
+        in_lists=tuple(sorted(holding)),
+        evaluate_at_ms=at_ms,
+    )
 
 
 def reads(record: Record, related: Related) -> Mapping[str, object]:
@@ -239,13 +252,21 @@ def _evaluate_account(record: Record, related: Related, rules: EntityRules, held
     return Outcome(imported=True, account=(key, _contribution(record, record.fields, rules, _segments(held))))
 
 
-def _held(record: Record, fields: Mapping[str, object], rules: EntityRules) -> Held:
-    """The rules that select the record, each with its reasons."""
-    holding = {
+def _holding(record: Record, fields: Mapping[str, object], rules: EntityRules) -> set[str]:
+    """The lists that hold the record. Where only the org can tell and has not yet, those that held it before."""
+    return {
         list_id
         for list_id, compiled in rules.lists
-        if (compiled.predicate(fields) if compiled.predicate else record.answers.get(list_id, False))
+        if (
+            compiled.predicate(fields)
+            if compiled.predicate
+            else record.answers.get(list_id, list_id in record.in_lists)
+        )
     }
+
+
+def _held(record: Record, holding: set[str], rules: EntityRules) -> Held:
+    """The rules that select the record, each with its reasons."""
     held = ((binding, _reasons(binding, holding, record.held)) for binding in rules.bindings)
     return tuple((binding, reasons) for binding, reasons in held if reasons)
 
@@ -284,6 +305,7 @@ def decided(record: Record, outcome: Outcome, rule_set_version: int) -> Record:
         "skip": outcome.skip,
         "rule_set_version": rule_set_version,
         "held": outcome.held,
+        "in_lists": outcome.in_lists,
         "evaluate_at_ms": outcome.evaluate_at_ms,
         "targets": _widened(record.targets, outcome),
     }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from schemas.documents import Contribution, Record
 from schemas.events import Change, Reevaluation
+from workers.core.asking import answered, asking
 from workers.core.evaluation import (
     CompiledRuleSet,
     Outcome,
@@ -47,6 +48,8 @@ class Work:
     changes: list[Change] = field(default_factory=list)
     commanded: bool = False
     """Something that the record is evaluated with may have changed."""
+    answers: list[Reevaluation] = field(default_factory=list)
+    """Commands that bring the org's answers."""
 
 
 @dataclass(slots=True)
@@ -180,6 +183,8 @@ def group(batch: Iterable[Change | Reevaluation]) -> dict[Key, Work]:
             work.changes.append(message)
         else:
             work.commanded = True
+            if message.answers:
+                work.answers.append(message)
     return dict(todo)
 
 
@@ -192,6 +197,8 @@ def merged_record(stored: Record | None, work: Work) -> Record | None:
         if change.entity != record.entity:
             raise Refused(f"{change.record_id} of team {change.team} is a {record.entity}, not a {change.entity}")
         record = merge(record, change)
+    for command in work.answers:
+        record = answered(record, command)
     return record
 
 
@@ -200,7 +207,11 @@ def evaluated(
 ) -> tuple[Record, Outcome]:
     outcome = evaluate(record, related, rules)
     after = decided(record, outcome, rules.version)
-    due = {"accounts_due": accounts_due(stored, after), "contacts_due": contacts_due(stored, after, rules)}
+    due = {
+        "accounts_due": accounts_due(stored, after),
+        "contacts_due": contacts_due(stored, after, rules),
+        **asking(stored, after, rules),
+    }
     return (after if _says(after, due) else after.model_copy(update=due)), outcome
 
 

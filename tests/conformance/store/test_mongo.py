@@ -97,6 +97,9 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.record_queries.older_than(team, 1, 10)
     await store.record_queries.count_older_than(team, 1)
     await store.record_queries.due_by_date(1, 10)
+    assert await store.record_queries.asking_teams() >= {team, f"{team}-b"}
+    assert len(await store.record_queries.asking(team, "", 10)) == 1
+    assert await store.record_queries.in_list(team, "00B1", "", 10) != []
     assert [page async for page in store.record_queries.contacts_of(team, "x")] != []
     await store.record_queries.count(team)
     await store.record_queries.skipped(team)
@@ -117,7 +120,9 @@ async def test_no_question_reads_a_whole_collection(
 ) -> None:
     for name in (team, f"{team}-b"):
         await mongo_store.records.swap([record(name, n, imported=True, fields={"AccountId": "x"}) for n in range(20)])
-        await mongo_store.records.swap([record(name, 21, evaluate_at_ms=1)])
+        await mongo_store.records.swap(
+            [record(name, 21, evaluate_at_ms=1), record(name, 22, answers_due=("00B1",), in_lists=("00B1",))]
+        )
         await mongo_store.people.swap([member(name, f"{n}@x", segments=("s",)) for n in range(20)])
         await mongo_store.accounts.swap([member(name, f"{n}.org") for n in range(20)])
         await mongo_store.rule_sets.swap([rule_set(name, version=1)])

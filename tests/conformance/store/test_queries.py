@@ -182,6 +182,35 @@ async def test_ids_of_living_records_page_by_page(store: Store, team: str) -> No
     assert await store.record_queries.living_ids(team, "contact", first[-1], 3) == [record_id(3), record_id(4)]
 
 
+async def test_records_that_the_org_is_to_be_asked_about(store: Store, team: str) -> None:
+    due = [record(team, number, answers_due=("00B1",)) for number in range(3)]
+    await store.records.swap([*due, record(team, 3), record(f"{team}-b", 4, answers_due=("00B1", "00B2"))])
+    asked = {name for name in await store.record_queries.asking_teams() if name.startswith(team)}
+    assert asked == {team, f"{team}-b"}
+    first = await store.record_queries.asking(team, "", 2)
+    assert [each.record_id for each in first] == [record_id(0), record_id(1)]
+    assert [each.record_id for each in await store.record_queries.asking(team, record_id(1), 2)] == [record_id(2)]
+
+    await store.records.swap([each.model_copy(update={"rev": 1, "answers_due": ()}) for each in due])
+    assert await store.record_queries.asking(team, "", 9) == []
+    assert team not in await store.record_queries.asking_teams()
+
+
+async def test_ids_of_the_records_that_a_list_holds(store: Store, team: str) -> None:
+    await store.records.swap(
+        [
+            *(record(team, number, in_lists=("00B1", "00B2")) for number in range(3)),
+            record(team, 3, in_lists=("00B2",)),
+            record(team, 4),
+            record(f"{team}-b", 5, in_lists=("00B1",)),
+        ]
+    )
+    first = await store.record_queries.in_list(team, "00B1", "", 2)
+    assert first == [record_id(0), record_id(1)]
+    assert await store.record_queries.in_list(team, "00B1", first[-1], 2) == [record_id(2)]
+    assert await store.record_queries.in_list(team, "00B2", record_id(2), 9) == [record_id(3)]
+
+
 async def test_a_sample_of_living_records(store: Store, team: str) -> None:
     await store.records.swap(
         [*(record(team, number) for number in range(5)), record(team, 5, alive=False), record(f"{team}-b", 7)]

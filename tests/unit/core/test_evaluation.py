@@ -87,6 +87,7 @@ def test_a_contact_in_a_list_contributes_to_its_person() -> None:
             ),
         ),
         held=(Reason(rule_id="r1", list_id="oslo"),),
+        in_lists=("oslo",),
     )
 
 

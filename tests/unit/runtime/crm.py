@@ -62,11 +62,21 @@ AT_FIRMS_IN_ROME = city_list("contact", "Rome").model_copy(
         "where": {"field": "Account.City", "operator": "equals", "values": ["'Rome'"]},
     }
 )
+OF_ANN = city_list("contact", "Ann").model_copy(
+    update={
+        "list_id": "contact-of-Ann",
+        "where": {"field": "Owner.Name", "operator": "equals", "values": ["'Ann'"]},
+        "query": "SELECT Name FROM Contact WHERE Owner.Name = 'Ann' ORDER BY Name ASC NULLS FIRST, Id ASC NULLS FIRST",
+    }
+)
+"""Only the org can tell whom it holds."""
+
 LISTS = {
     each.list_id: each
     for each in (
         *(city_list(entity, city) for entity in PREFIXES.values() for city in ("Oslo", "Bergen", "Rome")),
         AT_FIRMS_IN_ROME,
+        OF_ANN,
     )
 }
 RULES = (

@@ -127,6 +127,16 @@ class MemoryRecordQueries:
     async def living_ids(self, team: str, entity: Entity, after: str, limit: int) -> list[str]:
         return [record.record_id for record in self._living(team, entity) if record.record_id > after][:limit]
 
+    async def asking_teams(self) -> set[str]:
+        return {record.team for record in self._records.all() if record.answers_due}
+
+    async def asking(self, team: str, after: str, limit: int) -> list[Record]:
+        return [r for r in self._records.all(team) if r.answers_due and r.record_id > after][:limit]
+
+    async def in_list(self, team: str, list_id: str, after: str, limit: int) -> list[str]:
+        held = (record.record_id for record in self._records.all(team) if list_id in record.in_lists)
+        return [record_id for record_id in held if record_id > after][:limit]
+
     async def sample(self, team: str, entity: Entity, size: int) -> list[Record]:
         living = self._living(team, entity)
         return random.sample(living, min(size, len(living)))

@@ -14,7 +14,7 @@ from schemas.events import Entity
 from workers.adapters.mongo.codec import decode, document_id
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Row
-from workers.adapters.mongo.specs import IMPORTED_CONTACT
+from workers.adapters.mongo.specs import ASKS, IMPORTED_CONTACT
 
 PAGE_IDS = 1000
 
@@ -66,10 +66,24 @@ class MongoRecordQueries:
         return {group["_id"]: group["n"] for group in groups}
 
     async def living_ids(self, team: str, entity: Entity, after: str, limit: int) -> list[str]:
-        condition = {"_id": {"$gt": document_id(team, after), "$lt": f"{team};"}, "entity": entity, "alive": True}
+        condition = {"_id": _after(team, after), "entity": entity, "alive": True}
         wanted = self._records.mongo.find(condition, {"record_id": 1}, limit=limit, sort=[("_id", ASCENDING)])
         with self._records.errors.translated():
             return [row["record_id"] for row in await wanted.to_list(None)]
+
+    async def asking_teams(self) -> set[str]:
+        """Seeks once per team that asks."""
+        with self._records.errors.translated():
+            return set(await self._records.mongo.distinct("team", ASKS))
+
+    async def asking(self, team: str, after: str, limit: int) -> list[Record]:
+        return await self._records.find({**ASKS, "team": team, "_id": _after(team, after)}, limit, by_id=True)
+
+    async def in_list(self, team: str, list_id: str, after: str, limit: int) -> list[str]:
+        condition = {"in_lists": list_id, "_id": _after(team, after)}
+        wanted = self._records.mongo.find(condition, {"_id": 1}, limit=limit, sort=[("_id", ASCENDING)])
+        with self._records.errors.translated():
+            return [str(row["_id"]).removeprefix(f"{team}:") for row in await wanted.to_list(None)]
 
     async def sample(self, team: str, entity: Entity, size: int) -> list[Record]:
         condition = {"team": team, "alive": True, "entity": entity}
@@ -83,6 +97,11 @@ class MongoRecordQueries:
         )
         reasons = ((group["_id"], group["n"]) for group in groups)
         return {(of["entity"], of["reason"]): n for of, n in reasons if of.get("reason")}
+
+
+def _after(team: str, after: str) -> Row:
+    """Of the team's ids; ";" is the character that follows ":"."""
+    return {"$gt": document_id(team, after), "$lt": f"{team};"}
 
 
 def _older(team: str, rule_set_version: int) -> Row:

@@ -47,6 +47,9 @@ def _index(*fields: str, where: dict[str, Any] | None = None) -> IndexModel:
     return IndexModel(keys, partialFilterExpression=where) if where else IndexModel(keys)
 
 
+ASKS: dict[str, Any] = {"_asks": True}
+"""Records with `answers_due`."""
+
 IMPORTED_CONTACT: dict[str, Any] = {"entity": "contact", "imported": True, "alive": True}
 
 
@@ -76,11 +79,15 @@ RECORDS = CollectionSpec(
     "records",
     Record,
     attrgetter("record_id"),
+    marks=lambda record: ASKS if record.answers_due else {},
     indexes=(
         # The fields of the filter are keys too: a `distinct` is answered from the index alone only if they are.
         _index("team", "entity", "imported", "alive", "fields.AccountId", where=IMPORTED_CONTACT),
         _index("team", "fields.AccountId", "_id", where={"entity": "contact"}),
         _index("evaluate_at_ms", where={"evaluate_at_ms": {"$gt": 0}}),
+        _index("_asks", "team", "_id", where=ASKS),
+        # A list's id is a text: what is greater than the empty one is a record that some list holds.
+        _index("in_lists", "_id", where={"in_lists": {"$gt": ""}}),
         _index("team", "rule_set_version"),
         _index("team", "alive", "imported", "entity", "skip.reason"),
     ),

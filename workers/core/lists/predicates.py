@@ -57,16 +57,22 @@ class CompiledList:
     """Fields that the predicate reads."""
     relative: tuple[tuple[str, RelativeDays], ...] = ()
     """Fields compared with dates that move: a record may enter or leave without being changed."""
+    frozen: bool = False
+    """Nobody can tell who is in the list: whom it held it holds."""
 
 
 def compile_list(definition: ListDefinition, reading: Reading) -> CompiledList:
     """The list as it reads on a day. Raises UnsupportedCondition when no rule can use it."""
+    if definition.trouble:
+        return CompiledList(None, (definition.trouble,), frozen=True)
     if definition.scope == "mru":
         raise UnsupportedCondition(
             f"List “{definition.label}” cannot be imported: it shows what somebody viewed recently, which changes "
             "without any record being changed. Choose another list."
         )
     compiled = compile_where(definition.where, reading, several_currencies=definition.several_currencies)
+    if definition.distrust:
+        return CompiledList(None, (*compiled.reasons, definition.distrust))
     if definition.scope == "mine" and definition.user_id:
         return _of_owner(compiled, definition.user_id)
     if definition.scope not in ("everything", ""):
