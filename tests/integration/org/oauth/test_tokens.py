@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
 from tests.clients.certificates import new_key, self_signed
-from tests.integration.org.oauth_steps import authorized, code_of, exchange, refreshed, token, works
+from tests.integration.org.oauth.steps import authorized, code_of, exchange, refreshed, token, works
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 EXPIRED = {"error": "invalid_grant", "error_description": "expired access/refresh token"}

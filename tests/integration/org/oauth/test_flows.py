@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
-from tests.integration.org.oauth_steps import CALLBACK, authorization, code_of, exchange, submit, token, works
+from tests.integration.org.oauth.steps import CALLBACK, authorization, code_of, exchange, submit, token, works
 
 
 @pytest.fixture

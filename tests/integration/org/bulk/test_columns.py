@@ -10,7 +10,7 @@ import pytest
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
 from sandbox.org.store.setup import add_field
-from tests.integration.org.bulk_steps import INGEST, call, ingest, rows
+from tests.integration.org.bulk.steps import INGEST, call, ingest, rows
 
 CODE = ("Account.Code__c", {"type": "Text", "length": 20, "externalId": True})
 NUMBER = ("Contact.Number__c", {"type": "Number", "precision": 18, "scale": 0, "externalId": True, "unique": True})

@@ -13,7 +13,7 @@ from sandbox.org.events.custom_channels import ChannelMember, CustomChannel
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.store.org import Actor, Org, Write
 from sandbox.org.streaming.sessions import SessionTable, SubscribeError
-from tests.unit.org.buses import open_bus
+from tests.unit.org.events.buses import open_bus
 
 CHANNEL, CONTACTS, ALL = "/data/Hot__chn", "/data/ContactChangeEvent", "/data/ChangeEvents"
 

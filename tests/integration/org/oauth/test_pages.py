@@ -11,7 +11,7 @@ import pytest
 from sandbox.org.config import OrgConfig
 from sandbox.org.logins.pending import VERIFICATION_ATTEMPTS
 from sandbox.org.server import RunningOrg, serve
-from tests.integration.org.oauth_steps import (
+from tests.integration.org.oauth.steps import (
     answer_of,
     authorization,
     authorized,

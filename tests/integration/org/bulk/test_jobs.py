@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
-from tests.integration.org.bulk_steps import DATA, INGEST, QUERY, call, contacts, finished, ingest, query_job, rows
+from tests.integration.org.bulk.steps import DATA, INGEST, QUERY, call, contacts, finished, ingest, query_job, rows
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from sandbox.org.config import OrgConfig
 from sandbox.org.store.org import Actor, Org, Write
 from sandbox.org.streaming.sessions import Session, SessionTable, SubscribeError
-from tests.unit.org.buses import open_bus
+from tests.unit.org.events.buses import open_bus
 
 CONTACTS, LEADS, ALL = "/data/ContactChangeEvent", "/data/LeadChangeEvent", "/data/ChangeEvents"
 CONFIG = OrgConfig(reconnect_window_seconds=40, connect_reply_max_bytes=5_000)

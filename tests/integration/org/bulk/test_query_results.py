@@ -13,7 +13,7 @@ import pytest
 from sandbox.org.config import OrgConfig
 from sandbox.org.faults.plan import FaultSpec
 from sandbox.org.server import RunningOrg, serve
-from tests.integration.org.bulk_steps import QUERY, call, finished, query_job, rows
+from tests.integration.org.bulk.steps import QUERY, call, finished, query_job, rows
 
 OLD = "/services/data/v48.0/jobs/query"
 

@@ -12,7 +12,7 @@ import pytest
 from sandbox.org.config import OrgConfig
 from sandbox.org.faults.plan import FaultSpec
 from sandbox.org.server import RunningOrg, serve
-from tests.integration.org.bulk_steps import DATA, INGEST, QUERY, call, finished, ingest, query_job, rows
+from tests.integration.org.bulk.steps import DATA, INGEST, QUERY, call, finished, ingest, query_job, rows
 from tests.support.waiting import until
 
 

@@ -10,7 +10,7 @@ import pytest
 from sandbox.org.bulk import ingest as bulk_ingest
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
-from tests.integration.org.bulk_steps import DATA, INGEST, QUERY, call, finished, ingest, query_job, rows
+from tests.integration.org.bulk.steps import DATA, INGEST, QUERY, call, finished, ingest, query_job, rows
 
 DAY_SECONDS = 24 * 3600
 

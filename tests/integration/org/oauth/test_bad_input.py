@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
-from tests.integration.org.oauth_steps import CALLBACK
+from tests.integration.org.oauth.steps import CALLBACK
 
 OAUTH = "/services/oauth2"
 PATHS = [

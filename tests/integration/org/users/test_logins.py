@@ -10,7 +10,7 @@ import pytest
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
 from sandbox.org.users.specs import UserSpec
-from tests.integration.org.oauth_steps import answer_of, exchange, login_page, submit, token
+from tests.integration.org.oauth.steps import answer_of, exchange, login_page, submit, token
 from tests.integration.org.team import DATA, Team, team_config
 
 
