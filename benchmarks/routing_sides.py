@@ -21,14 +21,15 @@ from aiokafka import AIOKafkaConsumer
 from pymongo import AsyncMongoClient, ReplaceOne
 
 from benchmarks.routing_load import RULES, TEAM, TOPIC
-from workers.adapters.kafka.processor import BATCH_MESSAGES, FaustProcessor
+from workers.adapters.kafka.processor import FaustProcessor
 from workers.adapters.kafka.publisher import KafkaPublisher
+from workers.adapters.kafka.transport import BATCH_MESSAGES
 from workers.adapters.mongo import open_store
 from workers.adapters.mongo.errors import ErrorTable
 from workers.adapters.mongo.store import ensure_indexes, hosts_of
 from workers.ports import Handler, Message
 from workers.routing.worker import TOPICS, Routing
-from workers.runtime.process import SystemClock
+from workers.runtime.process import SystemClock, collect_seldom
 
 STUCK_SECONDS = 120
 TEMPLATE = "template"
@@ -95,6 +96,7 @@ class MeteredProcessor:
 
 
 async def routing(servers: str, uri: str, namespace: str, database: str, meter: Meter) -> None:
+    collect_seldom()
     publisher = KafkaPublisher(servers, namespace)
     await publisher.start()
     try:

@@ -21,7 +21,7 @@ from workers.replay.worker import Replayed, replay
 from workers.routing.worker import TOPICS as ROUTING_TOPICS
 from workers.routing.worker import Routing
 from workers.runtime.logs import configure_logs
-from workers.runtime.process import SystemClock, stop_on_signals
+from workers.runtime.process import SystemClock, collect_seldom, stop_on_signals
 from workers.settings import Settings
 from workers.wiring.resources import orgs, publisher, store
 
@@ -56,6 +56,7 @@ async def run_capture(settings: Settings) -> None:
 
 
 async def run_routing(settings: Settings) -> None:
+    collect_seldom()
     stop = stop_on_signals()
     processor = FaustProcessor(
         settings.kafka_bootstrap_servers, "routing", ROUTING_TOPICS, namespace=settings.kafka_namespace
@@ -96,6 +97,7 @@ async def run_replay(
     settings: Settings, since_ms: int | None, team: str | None, advance: Callable[[int, Replayed], None]
 ) -> Replayed:
     """`advance` is told the number of offsets in all, and what has been done so far."""
+    collect_seldom()
     configure_logs(settings.log_level)
     async with (
         store(settings) as opened,

@@ -1,15 +1,7 @@
 """`workers.ports.Processor` on Faust: agents on raw bytes, started from a program, acknowledged in order.
 
-Two things differ from Faust as shipped (both read in its 0.15.3 source and seen live):
-
-- Its consumer is read_uncommitted unless `exactly_once` is on, so it would hand out what an aborted transaction of
-  capture left behind. Here it is read_committed.
-- Its bookkeeping of gaps counts the message after a transaction marker as done, and after an aborted transaction near
-  the start of a partition it never commits again. Messages are acknowledged in order here, so everything below the
-  last acknowledged offset is done and no gaps need to be known.
-
-`noack_take(n, within)` always waits `within`, also for one message on a quiet topic. So an agent here only moves events
-into a bounded inbox, and whatever has arrived while one batch was handled is the next one.
+`noack_take(n, within)` always waits `within`, also for one message on a quiet topic. So an agent here only moves what
+has come into `Lanes`, and whatever has arrived while one batch was handled is the next one.
 """
 
 from __future__ import annotations
@@ -20,43 +12,22 @@ from typing import Any
 
 import faust
 from faust.exceptions import ConsumerNotStarted
-from faust.transport.drivers import aiokafka as driver
 from mode import CrashingSupervisor
 
 from schemas.topics import Topic
+from workers.adapters.kafka.lanes import Lanes
 from workers.adapters.kafka.topics import reachable
+from workers.adapters.kafka.transport import BATCH_MESSAGES, Transport
 from workers.ports import Handler, Message, Unavailable
 
-BATCH_MESSAGES = 500
-"""Measured: 20-30 % more throughput than 100, nothing gained by 5,000."""
+IN_FLIGHT = 2
+"""Batches of a topic at a time: one is decided on while the other is being written."""
 
+WAITING_MESSAGES = 8 * BATCH_MESSAGES
+"""Of a topic: a broker answers with what one partition has after the other, and several are to be there."""
 
-class CommittedReads(driver.AIOKafkaConsumerThread):
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"
-        return consumer
-
-
-class InOrderConsumer(driver.Consumer):
-    def _new_consumer_thread(self) -> CommittedReads:
-        return CommittedReads(self, loop=self.loop, beacon=self.beacon)
-
-    def _new_offset(self, tp: Any) -> int | None:
-        acked: list[int] = self._acked[tp]
-        if not acked:
-            return None
-        offset = max(acked) + 1
-        acked.clear()
-        self._acked_index[tp].clear()
-        return offset
-
-    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
-        """Gaps (markers, aborted messages) need no note: see `_new_offset`."""
-
-
-class Transport(driver.Transport):
-    Consumer = InOrderConsumer
+WAITING_STRETCHES = 32
+"""Of a topic, before they become `WAITING_MESSAGES`: at most a fetch (1 MiB) each, mostly much less."""
 
 
 class FaustProcessor:
@@ -93,29 +64,31 @@ class FaustProcessor:
 
     def _agent(self, name: str, handle: Handler, failed: asyncio.Future[None]) -> None:
         topic = self._app.topic(self._namespace + name, key_serializer="raw", value_serializer="raw")
-        inbox: asyncio.Queue[Any] = asyncio.Queue(maxsize=2 * BATCH_MESSAGES)
+        lanes: Lanes[Any] = Lanes(BATCH_MESSAGES, WAITING_MESSAGES)
 
         async def take(stream: Any) -> None:
-            batches = asyncio.create_task(self._handle_batches(name, inbox, handle, failed))
+            handling = [
+                asyncio.create_task(self._handle_batches(name, lanes, handle, failed)) for _ in range(IN_FLIGHT)
+            ]
             try:
                 async for event in stream.noack().events():
-                    await inbox.put(event)
+                    await lanes.put(event.message)
             finally:
-                batches.cancel()
+                for each in handling:
+                    each.cancel()
 
         self._app.agent(topic, concurrency=1, name=name)(take)
 
     async def _handle_batches(
-        self, name: str, inbox: asyncio.Queue[Any], handle: Handler, failed: asyncio.Future[None]
+        self, name: str, lanes: Lanes[Any], handle: Handler, failed: asyncio.Future[None]
     ) -> None:
         try:
             while True:
-                events = [await inbox.get()]
-                while len(events) < BATCH_MESSAGES and not inbox.empty():
-                    events.append(inbox.get_nowait())
-                await handle([message_of(name, event.message) for event in events])
-                for event in events:
-                    event.ack()
+                batch = await lanes.take()
+                await handle([message_of(name, record) for stretch in batch for record in stretch.records])
+                for stretch in batch:
+                    stretch.ack(self._app.consumer)
+                await lanes.done(batch)
         except Exception as error:  # handed to `run`, which raises it: the process ends with nothing acknowledged
             if failed.done():
                 raise
@@ -131,22 +104,23 @@ def build_app(bootstrap_servers: str, group: str) -> faust.App:
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        broker_max_poll_records=2 * BATCH_MESSAGES,
+        broker_max_poll_records=4 * BATCH_MESSAGES,
         broker_commit_interval=0.5,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=3.0,
         broker_request_timeout=30.0,
         producer_request_timeout=30.0,
         consumer_auto_offset_reset="earliest",
+        stream_buffer_maxsize=WAITING_STRETCHES,
         stream_wait_empty=False,
     )
     app.transport = Transport(app.conf.broker, app)
     return app
 
 
-def message_of(topic: str, message: Any) -> Message:
+def message_of(topic: str, record: Any) -> Message:
     """A tombstone is an empty value, which no reader takes for a message of its own."""
-    return Message(topic, message.partition, message.offset, message.key, message.value or b"")
+    return Message(topic, record.partition, record.offset, record.key, record.value or b"")
 
 
 async def first_of(*waits: Any) -> None:
