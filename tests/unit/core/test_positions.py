@@ -49,6 +49,13 @@ def test_what_is_due_waits_for_the_reading_at_hand() -> None:
     assert (after.snapshot, after.due_since_ms) == (Snapshot(state="pending", since_ms=7), None)
 
 
+def test_a_step_of_a_reading_that_was_replaced_meanwhile_is_not_taken() -> None:
+    running = Snapshot(state="running", began_ms=50, job_id="750")
+    position = Move("contact", snapshot=EVERYTHING_AGAIN).applied_to(DONE.model_copy(update={"snapshot": running}))
+    late = Move("contact", snapshot=running.model_copy(update={"state": "done"}), snapshot_before=running)
+    assert late.applied_to(position).snapshot == EVERYTHING_AGAIN
+
+
 @pytest.mark.parametrize(
     ("pending", "expected"),
     [(PENDING, None), (EVERYTHING_AGAIN, None), (Snapshot(state="pending", since_ms=5), 5)],
