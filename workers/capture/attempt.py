@@ -15,13 +15,14 @@ from schemas.topics import PARKED
 from workers.capture.committer import Move, Submission
 from workers.capture.confirmations import Confirmations
 from workers.capture.context import Context
-from workers.capture.digest import EVENTS, digest
+from workers.capture.digest import EVENTS, Digest, digest
 from workers.capture.readings import Readings
 from workers.capture.vitals import Vitals
 from workers.core.arrivals import Arrivals
+from workers.core.positions import OVERLAP_MS
 from workers.core.session_machine import Refusal
 from workers.core.snapshots import owed_after_silence, resume_from
-from workers.ports import StreamBatch, StreamEnded, StreamEvent
+from workers.ports import Refused, StreamBatch, StreamEnded, StreamEvent
 
 log = structlog.get_logger()
 
@@ -81,15 +82,12 @@ class Attempt:
 
     async def _capture(self, events: Sequence[StreamEvent]) -> dict[Entity, int]:
         read = digest(self._team, events)
-        for entity, versions in read.rereads.items():
-            # Before the position may move past the events that say so.
-            found = await self._readings.rereader.read(entity, versions, at_least=versions)
-            read.changes += found.changes
-            read.parked += found.parked
+        for entity in read.rereads:
+            await self._read_again(entity, read)
         moves = tuple(read.moves.values())
         await self._committer.submit(Submission(self._team, tuple(read.changes), moves, tuple(read.parked)))
-        if read.whole:
-            await self._readings.begin_when_committed(read.whole)
+        if read.owed:
+            await self._readings.begin_when_committed(read.owed)
         self._vitals.poison.note(read.malformed)
         if (why := self._vitals.poison.exceeded()) is not None:
             raise StreamEnded(f"{why}: see the topic {PARKED.name}, then {RESUME} {self._team}", "poisoned")
@@ -97,3 +95,15 @@ class Attempt:
         received_ms = events[-1].received_at_ms
         self._vitals.lag_ms |= {entity: received_ms - commit_ms for entity, commit_ms in commits_ms.items()}
         return commits_ms
+
+    async def _read_again(self, entity: Entity, read: Digest) -> None:
+        """Before the position may move past the events that ask for it; or with a reading that is owed from then on."""
+        versions = read.rereads[entity]
+        try:
+            found = await self._readings.rereader.read(entity, versions, at_least=versions)
+        except Refused as error:
+            self._readings.was_refused(entity, str(error))
+            read.owe_since(entity, min(version.commit_time_ms for version in versions.values()) - OVERLAP_MS)
+        else:
+            read.changes += found.changes
+            read.parked += found.parked

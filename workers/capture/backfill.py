@@ -56,7 +56,7 @@ class Backfill:
             total = await self._count()
             await self._committer.commit(Submission(self._team, moves=(move,)))
             await self._file.write(state="running", total=total)
-        self._readings.begin([entity])
+        self._readings.begin([entity], at_once=True)
         await self._follow()
 
     async def _follow(self) -> None:

@@ -25,8 +25,14 @@ class Digest:
     """Records to read again, with the version of the event that says so: without them no position may move."""
     whole: set[Entity] = field(default_factory=set)
     """Entities of which everything must be read again."""
+    owed: set[Entity] = field(default_factory=set)
+    """Entities whose moves owe a reading, be it of everything."""
     malformed: list[bool] = field(default_factory=list)
     """Of each event, in order."""
+
+    def owe_since(self, entity: Entity, since_ms: int) -> None:
+        self.moves[entity] = replace(self.moves[entity], due_since_ms=since_ms)
+        self.owed.add(entity)
 
 
 def digest(team: str, events: Sequence[StreamEvent]) -> Digest:
@@ -38,6 +44,7 @@ def digest(team: str, events: Sequence[StreamEvent]) -> Digest:
             commit_time_ms = earlier.commit_time_ms
         # Events come in the order of their commits, so that nothing before one of them is still to come.
         result.moves[event.entity] = Move(event.entity, event.replay_id, commit_time_ms, confirmed_ms=commit_time_ms)
+    result.owed |= result.whole
     for entity in result.whole:
         result.moves[entity] = replace(result.moves[entity], snapshot=EVERYTHING_AGAIN)
     return result

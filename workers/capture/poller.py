@@ -54,8 +54,7 @@ class Poller:
                 log.warning("polling waits", team=self._team, entity=self._entity, reason=str(error))
                 await backoff.pause()
             except Refused as error:
-                # Of this entity: a connection that is refused as such ends with its session.
-                log.warning("polling refused", team=self._team, entity=self._entity, reason=str(error))
+                self._readings.was_refused(self._entity, str(error))
                 await asyncio.sleep(pace.scale * LONGEST_ROUND_SECONDS)
             else:
                 backoff.reset()
@@ -74,6 +73,7 @@ class Poller:
         if now_ms - position.confirmed_ms > CATCH_UP_MS:
             return await self._owe(Move(self._entity, due_since_ms=wanted.since_ms))
         calls = await self._read(wanted)
+        self._readings.was_allowed(self._entity)
         self._published = {i: stamp for i, stamp in self._published.items() if stamp >= instant(wanted.since_ms)}
         moved = Move(self._entity, confirmed_ms=wanted.until_ms)
         await self._committer.commit(Submission(self._team, moves=(moved,)))

@@ -29,7 +29,6 @@ class Pollers:
         """Poll these from now on, and no others."""
         if entities != self.entities:
             log.info("polling", team=self._readings.team, entities=sorted(entities))
-        self._readings.lenient = entities
         for entity in self.entities - entities:
             self._running.pop(entity).cancel()
         for entity in sorted(entities - self.entities):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import NoReturn
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -22,6 +24,16 @@ from workers.ports import Refused, SalesforceOrg, Unavailable
 
 log = structlog.get_logger()
 
+REFUSED_FIRST_SECONDS = 300.0
+REFUSED_CAP_SECONDS = 3600.0
+"""Between two attempts at what the org refuses, as with channels (`core.session_machine`): a person must act first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRefusal:
+    since_ms: int
+    reason: str
+
 
 class Readings:
     """At most one reading of each entity at a time; what it reads is what the position says it owes."""
@@ -34,15 +46,18 @@ class Readings:
         self.rereader = Rereader(team, org, self.described, context.clock)
         self._tasks = tasks
         self._progress = ImportProgress(context.store.jobs, team, context.clock, context.pace)
-        self.lenient: frozenset[Entity] = frozenset()
-        """Entities that may refuse to be read without an end of the session."""
+        self.refusals: dict[Entity, ReadingRefusal] = {}
+        """Entities that the org does not let us read. They hold up neither each other nor the stream: an authorisation
+        that is refused as such ends with its session, whose stream it is refused to as well."""
         self._running: dict[Entity, asyncio.Task[None]] = {}
-        self._refused: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+        self._try_now: dict[Entity, asyncio.Event] = {entity: asyncio.Event() for entity in ENTITIES}
         self._telling = tasks.create_task(self._progress.run())
 
-    def begin(self, entities: Iterable[Entity] = ENTITIES) -> None:
-        """Do what the positions owe, unless it is being done."""
+    def begin(self, entities: Iterable[Entity] = ENTITIES, *, at_once: bool = False) -> None:
+        """Do what the positions owe, unless it is being done. `at_once`: also what waits after a refusal."""
         for entity in entities:
+            if at_once:
+                self._try_now[entity].set()
             if entity not in self._running:
                 self._running[entity] = self._tasks.create_task(self._read(entity))
 
@@ -51,30 +66,49 @@ class Readings:
         await self.context.committer.settled(self.team)
         self.begin(entities)
 
-    async def refused(self) -> NoReturn:
-        """Raises Refused once a reading was: whatever connection there is has no right to go on then."""
-        await asyncio.shield(self._refused)
+    def was_refused(self, entity: Entity, reason: str) -> None:
+        log.warning("reading refused", team=self.team, entity=entity, reason=reason)
+        known = self.refusals.get(entity)
+        since_ms = known.since_ms if known else self.context.clock.now_ms()
+        self.refusals[entity] = ReadingRefusal(since_ms, reason)
+
+    def was_allowed(self, entity: Entity) -> None:
+        self.refusals.pop(entity, None)
 
     def close(self) -> None:
         for task in (self._telling, *self._running.values()):
             task.cancel()
-        if not self._refused.cancel() and not self._refused.cancelled():
-            self._refused.exception()  # looked at, whoever was told of it
 
     async def _read(self, entity: Entity) -> None:
+        scale = self.context.pace.scale
+        waits = Backoff(scale * REFUSED_FIRST_SECONDS, scale * REFUSED_CAP_SECONDS)
         try:
             while True:
-                await Importer(self.team, entity, self.org, self.context, self.described, self._progress).run()
-                if not self.context.committer.position(self.team, entity).sweep_due:
-                    return
-                await self._ask_for_sweep(entity)
-        except Refused as error:
-            if entity in self.lenient:
-                log.warning("reading refused", team=self.team, entity=entity, reason=str(error))
-            elif not self._refused.done():
-                self._refused.set_exception(error)
+                self._try_now[entity].clear()
+                try:
+                    return await self._read_and_sweep(entity)
+                except Refused as error:
+                    self.was_refused(entity, str(error))
+                    self._progress.stuck(str(error))
+                await self._wait_to_try(entity, waits.next_seconds())
         finally:
             del self._running[entity]
+
+    async def _wait_to_try(self, entity: Entity, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._try_now[entity].wait()
+
+    async def _read_and_sweep(self, entity: Entity) -> None:
+        position = partial(self.context.committer.position, self.team, entity)
+        while True:
+            owed = position().snapshot.state != "done"
+            await Importer(self.team, entity, self.org, self.context, self.described, self._progress).run()
+            if owed:
+                self.was_allowed(entity)
+            if not position().sweep_due:
+                return
+            await self._ask_for_sweep(entity)
 
     async def _ask_for_sweep(self, entity: Entity) -> None:
         backoff = Backoff.of(self.context.pace)

@@ -66,6 +66,7 @@ class Session:
         self._since_ms = context.clock.now_ms()
         self._reconnects = 0
         self._vitals = Vitals()
+        self._readings: Readings | None = None
         self._pollers: Pollers | None = None
 
     @property
@@ -84,7 +85,8 @@ class Session:
         metrics.SESSIONS.labels(self.state).inc()
         try:
             async with asyncio.TaskGroup() as tasks:
-                readings = Readings(self._team, self._context.orgs.org(self.connection), self._context, tasks)
+                org = self._context.orgs.org(self.connection)
+                readings = self._readings = Readings(self._team, org, self._context, tasks)
                 self._pollers = Pollers(tasks, readings)
                 beside = [tasks.create_task(Jobs(readings).run()), tasks.create_task(Upkeep(readings).run())]
                 try:
@@ -136,7 +138,6 @@ class Session:
     async def _stream(self, pollers: Pollers, readings: Readings) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(readings.refused())
                 tasks.create_task(watch_progress(self._team, readings.org, self._vitals, self._context.pace))
                 attempt = Attempt(self.connection, self._context, readings, self._vitals)
                 await attempt.run(on_subscribed=partial(self._subscribed, tasks, pollers))
@@ -211,12 +212,17 @@ class Session:
 
     def _status(self, entity: Entity) -> ChannelStatus:
         state, reason = channel_state(self._machine, entity)
+        since_ms, refusal = self._since_ms, self._readings.refusals.get(entity) if self._readings else None
+        if refusal is not None and state == "streaming":
+            state, since_ms, reason = "forbidden", refusal.since_ms, refusal.reason
+        elif refusal is not None:
+            reason = f"{reason}; queries are refused as well: {refusal.reason}"
         position = self._context.committer.committed(self._team, entity)
         return ChannelStatus(
             self._team,
             entity,
             state,
-            self._since_ms,
+            since_ms,
             reason,
             polling=self._pollers is not None and entity in self._pollers.entities,
             confirmed_ms=position.confirmed_ms if position else None,

@@ -28,7 +28,7 @@ class Upkeep:
         self._readings = readings
         self._team = readings.team
         self._context = readings.context
-        self._checked_ms = 0
+        self._checked_ms: dict[Entity, int] = {}
 
     async def run(self) -> None:
         """For ever. A round that fails is made up for by the next."""
@@ -36,23 +36,20 @@ class Upkeep:
         # Sessions of a whole shard begin at once.
         await asyncio.sleep(random.uniform(0, pace.upkeep_seconds))  # noqa: S311 - spreads load, guards nothing
         while True:
-            try:
-                await self.round()
-            except (Unavailable, Refused) as error:
-                log.warning("upkeep interrupted", team=self._team, reason=str(error))
+            await self.round()
             await asyncio.sleep(pace.upkeep_seconds)
 
     async def round(self) -> None:
-        """Raises Unavailable and Refused."""
         now_ms = self._context.clock.now_ms()
-        daily = now_ms - self._checked_ms >= DAY_MS
         for entity in ENTITIES:
-            await self._before_events_expire(entity, now_ms)
-            if daily:
-                await self._look_for_fields(entity)
-                await self._reconcile(entity, now_ms)
-        if daily:
-            self._checked_ms = now_ms
+            try:
+                await self._before_events_expire(entity, now_ms)
+                if now_ms - self._checked_ms.get(entity, 0) >= DAY_MS:
+                    await self._look_for_fields(entity)
+                    await self._reconcile(entity, now_ms)
+                    self._checked_ms[entity] = now_ms
+            except (Unavailable, Refused) as error:
+                log.warning("upkeep interrupted", team=self._team, entity=entity, reason=str(error))
 
     async def _before_events_expire(self, entity: Entity, now_ms: int) -> None:
         position = self._context.committer.position(self._team, entity)

@@ -18,6 +18,7 @@ from workers.adapters.memory.shards import MemoryShardOwnership
 from workers.adapters.memory.store import memory_store
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
+from workers.core.channel_status import ChannelStatus
 from workers.core.normalize import OBJECTS
 from workers.core.shards import shard_of
 
@@ -106,6 +107,13 @@ class Rig:
 
     def published(self, kind: str | None = None) -> list[Change]:
         return [change for change in self.topics.changes if kind in (None, change.kind)]
+
+    def status(self, entity: Entity = "contact", team: str = "acme") -> ChannelStatus | None:
+        return next((one for one in self.capture.statuses() if (one.team, one.entity) == (team, entity)), None)
+
+    def state(self, entity: Entity = "contact", team: str = "acme") -> str:
+        status = self.status(entity, team)
+        return status.state if status else ""
 
     def reads(self, entity: Entity = "contact") -> list[str]:
         """The queries of the entity that brought rows, in order."""

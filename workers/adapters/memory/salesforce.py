@@ -101,6 +101,8 @@ class MemoryOrg:
         self._queries: dict[str, _Query] = {}
         self._ingests: dict[str, _Ingest] = {}
         self._news = asyncio.Condition()
+        self.unreadable: set[Entity] = set()
+        """The connected user may not read them."""
         self.refused_channels: dict[Entity, Refusal] = {}
         self._broken: Exception | None = None
         self._quiet_ms: int | None = None
@@ -225,6 +227,7 @@ class MemoryOrg:
 
     async def records(self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
         self._fail_as_told("records")
+        self._refuse_unreadable(entity)
         held = self.recycle_bin[entity] | self.rows[entity]
         return [{name: held[i].get(name) for name in names} for i in record_ids if i in held]
 
@@ -248,6 +251,7 @@ class MemoryOrg:
         if found is None:
             raise Refused(f"MALFORMED_QUERY: {soql}")
         entity = next(e for e, name in OBJECTS.items() if name == found["object"])
+        self._refuse_unreadable(entity)
         held = (self.recycle_bin[entity] if deleted else {}) | self.rows[entity]
         rows = [row for row in held.values() if _meets(row, found["where"] or "")]
         if found["names"] == "count()":
@@ -317,6 +321,10 @@ class MemoryOrg:
     def _row_error(self, job: _Ingest, row: IngestRow) -> str | None:
         gone = None if row.record_id in self.rows[job.entity] else "ENTITY_IS_DELETED:entity is deleted:--"
         return self.row_errors.get(row.record_id, gone)
+
+    def _refuse_unreadable(self, entity: Entity) -> None:
+        if entity in self.unreadable:
+            raise Refused(f"INVALID_TYPE: sObject type '{OBJECTS[entity]}' is not supported")
 
     def _fail_as_told(self, call: str) -> None:
         self.calls.append(call)
