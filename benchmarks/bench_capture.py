@@ -1,9 +1,11 @@
 """Capture: change events of one org into committed Kafka transactions by one worker process, pinned to one core.
 
-python benchmarks/bench_capture.py [--events 40000] [--rate 200] [--seconds 20] [--teams 1000] [--save]
+python benchmarks/bench_capture.py [--events 40000] [--rate 200] [--seconds 20] [--teams 1000] [--camel] [--save]
 
 `backlog`: the events wait in the org when the worker connects. `steady`: they are committed in the org at a rate.
-`idle`: many teams are connected, and nothing happens in their orgs.
+`idle`: many teams are connected, and nothing happens in their orgs. `--camel`: backlog and steady rate by turns with
+Apache Camel's Salesforce consumer to Kafka, of which the first half of each backlog is left out: until then its code is
+being compiled.
 """
 
 from __future__ import annotations
@@ -23,18 +25,23 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from benchmarks import camel_side
 from benchmarks.results import environment, save
 from sandbox.org.config import OrgConfig
 from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
 from sandbox.stack import start_stack
 from schemas.events import Change
-from schemas.topics import CHANGES
+from schemas.topics import CHANGES, Topic
 from workers.adapters.kafka.topics import ensure_topics, topic_name
 
 CONTACTS = 500
 IDLE_POLL_SECONDS = 20
 """110 in the field: five times as many polls as there."""
+WORKER_CORE = 1
+ROUNDS_WITH_CAMEL = 3
+CAMEL_WARMUP_SECONDS = 10
+CAMEL_TOPIC = Topic("camel.contact.changes", CHANGES["contact"].partitions, "delete")
 PER_TRANSACTION = 50
 """Changes that the org commits together: each is an event of its own."""
 
@@ -42,8 +49,9 @@ LONG_TEXT = "Met at the conference; asked for the price list of the larger plan.
 
 
 class Bench:
-    def __init__(self, sandbox: RunningOrg, servers: str) -> None:
+    def __init__(self, sandbox: RunningOrg, servers: str, camel_classpath: str | None = None) -> None:
         self._sandbox = sandbox
+        self._camel = camel_classpath
         self._servers = servers
         self._namespace = f"b{uuid.uuid4().hex[:8]}"
         self._contacts = [str(row["Id"]) for row in sandbox.org.rows("Contact")]
@@ -56,14 +64,50 @@ class Bench:
     async def updates(self, events: int, rate: float, seconds: float) -> dict[str, Any]:
         await ensure_topics(self._servers, self._namespace, 1)
         await self._connect_once()
-        self._write_all(events)
-        # What the first worker had not committed yet comes again to the second.
-        backlog = await self._finished(await self._worker(events))
+        rounds = [await self._backlog(events) for _ in range(ROUNDS_WITH_CAMEL if self._camel else 1)]
         worker = await self._worker(int(rate * seconds))
         await self._write_at(rate, worker)
-        steady = await self._finished(worker)
+        result = {"backlog": rounds, "steady": {"rate": rate, **await self._finished(worker)}}
         await self._verify()
-        return {"backlog": backlog, "steady": {"rate": rate, **steady}}
+        if self._camel:
+            result |= await self._beside_camel(rounds, rate, seconds)
+        return result
+
+    async def _backlog(self, events: int) -> dict[str, Any]:
+        """Of the worker, and of Camel with the same events."""
+        before = self._sandbox.org.events.tip
+        self._write_all(events)
+        # What the last worker had not committed yet comes again to this one.
+        figures = {"worker": await self._finished(await self._worker(events))}
+        if self._camel:
+            warmup = events // 2
+            figures["camel"] = await self._finished(await self._camel_from(before, warmup, events - warmup))
+        return figures
+
+    async def _beside_camel(self, rounds: list[dict[str, Any]], rate: float, seconds: float) -> dict[str, Any]:
+        tip = self._sandbox.org.events.tip
+        camel = await self._camel_from(tip, int(rate * CAMEL_WARMUP_SECONDS), int(rate * seconds))
+        await self._write_at(rate, camel)
+        ratios = [one["worker"]["updates_per_second"] / one["camel"]["updates_per_second"] for one in rounds]
+        return {
+            "camel_steady": {"rate": rate, **await self._finished(camel)},
+            "worker_to_camel": [round(ratio, 2) for ratio in ratios],
+        }
+
+    async def _camel_from(self, replay_id: int, warmup: int, events: int) -> Process:
+        assert self._camel is not None
+        await ensure_topics(self._servers, self._namespace, 1, [CAMEL_TOPIC])
+        config = self._sandbox.org.config
+        place = camel_side.Place(
+            self._sandbox.base_url,
+            config.client_id,
+            config.client_secret,
+            self._servers,
+            topic_name(self._namespace, CAMEL_TOPIC),
+        )
+        return await camel_side.start(
+            self._camel, place, replay_id=replay_id, warmup=warmup, events=events, core=WORKER_CORE
+        )
 
     async def _connect_once(self) -> None:
         """So that there is a position from which the measured workers go on."""
@@ -77,7 +121,7 @@ class Bench:
         config = self._sandbox.org.config
         arguments = [self._sandbox.base_url, config.client_id, config.client_secret, self._servers, self._namespace]
         return await asyncio.create_subprocess_exec(
-            *(["taskset", "-c", "1"] if hasattr(os, "sched_setaffinity") else []),
+            *(["taskset", "-c", str(WORKER_CORE)] if hasattr(os, "sched_setaffinity") else []),
             *(sys.executable, "-m", "benchmarks.capture_side", what, *arguments, str(number)),
             stdout=PIPE,
         )
@@ -85,7 +129,7 @@ class Bench:
     async def _finished(self, worker: Process) -> dict[str, Any]:
         stdout, _ = await worker.communicate()
         if worker.returncode:
-            raise SystemExit(f"the worker failed with {worker.returncode}")
+            raise SystemExit(f"a worker failed with {worker.returncode}")
         result: dict[str, Any] = json.loads(stdout.splitlines()[-1])
         return result
 
@@ -141,12 +185,21 @@ async def measure(servers: str, options: argparse.Namespace) -> dict[str, Any]:
     if options.events:
         config = OrgConfig(connect_timeout_seconds=5, contacts=CONTACTS, leads=10, accounts=10)
         async with await serve(config) as sandbox:
-            result |= await Bench(sandbox, servers).updates(options.events, options.rate, options.seconds)
+            bench = Bench(sandbox, servers, classpath_of_camel() if options.camel else None)
+            result |= await bench.updates(options.events, options.rate, options.seconds)
     if options.teams:
         config = OrgConfig(connect_timeout_seconds=IDLE_POLL_SECONDS, contacts=1, leads=1, accounts=1)
         async with await serve(config) as sandbox:
             result["idle"] = await Bench(sandbox, servers).idle(options.teams)
     return result
+
+
+def classpath_of_camel() -> str | None:
+    try:
+        return camel_side.build()
+    except camel_side.Missing as missing:
+        print(missing)
+        return None
 
 
 def main() -> None:
@@ -155,6 +208,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200.0, help="events per second in the steady part")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--teams", type=int, default=1000, help="0: no idle teams")
+    parser.add_argument("--camel", action="store_true", help="beside Apache Camel (Java 17 and Maven)")
     parser.add_argument("--save", action="store_true", help="append to benchmarks/results/capture.json")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory) / "stack") as stack:
