@@ -9,7 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from schemas.events import Entity, RecordId, TeamId, Version
 
 TargetField = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-SourceField = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")]
+SourceField = Annotated[str, StringConstraints(pattern=r"^(Account\.)?[A-Za-z][A-Za-z0-9_]{0,79}$")]
+"""A field of the record, or of a contact's account."""
+
+TargetType = Literal["text", "number", "boolean", "date", "datetime"]
+Preference = Literal["most_recent", "contact_over_lead", "keep_first"]
+"""Which of several records fills a field: the one changed last, contacts before leads, the one created first."""
 
 
 class Document(BaseModel):
@@ -89,8 +94,20 @@ class ListDefinition(Document):
 
 
 class FieldMapping(Document):
-    source: SourceField
+    """What fills a field of a person or account: the first source that is not empty, else the constant."""
+
+    source: SourceField | None = None
     target: TargetField
+    fallbacks: tuple[SourceField, ...] = ()
+    """Read in turn where `source` is empty."""
+    constant: str | bool | int | float | None = None
+    type: TargetType | None = None
+    """What the field holds; None: whatever the source does."""
+    prefer: Preference = "most_recent"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return self.fallbacks if self.source is None else (self.source, *self.fallbacks)
 
 
 class OrgCalendar(Document):
@@ -211,6 +228,8 @@ class Contribution(Document):
     gone: bool = False
     version: Version | None = None
     fields: dict[str, Any] = {}
+    precedence: dict[str, int] = {}
+    """By field: the highest wins where records disagree, and between equals (0 if not named) the latest."""
     segments: dict[str, tuple[Reason, ...]] = {}
 
 

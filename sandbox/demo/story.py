@@ -157,7 +157,7 @@ class Demo:
     async def _rules(self, around: Surroundings, database: Any) -> None:
         with self._step("Field mapping"):
             for entity in ("contact", "lead"):
-                await command(around, "rules", "map", TEAM, entity, "first_name=FirstName")
+                await command(around, "mappings", "set", TEAM, entity, "first_name=FirstName")
         with self._step("Three rules", 3) as step:
             await command(around, "segments", "create", TEAM, "Technology accounts", "--accounts")
             for rule in (

@@ -157,35 +157,6 @@ def list_rules(
     show(json, document, ("Rule", "Entity", "Source", "Destination", "Active"), rows)
 
 
-@app.command("map")
-def map_fields(
-    team: Team,
-    entity: EntityArgument,
-    fields: Annotated[
-        list[str], typer.Argument(help="target=SourceField, e.g. job_title=Title", metavar="TARGET=FIELD")
-    ],
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has been applied, with progress.")] = False,
-    json: Json = False,
-) -> None:
-    """Fill fields of people or accounts from Salesforce fields. Only mapped fields are populated.
-
-    E-mail (contacts, leads) and domain (accounts, from Website) are always mapped.
-    """
-    mappings = run(wiring.map_fields(load_settings(), team, entity_of(entity), pairs_of(fields)))
-    if wait:
-        run(await_applied(load_settings(), team))
-    document = [each.model_dump() for each in mappings]
-    show(json, document, ("Field", "Filled from"), [(each.target, each.source) for each in mappings])
-
-
-def pairs_of(fields: list[str]) -> dict[str, str]:
-    pairs = [each.partition("=") for each in fields]
-    for field, equals, source in pairs:
-        if not (field and equals and source):
-            raise Refused(f"{field or source}: give TARGET=FIELD, e.g. job_title=Title")
-    return {field: source for field, _, source in pairs}
-
-
 def entity_of(name: EntityName) -> Entity:
     match name:
         case EntityName.contact:

@@ -8,8 +8,8 @@ from typing import Literal
 
 from schemas.documents import Destination, ListDefinition, OrgCalendar, Rule, RuleSet
 from schemas.events import Entity
-from workers.ports import Refused, Store
-from workers.runtime.edits import By, edit_rule_set
+from workers.ports import Refused
+from workers.runtime.edits import By, RuleSetEdit
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,7 @@ class RuleChange:
     """`Rule.edits` as the user saw it: the change is refused when somebody else was faster. None: he did not look."""
 
 
-async def add_rule(
-    store: Store,
-    team: str,
+def adding_rule(
     entity: Entity,
     definitions: Sequence[ListDefinition],
     destination: Destination,
@@ -35,7 +33,7 @@ async def add_rule(
     *,
     on_leave: Literal["remove", "keep"] = "remove",
     calendar: OrgCalendar | None = None,
-) -> Rule:
+) -> RuleSetEdit[Rule]:
     """Add an active rule over lists that `define_list` has accepted; `calendar` None: relative dates as before."""
     list_ids = tuple(dict.fromkeys(definition.list_id for definition in definitions))
 
@@ -58,16 +56,16 @@ async def add_rule(
         )
         return after, rule, f"rule {rule.rule_id} added: {told(after, rule)}"
 
-    return await edit_rule_set(store, team, edit, by)
+    return edit
 
 
-async def edit_rule(store: Store, team: str, rule_id: str, change: RuleChange, by: By) -> Rule:
+def editing_rule(rule_id: str, change: RuleChange, by: By) -> RuleSetEdit[Rule]:
     """Add and remove lists, change where they go and what becomes of whom they no longer hold.
 
     Raises Refused for a list that the rule has not, when none is left, and when somebody else was faster.
     """
 
-    def edited(rule_set: RuleSet, rule: Rule) -> tuple[RuleSet, Rule]:
+    def changed(rule_set: RuleSet, rule: Rule) -> tuple[RuleSet, Rule]:
         check_seen(rule, change.seen_edits)
         known = rule_set.lists | {definition.list_id: definition for definition in change.add}
         removed = {list_in(rule, known, name) for name in change.remove}
@@ -80,40 +78,38 @@ async def edit_rule(store: Store, team: str, rule_id: str, change: RuleChange, b
         update |= {"on_leave": change.on_leave} if change.on_leave else {}
         return rule_set.model_copy(update={"lists": known}), rule.model_copy(update=update)
 
-    return await _change_rule(store, team, rule_id, edited, by, "changed")
+    return _changing_rule(rule_id, changed, by, "changed")
 
 
-async def deactivate_rule(store: Store, team: str, rule_id: str, by: By, *, remove: bool = False) -> Rule:
+def deactivating_rule(rule_id: str, by: By, *, remove: bool = False) -> RuleSetEdit[Rule]:
     """The rule selects nobody any more; it is kept as history. Whom it held stays where it put them, unless `remove`:
     then those leave that no other rule holds."""
 
-    def edited(rule_set: RuleSet, rule: Rule) -> tuple[RuleSet, Rule]:
+    def changed(rule_set: RuleSet, rule: Rule) -> tuple[RuleSet, Rule]:
         return rule_set, rule.model_copy(update={"active": False, "retains": not remove})
 
     what = "de-activated, members removed" if remove else "de-activated, members kept"
-    return await _change_rule(store, team, rule_id, edited, by, what)
+    return _changing_rule(rule_id, changed, by, what)
 
 
-async def activate_rule(store: Store, team: str, rule_id: str, by: By) -> Rule:
+def activating_rule(rule_id: str, by: By) -> RuleSetEdit[Rule]:
     """The rule selects again, as it did before."""
 
-    def edited(rule_set: RuleSet, rule: Rule) -> tuple[RuleSet, Rule]:
+    def changed(rule_set: RuleSet, rule: Rule) -> tuple[RuleSet, Rule]:
         return rule_set, rule.model_copy(update={"active": True, "retains": False})
 
-    return await _change_rule(store, team, rule_id, edited, by, "activated again")
+    return _changing_rule(rule_id, changed, by, "activated again")
 
 
-async def _change_rule(
-    store: Store,
-    team: str,
+def _changing_rule(
     rule_id: str,
-    edited: Callable[[RuleSet, Rule], tuple[RuleSet, Rule]],
+    changed: Callable[[RuleSet, Rule], tuple[RuleSet, Rule]],
     by: By,
     what: str,
-) -> Rule:
+) -> RuleSetEdit[Rule]:
     def edit(rule_set: RuleSet) -> tuple[RuleSet, Rule, str]:
         before = rule_in(rule_set, rule_id)
-        with_lists, rule = edited(rule_set, before)
+        with_lists, rule = changed(rule_set, before)
         rule = rule.model_copy(
             update={"edits": before.edits + 1, "changed_at_ms": by.now_ms, "changed_by": by.who},
         )
@@ -121,7 +117,7 @@ async def _change_rule(
         after = with_lists.model_copy(update={"rules": rules})
         return after, rule, f"rule {rule_id} {what}: {told(after, rule)}"
 
-    return await edit_rule_set(store, team, edit, by)
+    return edit
 
 
 def rule_in(rule_set: RuleSet, rule_id: str) -> Rule:

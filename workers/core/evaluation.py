@@ -13,7 +13,7 @@ from workers.core.identity import account_key, lead_account_key, person_key
 from workers.core.lists.days import Calendar, next_flip
 from workers.core.lists.operators import Reading
 from workers.core.lists.predicates import ACCOUNT, CompiledList, UnsupportedCondition, compile_list
-from workers.core.mapping import map_fields
+from workers.core.mapping import map_fields, precedences
 from workers.core.merge import latest_version
 
 NOT_IN_ANY_LIST = Skip(reason="not_in_any_list")
@@ -57,7 +57,7 @@ class EntityRules:
     def account_fields(self) -> frozenset[str]:
         """Fields of a contact's account that lists and mappings read."""
         read = {name for _, compiled in self.lists for name in compiled.tested}
-        read |= {mapping.source for mapping in self.mappings}
+        read |= {source for mapping in self.mappings for source in mapping.sources}
         return frozenset(name.removeprefix(ACCOUNT) for name in read if name.startswith(ACCOUNT))
 
 
@@ -294,6 +294,7 @@ def _contribution(
         entity=record.entity,
         version=latest_version(record),
         fields=map_fields(record.entity, fields, rules.mappings),
+        precedence=precedences(record.entity, fields, rules.mappings),
         segments=segments,
     )
 

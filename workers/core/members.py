@@ -36,10 +36,17 @@ def fold(member: Member, record_id: str, contribution: Contribution) -> Member:
 
 
 def _fields(living: Mapping[str, Contribution]) -> dict[str, Any]:
-    """Where records disagree, the one that changed last wins, field by field; the id decides between equals."""
+    """Where records disagree, the highest precedence wins, then the record that changed last, field by field; the id
+    decides between equals."""
+    ordered = sorted(living.items(), key=lambda item: (item[1].version or BEFORE_ALL, item[0]))
     fields: dict[str, Any] = {}
-    for _, contribution in sorted(living.items(), key=lambda item: (item[1].version or BEFORE_ALL, item[0])):
+    for _, contribution in ordered:
         fields.update(contribution.fields)
+    ranked = {name for contribution in living.values() for name in contribution.precedence}
+    for name in ranked & fields.keys():
+        having = [contribution for _, contribution in ordered if name in contribution.fields]
+        # Of equals the last: max() would take the first.
+        fields[name] = max(reversed(having), key=lambda each: each.precedence.get(name, 0)).fields[name]
     return fields
 
 

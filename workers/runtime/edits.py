@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from schemas.documents import AuditEntry, Edit, RuleSet
 from workers.ports import Store, Unavailable
 from workers.runtime.rule_sets import compiled_for
 
 T = TypeVar("T")
+
+RuleSetEdit: TypeAlias = Callable[[RuleSet], tuple[RuleSet, T, str]]
+"""Returns the rule set after it, a result, and what it did in words, for the audit log. Raises Refused."""
 
 EDIT_ATTEMPTS = 10
 """Edits of one team's rule set that may cross; people do not click faster than that."""
@@ -42,19 +45,22 @@ async def keep_edit(store: Store, rule_set: RuleSet) -> None:
         )
 
 
-async def edit_rule_set(store: Store, team: str, edit: Callable[[RuleSet], tuple[RuleSet, T, str]], by: By) -> T:
-    """One compare-and-swap under the next version; an edit that crossed another is made again on its result.
+def edited(before: RuleSet, edit: RuleSetEdit[T], by: By) -> tuple[RuleSet, T]:
+    """The rule set after an edit, under the next version. Raises Refused when it could not be applied."""
+    after, result, what = edit(before)
+    version = before.version + 1
+    made = Edit(version=version, at_ms=by.now_ms, who=by.who, what=what)
+    after = after.model_copy(update={"version": version, "edit": made})
+    compiled_for(after, by.now_ms)
+    return after, result
 
-    `edit` returns the rule set after it, a result, and what it did in words, for the audit log.
-    """
+
+async def edit_rule_set(store: Store, team: str, edit: RuleSetEdit[T], by: By) -> T:
+    """One compare-and-swap; an edit that crossed another is made again on its result."""
     for _ in range(EDIT_ATTEMPTS):
         before = await rule_set_of(store, team)
         await keep_edit(store, before)
-        after, result, what = edit(before)
-        version = before.version + 1
-        made = Edit(version=version, at_ms=by.now_ms, who=by.who, what=what)
-        after = after.model_copy(update={"version": version, "edit": made})
-        compiled_for(after, by.now_ms)
+        after, result = edited(before, edit, by)
         if not await store.rule_sets.swap([after]):
             await keep_edit(store, after)
             return result

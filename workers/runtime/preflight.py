@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.documents import CheckResult, RuleSet
 from schemas.events import ENTITIES, Entity
+from workers.core.lists.predicates import ACCOUNT
 from workers.core.preflight import Finding, Observed, findings
 from workers.ports import Refused, SalesforceOrg, Store
 
@@ -48,11 +49,20 @@ async def _number_of_lists(org: SalesforceOrg, entity: Entity) -> int:
 
 
 def needed_fields(rule_set: RuleSet, entity: Entity) -> frozenset[str]:
-    """The entity's own fields that mappings and the lists of active rules read; fields of parents are not checked."""
-    mapped = {mapping.source for mapping in rule_set.mappings.get(entity, ())}
+    """The entity's fields that mappings and the lists of active rules read; of accounts also through their contacts."""
+    own = {name for name in _used(rule_set, entity) if "." not in name}
+    if entity == "account":
+        read = _used(rule_set, "contact")
+        own |= {name.removeprefix(ACCOUNT) for name in read if name.startswith(ACCOUNT)}
+    return frozenset(own)
+
+
+def _used(rule_set: RuleSet, entity: Entity) -> set[str]:
+    mapped = {source for mapping in rule_set.mappings.get(entity, ()) for source in mapping.sources}
     used = {list_id for rule in rule_set.rules if rule.active and rule.entity == entity for list_id in rule.list_ids}
-    tested = {name for list_id in used & rule_set.lists.keys() for name in _tested(rule_set.lists[list_id].where)}
-    return frozenset(name for name in mapped | tested if "." not in name)
+    return mapped | {
+        name for list_id in used & rule_set.lists.keys() for name in _tested(rule_set.lists[list_id].where)
+    }
 
 
 def _tested(where: Mapping[str, Any]) -> Iterator[str]:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
         edit_rule,
         explain,
         load_rule_set,
-        map_fields,
+        readable_fields,
         segment_members,
         segments,
+        set_mappings,
+        unset_mappings,
         visible_lists,
     )
     from workers.wiring.setup import (
@@ -54,7 +56,7 @@ __all__ = [
     "job",
     "jobs",
     "load_rule_set",
-    "map_fields",
+    "readable_fields",
     "request_backfill",
     "run_capture",
     "run_insights",
@@ -62,7 +64,9 @@ __all__ = [
     "run_routing",
     "segment_members",
     "segments",
+    "set_mappings",
     "status",
+    "unset_mappings",
     "visible_lists",
     "write_back",
 ]
@@ -79,9 +83,11 @@ RULES = frozenset(
         "edit_rule",
         "explain",
         "load_rule_set",
-        "map_fields",
+        "readable_fields",
         "segment_members",
         "segments",
+        "set_mappings",
+        "unset_mappings",
         "visible_lists",
     }
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,8 +13,9 @@ from workers.console import audit, lists, mappings, rules
 from workers.console import explain as explanations
 from workers.console import segments as console_segments
 from workers.console.explain import Explanation
-from workers.ports import ListInfo, Store
-from workers.runtime.edits import By, rule_set_of
+from workers.console.mappings import Wanted
+from workers.ports import FieldInfo, ListInfo, Store
+from workers.runtime.edits import By, edit_rule_set, rule_set_of
 from workers.runtime.process import SystemClock
 from workers.settings import Settings
 from workers.wiring.resources import team_org, team_store
@@ -53,9 +54,8 @@ async def add_rule(
         definitions = [await lists.define_list(org, entity, name, clock.now_ms()) for name in names]
         destination = await _destination(opened, team, entity, into) or Destination(kind="only")
         calendar = await lists.read_calendar(org)
-        return await rules.add_rule(
-            opened, team, entity, definitions, destination, by(), on_leave=on_leave, calendar=calendar
-        )
+        edit = rules.adding_rule(entity, definitions, destination, by(), on_leave=on_leave, calendar=calendar)
+        return await edit_rule_set(opened, team, edit, by())
 
 
 async def edit_rule(
@@ -76,7 +76,7 @@ async def edit_rule(
             destination=await _destination(opened, team, entity, into),
             on_leave=on_leave,
         )
-        return await rules.edit_rule(opened, team, rule_id, change, by())
+        return await edit_rule_set(opened, team, rules.editing_rule(rule_id, change, by()), by())
 
 
 async def _destination(opened: Store, team: str, entity: Entity, into: Into) -> Destination | None:
@@ -94,12 +94,12 @@ async def _destination(opened: Store, team: str, entity: Entity, into: Into) -> 
 
 async def deactivate_rule(settings: Settings, team: str, rule_id: str, *, remove: bool) -> Rule:
     async with team_store(settings, team) as opened:
-        return await rules.deactivate_rule(opened, team, rule_id, by(), remove=remove)
+        return await edit_rule_set(opened, team, rules.deactivating_rule(rule_id, by(), remove=remove), by())
 
 
 async def activate_rule(settings: Settings, team: str, rule_id: str) -> Rule:
     async with team_store(settings, team) as opened:
-        return await rules.activate_rule(opened, team, rule_id, by())
+        return await edit_rule_set(opened, team, rules.activating_rule(rule_id, by()), by())
 
 
 async def explain(settings: Settings, team: str, subject: str) -> Explanation:
@@ -117,11 +117,24 @@ async def load_rule_set(settings: Settings, team: str) -> RuleSet:
         return await rule_set_of(opened, team)
 
 
-async def map_fields(
-    settings: Settings, team: str, entity: Entity, sources: Mapping[str, str]
+async def readable_fields(settings: Settings, team: str, entity: Entity) -> dict[str, FieldInfo]:
+    async with team_org(settings, team) as (_, org):
+        return await mappings.readable_fields(org, entity)
+
+
+async def set_mappings(
+    settings: Settings, team: str, entity: Entity, wanted: Sequence[Wanted]
 ) -> tuple[FieldMapping, ...]:
     async with team_org(settings, team) as (opened, org):
-        return await mappings.map_fields(opened, org, team, entity, sources, by())
+        edit = mappings.mapping_fields(entity, wanted, await mappings.readable_fields(org, entity))
+        return await edit_rule_set(opened, team, edit, by())
+
+
+async def unset_mappings(
+    settings: Settings, team: str, entity: Entity, targets: Sequence[str]
+) -> tuple[FieldMapping, ...]:
+    async with team_store(settings, team) as opened:
+        return await edit_rule_set(opened, team, mappings.unmapping_fields(entity, targets), by())
 
 
 async def segments(settings: Settings, team: str) -> list[tuple[Segment, int]]:

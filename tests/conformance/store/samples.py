@@ -90,7 +90,11 @@ def one_of_each(team: str) -> dict[str, Any]:
             team,
             version=2,
             lists={definition.list_id: definition},
-            mappings={"contact": (FieldMapping(source="Title", target="title"),)},
+            mappings={
+                "contact": (FieldMapping(source="Title", target="title"),),
+                "lead": (FieldMapping(target="age", fallbacks=("Age__c",), constant=5, type="number"),),
+                "account": (FieldMapping(target="vip", constant=True, prefer="keep_first"),),
+            },
         ),
         "segments": Segment(team=team, segment_id="seg-1", name="VIP", kind="people", created_at_ms=1),
         "records": record(

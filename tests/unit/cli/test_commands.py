@@ -77,7 +77,7 @@ def test_every_command_of_the_readme_is_there() -> None:
         *("demo", "up", "sandbox"),
         *("capture", "routing", "insights", "replay"),
         *("backfill", "explain", "jobs"),
-        *("teams", "rules", "segments"),
+        *("teams", "rules", "segments", "mappings"),
     }
 
 
@@ -92,7 +92,7 @@ def test_help_says_what_each_command_and_option_does(path: tuple[str, ...]) -> N
         assert getattr(parameter, "help", None), f"{' '.join(path)}: {parameter.name} has no help"
 
 
-@pytest.mark.parametrize("group", ["teams", "rules", "segments", "jobs"])
+@pytest.mark.parametrize("group", ["teams", "rules", "segments", "mappings", "jobs"])
 def test_a_group_alone_shows_its_help(group: str) -> None:
     result = CliRunner().invoke(cli.app, [group])
     assert f"{group} [OPTIONS] COMMAND" in result.output

@@ -15,11 +15,17 @@ from workers.adapters.memory.store import memory_store
 from workers.console.audit import entries
 from workers.console.lists import define_list, read_calendar
 from workers.console.progress import team_status
-from workers.console.rules import RuleChange, activate_rule, add_rule, deactivate_rule, edit_rule
+from workers.console.rules import (
+    RuleChange,
+    activating_rule,
+    adding_rule,
+    deactivating_rule,
+    editing_rule,
+)
 from workers.console.segments import existing_segment, new_segment, slug
 from workers.console.teams import save_connection
 from workers.ports import FieldInfo, Habits, ListInfo, Refused, Store, Unavailable
-from workers.runtime.edits import By, rule_set_of
+from workers.runtime.edits import By, edit_rule_set, rule_set_of
 
 TEAM = "acme"
 ONLY = Destination(kind="only")
@@ -149,8 +155,8 @@ async def test_a_list_that_cannot_be_evaluated_is_named_with_a_remedy(
 
 async def test_rules_are_numbered_and_each_edit_is_a_version(store: Store) -> None:
     lists = [definition(1), definition(2), definition(1)]
-    first = await add_rule(store, TEAM, "lead", lists, ONLY, at(5))
-    second = await add_rule(store, TEAM, "account", [definition(3, "account")], ONLY, at(6))
+    first = await edit_rule_set(store, TEAM, adding_rule("lead", lists, ONLY, at(5)), at(5))
+    second = await edit_rule_set(store, TEAM, adding_rule("account", [definition(3, "account")], ONLY, at(6)), at(6))
     assert (first.rule_id, first.list_ids, first.active) == (
         "lead-1",
         (definition(1).list_id, definition(2).list_id),
@@ -164,25 +170,27 @@ async def test_rules_are_numbered_and_each_edit_is_a_version(store: Store) -> No
 
 
 async def test_a_list_used_again_is_taken_as_it_is_now(store: Store) -> None:
-    await add_rule(store, TEAM, "lead", [definition(1)], ONLY, at(5))
+    await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1)], ONLY, at(5)), at(5))
     renamed = definition(1).model_copy(update={"label": "Renamed"})
-    await add_rule(store, TEAM, "lead", [renamed], ONLY, at(6))
+    await edit_rule_set(store, TEAM, adding_rule("lead", [renamed], ONLY, at(6)), at(6))
     assert (await rule_set_of(store, TEAM)).lists == {renamed.list_id: renamed}
 
 
 async def test_a_rule_is_deactivated_and_kept(store: Store) -> None:
-    rule = await add_rule(store, TEAM, "lead", [definition(1)], ONLY, at(5))
-    other = await add_rule(store, TEAM, "lead", [definition(2)], ONLY, at(6))
-    idle = await deactivate_rule(store, TEAM, rule.rule_id, at(7))
+    rule = await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1)], ONLY, at(5)), at(5))
+    other = await edit_rule_set(store, TEAM, adding_rule("lead", [definition(2)], ONLY, at(6)), at(6))
+    idle = await edit_rule_set(store, TEAM, deactivating_rule(rule.rule_id, at(7)), at(7))
     assert (idle.active, idle.retains, idle.list_ids) == (False, True, rule.list_ids)
     assert (idle.changed_at_ms, idle.changed_by, idle.edits) == (7, "ann", 1)
     assert (await rule_set_of(store, TEAM)).rules == (idle, other)
-    assert (await add_rule(store, TEAM, "lead", [definition(1)], ONLY, at(7))).rule_id == "lead-3"
+    assert (
+        await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1)], ONLY, at(7)), at(7))
+    ).rule_id == "lead-3"
 
 
 async def test_an_unknown_rule_is_named(store: Store) -> None:
     with pytest.raises(Refused, match="team acme has no rule lead-9; `segment-sync rules list acme` shows"):
-        await deactivate_rule(store, TEAM, "lead-9", at(7))
+        await edit_rule_set(store, TEAM, deactivating_rule("lead-9", at(7)), at(7))
     assert await store.rule_sets.load([(TEAM, TEAM)]) == {}
 
 
@@ -191,52 +199,58 @@ def vips(name: str) -> Destination:
 
 
 async def test_lists_are_added_and_removed_and_the_destination_changes(store: Store) -> None:
-    rule = await add_rule(store, TEAM, "lead", [definition(1), definition(2)], ONLY, at(5))
+    rule = await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1), definition(2)], ONLY, at(5)), at(5))
     change = RuleChange(add=[definition(3)], remove=["LIST 1"], destination=vips("vips"), on_leave="keep")
-    edited = await edit_rule(store, TEAM, rule.rule_id, change, at(6))
+    edited = await edit_rule_set(store, TEAM, editing_rule(rule.rule_id, change, at(6)), at(6))
     assert edited.list_ids == (definition(2).list_id, definition(3).list_id)
     assert (edited.destination, edited.on_leave) == (vips("vips"), "keep")
     assert (await rule_set_of(store, TEAM)).rules == (edited,)
 
 
 async def test_what_is_not_named_stays(store: Store) -> None:
-    rule = await add_rule(store, TEAM, "lead", [definition(1)], vips("vips"), at(5), on_leave="keep")
-    edited = await edit_rule(store, TEAM, rule.rule_id, RuleChange(add=[definition(2)]), at(6))
+    rule = await edit_rule_set(
+        store, TEAM, adding_rule("lead", [definition(1)], vips("vips"), at(5), on_leave="keep"), at(5)
+    )
+    edited = await edit_rule_set(store, TEAM, editing_rule(rule.rule_id, RuleChange(add=[definition(2)]), at(6)), at(6))
     assert (edited.destination, edited.on_leave) == (vips("vips"), "keep")
 
 
 async def test_a_rule_keeps_at_least_one_list(store: Store) -> None:
-    rule = await add_rule(store, TEAM, "lead", [definition(1)], ONLY, at(5))
+    rule = await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1)], ONLY, at(5)), at(5))
     with pytest.raises(Refused, match="rule lead-1 needs a list: de-activate it"):
-        await edit_rule(store, TEAM, rule.rule_id, RuleChange(remove=[definition(1).list_id]), at(6))
+        await edit_rule_set(
+            store, TEAM, editing_rule(rule.rule_id, RuleChange(remove=[definition(1).list_id]), at(6)), at(6)
+        )
 
 
 async def test_a_list_that_the_rule_has_not_is_named_with_those_it_has(store: Store) -> None:
-    rule = await add_rule(store, TEAM, "lead", [definition(1)], ONLY, at(5))
+    rule = await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1)], ONLY, at(5)), at(5))
     with pytest.raises(Refused, match="rule lead-1 has no list “List 2”; it has: List 1"):
-        await edit_rule(store, TEAM, rule.rule_id, RuleChange(remove=["List 2"]), at(6))
+        await edit_rule_set(store, TEAM, editing_rule(rule.rule_id, RuleChange(remove=["List 2"]), at(6)), at(6))
 
 
 async def test_of_two_who_edit_what_they_saw_the_second_is_told(store: Store) -> None:
-    rule = await add_rule(store, TEAM, "lead", [definition(1)], ONLY, at(5))
+    rule = await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1)], ONLY, at(5)), at(5))
     seen = RuleChange(destination=vips("a"), seen_edits=rule.edits)
-    await edit_rule(store, TEAM, rule.rule_id, seen, By("joe", 6))
+    await edit_rule_set(store, TEAM, editing_rule(rule.rule_id, seen, By("joe", 6)), By("joe", 6))
     with pytest.raises(Refused, match="rule lead-1 was changed by joe in the meantime"):
-        await edit_rule(store, TEAM, rule.rule_id, seen, at(7))
+        await edit_rule_set(store, TEAM, editing_rule(rule.rule_id, seen, at(7)), at(7))
 
 
 async def test_a_deactivated_rule_is_activated_again(store: Store) -> None:
-    rule = await add_rule(store, TEAM, "lead", [definition(1)], ONLY, at(5))
-    idle = await deactivate_rule(store, TEAM, rule.rule_id, at(6), remove=True)
+    rule = await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1)], ONLY, at(5)), at(5))
+    idle = await edit_rule_set(store, TEAM, deactivating_rule(rule.rule_id, at(6), remove=True), at(6))
     assert (idle.active, idle.retains) == (False, False)
-    again = await activate_rule(store, TEAM, rule.rule_id, at(7))
+    again = await edit_rule_set(store, TEAM, activating_rule(rule.rule_id, at(7)), at(7))
     assert (again.active, again.retains, again.list_ids) == (True, False, rule.list_ids)
 
 
 async def test_every_edit_is_in_the_audit_log_with_who_and_when(store: Store) -> None:
-    rule = await add_rule(store, TEAM, "lead", [definition(1)], ONLY, at(5))
-    await edit_rule(store, TEAM, rule.rule_id, RuleChange(destination=vips("vips")), By("joe", 6))
-    await deactivate_rule(store, TEAM, rule.rule_id, at(7))
+    rule = await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1)], ONLY, at(5)), at(5))
+    await edit_rule_set(
+        store, TEAM, editing_rule(rule.rule_id, RuleChange(destination=vips("vips")), By("joe", 6)), By("joe", 6)
+    )
+    await edit_rule_set(store, TEAM, deactivating_rule(rule.rule_id, at(7)), at(7))
     assert [(entry.at_ms, entry.who, entry.what) for entry in await entries(store, TEAM)] == [
         (7, "ann", "rule lead-1 de-activated, members kept: leads of List 1 -> segment vips"),
         (6, "joe", "rule lead-1 changed: leads of List 1 -> segment vips"),
@@ -255,9 +269,9 @@ async def test_an_edit_whose_maker_died_is_in_the_log_before_the_next(
 
     monkeypatch.setattr(store.audit, "swap", down)
     with pytest.raises(Unavailable):
-        await add_rule(store, TEAM, "lead", [definition(1)], ONLY, at(5))
+        await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1)], ONLY, at(5)), at(5))
     monkeypatch.setattr(store.audit, "swap", swap)
-    await add_rule(store, TEAM, "lead", [definition(2)], ONLY, at(6))
+    await edit_rule_set(store, TEAM, adding_rule("lead", [definition(2)], ONLY, at(6)), at(6))
     assert [entry.at_ms for entry in await entries(store, TEAM)] == [6, 5]
 
 
@@ -270,7 +284,9 @@ async def test_edits_that_cross_are_all_kept(store: Store, monkeypatch: pytest.M
         return found
 
     monkeypatch.setattr(store.rule_sets, "load", slow)
-    rules = await asyncio.gather(*(add_rule(store, TEAM, "lead", [definition(n)], ONLY, at(n)) for n in range(5)))
+    rules = await asyncio.gather(
+        *(edit_rule_set(store, TEAM, adding_rule("lead", [definition(n)], ONLY, at(n)), at(n)) for n in range(5))
+    )
     assert sorted(rule.rule_id for rule in rules) == [f"lead-{n}" for n in range(1, 6)]
     rule_set = await rule_set_of(store, TEAM)
     assert (rule_set.version, len(rule_set.rules), len(rule_set.lists)) == (5, 5, 5)
@@ -282,7 +298,7 @@ async def test_edits_that_cross_for_ever_are_given_up(store: Store, monkeypatch:
 
     monkeypatch.setattr(store.rule_sets, "swap", lost)
     with pytest.raises(Unavailable, match="the rules of team acme are being edited by others: try again"):
-        await add_rule(store, TEAM, "lead", [definition(1)], ONLY, at(5))
+        await edit_rule_set(store, TEAM, adding_rule("lead", [definition(1)], ONLY, at(5)), at(5))
 
 
 # --- segments --------------------------------------------------------------------------------------------------------

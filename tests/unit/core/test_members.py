@@ -55,6 +55,14 @@ def test_the_record_that_changed_last_wins_field_by_field() -> None:
     assert folded((A, newer), (B, older)).fields == {"title": "CEO", "city": "Oslo"}
 
 
+def test_a_higher_precedence_wins_over_a_later_change() -> None:
+    contact = says(9, time=1, title="VP", city="Oslo").model_copy(update={"precedence": {"title": 1}})
+    lead = says(1, time=2, title="CEO", city="Bergen")
+    assert folded((A, contact), (B, lead)).fields == {"title": "VP", "city": "Bergen"}
+    assert folded((B, lead), (A, contact)).fields == {"title": "VP", "city": "Bergen"}
+    assert folded((A, contact), (B, lead), (A, says(10, gone=True))).fields == {"title": "CEO", "city": "Bergen"}
+
+
 def test_between_equals_the_record_id_decides_whoever_came_first() -> None:
     by_a, by_b = (A, says(1, title="VP")), (B, says(1, title="CEO"))
     assert folded(by_a, by_b).fields == folded(by_b, by_a).fields == {"title": "CEO"}
