@@ -66,6 +66,9 @@ class Snapshot(Event):
     """Afterwards look for mirrored records that are no longer there."""
     began_ms: int | None = None
     """When its first query was created: what was committed before is in what it reads."""
+    floor: Version | None = None
+    """Of the channel's last event before that. Stamps of rows are whole seconds: a row of the same second would lose
+    against a change that it includes."""
     job_id: str | None = None
     locator: str | None = None
     after_id: str | None = None
@@ -80,6 +83,8 @@ class Position(Event):
     entity: Entity
     replay_id: str | None = None
     commit_time_ms: int | None = None
+    version: Version | None = None
+    """Of the last event."""
     confirmed_ms: int | None = None
     """Everything committed in the org up to this moment of its clock has been captured, or is part of a reading that
     `snapshot` or `due_since_ms` still owes."""

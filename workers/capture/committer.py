@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from schemas.events import Change, Entity, Parked, Position, Snapshot
+from schemas.events import Change, Entity, Parked, Position, Snapshot, Version
 from workers.capture import metrics
 from workers.core.positions import position_after
 from workers.ports import ChangeLog
@@ -43,6 +43,7 @@ class Move:
     entity: Entity
     replay_id: str | None = None
     commit_time_ms: int | None = None
+    version: Version | None = None
     confirmed_ms: int | None = None
     """Never moves a position back."""
     snapshot: Snapshot | None = None

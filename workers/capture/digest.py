@@ -38,20 +38,23 @@ class Digest:
 def digest(team: str, events: Sequence[StreamEvent]) -> Digest:
     result = Digest()
     for event in events:
-        commit_time_ms = _take(result, team, event)
+        version = _take(result, team, event)
         earlier = result.moves.get(event.entity)
-        if commit_time_ms is None and earlier:
-            commit_time_ms = earlier.commit_time_ms
+        if version is None and earlier:
+            version = earlier.version
+        commit_time_ms = version.commit_time_ms if version else None
         # Events come in the order of their commits, so that nothing before one of them is still to come.
-        result.moves[event.entity] = Move(event.entity, event.replay_id, commit_time_ms, confirmed_ms=commit_time_ms)
+        result.moves[event.entity] = Move(
+            event.entity, event.replay_id, commit_time_ms, version, confirmed_ms=commit_time_ms
+        )
     result.owed |= result.whole
     for entity in result.whole:
         result.moves[entity] = replace(result.moves[entity], snapshot=EVERYTHING_AGAIN)
     return result
 
 
-def _take(result: Digest, team: str, event: StreamEvent) -> int | None:
-    """Commit time of the event; None when it is not known."""
+def _take(result: Digest, team: str, event: StreamEvent) -> Version | None:
+    """Of the event; None when it is not known."""
     normalized = normalize(team, event)
     result.malformed.append(isinstance(normalized, Malformed))
     if isinstance(normalized, Malformed):
@@ -61,7 +64,7 @@ def _take(result: Digest, team: str, event: StreamEvent) -> int | None:
         _note(result, event.entity, normalized)
     else:
         result.changes += normalized.changes
-    return normalized.version.commit_time_ms
+    return normalized.version
 
 
 def _note(result: Digest, entity: Entity, reread: Reread) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from schemas.events import Entity, Snapshot
+from schemas.events import Entity, Snapshot, Version
 from schemas.topics import CHANGES
 from workers.capture import metrics
 from workers.capture.committer import PART_ROWS, Move, Submission
@@ -113,7 +113,7 @@ class Importer:
         await self._within_budget()
         if snapshot.state == "pending":
             # Before the query: what becomes due from now on is read after it.
-            await self._commit(self._move(snapshot, begun(snapshot, self._context.clock.now_ms(), None)))
+            await self._commit(self._move(snapshot, self._begun(snapshot, None)))
         elif snapshot.job_id is None or snapshot.job_id in self._lost_jobs:
             await self._query(snapshot)
         else:
@@ -143,7 +143,7 @@ class Importer:
         job_id = await self._org.query_create(soql, deleted=deleted)
         metrics.SNAPSHOTS.labels(self._entity).inc()
         whole = snapshot.since_ms is None and snapshot.after_id is None
-        reached = begun(snapshot, self._context.clock.now_ms(), job_id)
+        reached = self._begun(snapshot, job_id)
         await self._commit(self._move(snapshot, reached, names if whole else ()))
 
     async def _is_small(self, snapshot: Snapshot) -> bool:
@@ -161,16 +161,23 @@ class Importer:
             committed += len(part)
             last = committed == len(page.rows)
             moves = (self._move(snapshot, reached, names),) if last else ()
-            await self._committer.commit(self._submission(part, types, moves))
+            await self._committer.commit(self._submission(part, types, moves, snapshot.floor))
             self._progress.reached(self._entity, snapshot, committed)
 
     def _submission(
-        self, rows: Sequence[Mapping[str, Any]], types: Mapping[str, str], moves: tuple[Move, ...]
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        types: Mapping[str, str],
+        moves: tuple[Move, ...],
+        floor: Version | None,
     ) -> Submission:
-        changes, parked = snapshot_changes(
-            self._team, self._entity, rows, types, self._context.clock.now_ms(), topic=CHANGES[self._entity].name
-        )
+        now_ms, topic = self._context.clock.now_ms(), CHANGES[self._entity].name
+        changes, parked = snapshot_changes(self._team, self._entity, rows, types, now_ms, topic, floor=floor)
         return Submission(self._team, tuple(changes), moves, tuple(parked))
+
+    def _begun(self, snapshot: Snapshot, job_id: str | None) -> Snapshot:
+        last_event = self._committer.position(self._team, self._entity).version
+        return begun(snapshot, self._context.clock.now_ms(), job_id, last_event)
 
     def _move(self, before: Snapshot, snapshot: Snapshot, names: Collection[str] = ()) -> Move:
         """`names`: the fields that a whole reading asks for."""

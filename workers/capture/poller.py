@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from schemas.events import Entity
+from schemas.events import Entity, Version
 from schemas.topics import CHANGES
 from workers.capture import metrics
 from workers.capture.committer import PART_ROWS, Move, Submission
@@ -72,7 +72,7 @@ class Poller:
         wanted = window(position.confirmed_ms, now_ms)
         if now_ms - position.confirmed_ms > CATCH_UP_MS:
             return await self._owe(Move(self._entity, due_since_ms=wanted.since_ms))
-        calls = await self._read(wanted)
+        calls = await self._read(wanted, position.version)
         self._readings.was_allowed(self._entity)
         self._published = {i: stamp for i, stamp in self._published.items() if stamp >= instant(wanted.since_ms)}
         moved = Move(self._entity, confirmed_ms=wanted.until_ms)
@@ -84,25 +84,24 @@ class Poller:
         self._readings.begin([self._entity])
         return 1
 
-    async def _read(self, wanted: Window) -> int:
+    async def _read(self, wanted: Window, floor: Version | None) -> int:
         names = await self._readings.described.types(self._entity)
         calls = 0
         while True:
             rows = await self._readings.org.query(page_of(self._entity, names, wanted), deleted=True)
             calls += 1
-            await self._publish(rows)
+            await self._publish(rows, floor)
             if len(rows) < PAGE_ROWS:
                 return calls
             wanted = replace(wanted, after_stamp=str(rows[-1]["SystemModstamp"]), after_id=str(rows[-1]["Id"]))
 
-    async def _publish(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    async def _publish(self, rows: Sequence[Mapping[str, Any]], floor: Version | None) -> None:
         news = [row for row in rows if self._published.get(str(row["Id"])) != _stamp(row)]
         types = await self._readings.described.types(self._entity)
         for part in parts(news, PART_ROWS):
             if part:
-                changes, parked = snapshot_changes(
-                    self._team, self._entity, part, types, self._clock.now_ms(), topic=CHANGES[self._entity].name
-                )
+                now_ms, topic = self._clock.now_ms(), CHANGES[self._entity].name
+                changes, parked = snapshot_changes(self._team, self._entity, part, types, now_ms, topic, floor=floor)
                 await self._committer.commit(Submission(self._team, tuple(changes), parked=tuple(parked)))
                 metrics.POLLED.labels(self._entity).inc(len(part))
         self._published.update((str(row["Id"]), _stamp(row)) for row in news)

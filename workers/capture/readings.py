@@ -43,7 +43,7 @@ class Readings:
         self.org = org
         self.context = context
         self.described = Described(org)
-        self.rereader = Rereader(team, org, self.described, context.clock)
+        self.rereader = Rereader(team, org, self.described, context)
         self._tasks = tasks
         self._progress = ImportProgress(context.store.jobs, team, context.clock, context.pace)
         self.refusals: dict[Entity, ReadingRefusal] = {}

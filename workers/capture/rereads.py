@@ -9,10 +9,11 @@ from types import MappingProxyType
 from schemas.events import Change, Entity, Parked, Version
 from schemas.topics import CHANGES
 from workers.capture import metrics
+from workers.capture.context import Context
 from workers.capture.described import Described
 from workers.core.snapshot_rows import snapshot_changes
 from workers.core.snapshots import parts, selected
-from workers.ports import Clock, SalesforceOrg
+from workers.ports import SalesforceOrg
 
 REREAD_RECORDS = 200
 """Ids in one query: about 5,000 characters of a SOQL text that travels in a URL."""
@@ -34,11 +35,11 @@ class Reread:
 
 
 class Rereader:
-    def __init__(self, team: str, org: SalesforceOrg, described: Described, clock: Clock) -> None:
+    def __init__(self, team: str, org: SalesforceOrg, described: Described, context: Context) -> None:
         self._team = team
         self._org = org
         self._described = described
-        self._clock = clock
+        self._context = context
 
     async def read(
         self, entity: Entity, record_ids: Iterable[str], at_least: Mapping[str, Version] = NO_VERSIONS
@@ -52,10 +53,12 @@ class Rereader:
 
     async def _read(self, entity: Entity, ids: Sequence[str], at_least: Mapping[str, Version], found: Reread) -> None:
         types = await self._described.types(entity)
+        last_event = self._context.committer.position(self._team, entity).version
         rows = await self._org.records(entity, ids, selected(types))
         metrics.REREADS.inc(len(rows))
+        now_ms, topic = self._context.clock.now_ms(), CHANGES[entity].name
         changes, parked = snapshot_changes(
-            self._team, entity, rows, types, self._clock.now_ms(), topic=CHANGES[entity].name, at_least=at_least
+            self._team, entity, rows, types, now_ms, topic, at_least=at_least, floor=last_event
         )
         seen = {str(row.get("Id")) for row in rows}
         found.changes += changes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from schemas.events import Position, Snapshot
+from schemas.events import Position, Snapshot, Version
 
 OVERLAP_MS = 600_000
 """SystemModstamp is set before the commit, so that a record may appear with a stamp that lies before records already
@@ -23,6 +23,8 @@ class Move(Protocol):
     def replay_id(self) -> str | None: ...
     @property
     def commit_time_ms(self) -> int | None: ...
+    @property
+    def version(self) -> Version | None: ...
     @property
     def confirmed_ms(self) -> int | None: ...
     @property
@@ -45,6 +47,8 @@ def position_after(position: Position, move: Move) -> Position:
         update["replay_id"] = move.replay_id
     if move.commit_time_ms is not None:
         update["commit_time_ms"] = move.commit_time_ms
+    if move.version is not None:
+        update["version"] = move.version
     if move.confirmed_ms is not None:
         update["confirmed_ms"] = latest(position.confirmed_ms, move.confirmed_ms)
     if move.fields_digest is not None:

@@ -36,17 +36,20 @@ def snapshot_changes(
     now_ms: int,
     topic: str,
     at_least: Mapping[str, Version] = MappingProxyType({}),
+    floor: Version | None = None,
 ) -> tuple[list[Change], list[Parked]]:
     """Rows as changes, those of the recycle bin as deletions; what can be neither, parked.
 
-    `at_least`, by record id: the version of the event that made the record be read again.
+    `at_least`, by record id: the version of the event that made the record be read again. `floor`: of the last event
+    of the channel before the query, which the rows include. Stamps are whole seconds: without it a row would lose
+    against an earlier change of the same second.
     """
     columns = _columns(entity, types)
     changes: list[Change] = []
     parked: list[Parked] = []
     for row in rows:
         try:
-            changes.append(_change(team, entity, row, columns, now_ms, at_least.get(str(row.get("Id")))))
+            changes.append(_change(team, entity, row, columns, now_ms, at_least.get(str(row.get("Id"))), floor))
         except ValueError as error:
             text = json.dumps(row, default=str)
             parked.append(parked_payload(team, topic, "malformed", str(error), text, now_ms, None))
@@ -58,7 +61,13 @@ def is_deleted(row: Mapping[str, Any]) -> bool:
 
 
 def _change(
-    team: str, entity: Entity, row: Mapping[str, Any], columns: Columns, now_ms: int, at_least: Version | None
+    team: str,
+    entity: Entity,
+    row: Mapping[str, Any],
+    columns: Columns,
+    now_ms: int,
+    at_least: Version | None,
+    floor: Version | None,
 ) -> Change:
     """Its version is the record's SystemModstamp, which Salesforce sets before it commits: of a snapshot and a change
     of the same moment the change wins.
@@ -68,7 +77,15 @@ def _change(
     modified = Version(_instant_ms(row.get("SystemModstamp")), 0, 0)
     if is_deleted(row):
         return _made(team, entity, row, "delete", at_least or _last_of_its_moment(modified), {}, now_ms)
-    return _made(team, entity, row, "snapshot", max(modified, at_least or modified), _fields(row, columns), now_ms)
+    least = at_least or _within_its_second(floor, modified)
+    return _made(team, entity, row, "snapshot", max(modified, least), _fields(row, columns), now_ms)
+
+
+def _within_its_second(floor: Version | None, modified: Version) -> Version:
+    """The floor where it decides. Elsewhere it must not: an org's clock may have been set back."""
+    if floor is None or floor.commit_time_ms // 1000 != modified.commit_time_ms // 1000:
+        return modified
+    return floor
 
 
 def _made(

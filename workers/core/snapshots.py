@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from schemas.events import Entity, Position, Snapshot
+from schemas.events import Entity, Position, Snapshot, Version
 from workers.core.normalize import OBJECTS, is_compound
 from workers.core.positions import EVERYTHING_AGAIN, OVERLAP_MS, PENDING
 
@@ -94,10 +94,17 @@ def instant(ms: int) -> str:
 # --- steps -----------------------------------------------------------------------------------------------------------
 
 
-def begun(snapshot: Snapshot, now_ms: int, job_id: str | None) -> Snapshot:
-    """`job_id` None: read by REST, at once."""
-    update = {"state": "running", "job_id": job_id, "locator": None, "began_ms": snapshot.began_ms or now_ms}
-    return snapshot.model_copy(update=update)
+def begun(snapshot: Snapshot, now_ms: int, job_id: str | None, last_event: Version | None = None) -> Snapshot:
+    """`job_id` None: read by REST, at once. `last_event` of the channel: whatever is read includes it."""
+    return snapshot.model_copy(
+        update={
+            "state": "running",
+            "job_id": job_id,
+            "locator": None,
+            "began_ms": snapshot.began_ms or now_ms,
+            "floor": snapshot.floor or last_event,
+        }
+    )
 
 
 def page_read(snapshot: Snapshot, ids: Sequence[str], next_locator: str | None) -> Snapshot:

@@ -124,3 +124,13 @@ def test_what_is_made_without_validation_is_valid() -> None:
     for row in (ROW, {**ROW, "IsDeleted": "true"}):
         change = read(row)
         assert Change.model_validate_json(change.model_dump_json()) == change
+
+
+@pytest.mark.parametrize(
+    ("floor_ms", "wins"),
+    [(1719908906000, True), (1719908906999, True), (1719908905999, False), (1719908907000, False)],
+)
+def test_a_row_is_no_older_than_the_last_event_of_its_second(floor_ms: int, wins: bool) -> None:
+    floor = Version(floor_ms, 7, 1)
+    (change,), _ = snapshot_changes("acme", "contact", [ROW], TYPES, 9, topic="t", floor=floor)
+    assert change.version == (floor if wins else Version(1719908906000, 0, 0))
