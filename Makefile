@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test clients lint types imports unit benchmarks lock clean
+.PHONY: help install demo up test faults clients lint types imports unit benchmarks lock clean
 
 help: ## Show the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ up: install ## Stack, simulated org and all workers, left running until Ctrl-C
 
 test: install clients lint types imports ## Lint, types, import contracts and all tests; ARGS="-k name" for pytest
 	$(BIN)/pytest $(ARGS)
+
+faults: export FAULT_SEEDS ?= 20
+faults: install ## Faults at random times against capture, 20 seeds a row; FAULT_SEEDS=5 FAULT_ROWS=F1,F31
+	$(BIN)/pytest tests/faults $(ARGS)
 
 clients: ## The JavaScript clients that judge the simulated org, where Node.js is there
 	@if command -v npm >/dev/null; then cd tests/clients/javascript && { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund; }; \

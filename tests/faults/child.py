@@ -1,0 +1,110 @@
+"""What runs in the process of a worker: the command line, on a network and in a pace of the test's choice.
+
+Nothing of this is in the product: what a test needs to be otherwise is replaced here, before the command begins.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from asyncio import selector_events
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.faults import planted
+from workers.__main__ import main
+from workers.adapters.kafka import changelog, shards
+from workers.adapters.salesforce import cometd
+from workers.capture.pace import Pace
+from workers.core import session_machine
+from workers.wiring import processes
+
+Address = tuple[str, int]
+
+quick = partial(
+    Pace,
+    connections_seconds=0.2,
+    backoff_base_seconds=0.1,
+    backoff_cap_seconds=1.0,
+    query_poll_seconds=0.05,
+    scale=0.02,
+    fenced_seconds=8.0,
+)
+SESSION_TIMEOUT_MS = 6_000
+"""The least that the broker grants; `fenced_seconds` is longer."""
+
+TRANSACTION_TIMEOUT_MS = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Proxies on this machine, by the address that is meant; each is told it first."""
+
+    ports: Mapping[Address, int]
+    other_port: int
+    """Of the proxy to whatever else is connected to."""
+
+    def port(self, address: Address) -> int:
+        return self.ports.get(address, self.other_port)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """All that a worker process is told; travels to it by pickle."""
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
+    log: Path
+    network: Network
+    bugs: tuple[str, ...] = ()
+    stop_at: str | None = None
+    """`kill` or `freeze` at the n-th time of a point of a transaction: `kill:before commit:3`."""
+
+
+def work(orders: Orders) -> None:
+    """Never returns."""
+    output = os.open(orders.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(output, sys.stdout.fileno() if sys.stdout else 1)
+    os.dup2(output, 2)
+    os.environ.clear()
+    os.environ.update(orders.environment)
+    sys.argv = ["segment-sync", *orders.arguments]
+    # The fork server leaves SIGINT ignored and its own handlers behind.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _reroute(orders.network)
+    _hurry()
+    for bug in orders.bugs:
+        planted.BUGS[bug]()
+    if orders.stop_at:
+        planted.stop_at(orders.stop_at)
+    main()
+
+
+def _reroute(network: Network) -> None:
+    """All that goes through the event loop: Kafka and the orgs, not MongoDB."""
+    connect = selector_events.BaseSelectorEventLoop.sock_connect
+
+    async def rerouted(loop: selector_events.BaseSelectorEventLoop, sock: socket.socket, address: Any) -> None:
+        host, port = address[:2]
+        await connect(loop, sock, ("127.0.0.1", network.port((host, port))))
+        await loop.sock_sendall(sock, f"{host}:{port}\n".encode())
+
+    planted.instead(selector_events.BaseSelectorEventLoop, "sock_connect", rerouted)
+
+
+def _hurry() -> None:
+    """Minutes of pauses are for the field; the order of what happens stays."""
+    instead = planted.instead
+    instead(processes, "Pace", quick)
+    instead(cometd, "HANDSHAKES_PER_SECOND_OF_HOST", 1000.0)
+    instead(shards, "SESSION_TIMEOUT_MS", SESSION_TIMEOUT_MS)
+    instead(shards, "HEARTBEAT_MS", 1_000)
+    instead(changelog, "TRANSACTION_TIMEOUT_MS", TRANSACTION_TIMEOUT_MS)
+    instead(changelog, "REQUEST_TIMEOUT_MS", 3_000)
+    instead(changelog, "APPEND_SECONDS", 6.0)
+    instead(session_machine, "HEALTHY_SECONDS", 2.0)

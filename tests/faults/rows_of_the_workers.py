@@ -1,0 +1,155 @@
+"""Rows in which workers, the broker or the network between them fail."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.faults.planted import POINTS
+from tests.faults.proxy import END_TXN, Fate, Weather
+from tests.faults.runs import Row, Run
+from tests.faults.worker import Worker
+from tests.support.waiting import until
+
+ZOMBIE_SECONDS = 9.0
+"""Longer than the session timeout of the group (`child.SESSION_TIMEOUT_MS`), and than a transaction's."""
+
+
+async def a_worker_is_killed(run: Run) -> None:
+    """F1: at a random moment, or at a point of a transaction."""
+    editing = asyncio.create_task(run.edit(5.0))
+    for _ in range(2):
+        await run.pause(0.3, 1.5)
+        worker = run.rng.choice(run.lane.workers)
+        run.note(f"kill {run.lane.workers.index(worker)}")
+        worker.kill()
+        await run.pause(0.0, 0.5)
+        worker.start()
+    await editing
+
+
+async def a_worker_is_killed_in_a_transaction(run: Run) -> None:
+    """F1, at the points that a transaction passes."""
+    point, number = run.rng.choice(POINTS), run.rng.randint(2, 6)
+    victims = run.lane.workers
+    for worker in victims:
+        worker.terminate()
+        worker.start(stop_at=f"kill:{point}:{number}")
+    editing = asyncio.create_task(run.edit(6.0))
+    await until(lambda: not all(worker.alive for worker in victims), 60)
+    run.note(f"killed {point}, transaction {number}")
+    await editing
+    for worker in victims:
+        worker.kill()
+        worker.start()
+
+
+async def a_worker_comes_back_from_the_dead(run: Run) -> None:
+    """F2: frozen until another has taken over, with events in its socket that it has not read."""
+    owner = await _owner(run)
+    editing = asyncio.create_task(run.edit(ZOMBIE_SECONDS + 3))
+    await run.pause(0.2, 1.5)
+    run.note("freeze")
+    owner.freeze()
+    await run.pause(ZOMBIE_SECONDS, ZOMBIE_SECONDS + 2)
+    run.note("thaw")
+    owner.thaw()
+    await editing
+
+
+async def the_end_of_a_transaction_is_uncertain(run: Run) -> None:
+    """F4: its reply is lost, or the request arrives when the worker has long gone on."""
+    fate: Fate = run.rng.choice(("lose reply", "deliver late"))
+    proxy, left = run.lane.to_kafka, [run.rng.randint(1, 2)]
+
+    def decide(number: int) -> Fate:
+        if number != END_TXN or not left[0]:
+            return "pass"
+        left[0] -= 1
+        run.note(fate)
+        return fate
+
+    editing = asyncio.create_task(run.edit(4.0))
+    await run.pause(0.2, 2.0)
+    proxy.late_seconds = run.chance_seconds(0.2, 3.0)
+    proxy.on_request = decide
+    await editing
+    await until(lambda: not left[0], 30)
+
+
+async def a_worker_is_frozen_in_a_transaction(run: Run) -> None:
+    """F6: readers wait for the open transaction until the broker aborts it."""
+    point, number = run.rng.choice(("after first send", "after send", "before commit")), run.rng.randint(2, 4)
+    for worker in run.lane.workers:
+        worker.terminate()
+        worker.start(stop_at=f"freeze:{point}:{number}")
+    editing = asyncio.create_task(run.edit(4.0))
+    await run.pause(ZOMBIE_SECONDS, ZOMBIE_SECONDS + 2)
+    run.note(f"thaw after {point}, transaction {number}")
+    for worker in run.lane.workers:
+        worker.thaw()
+    await editing
+
+
+async def the_broker_is_cut_off(run: Run) -> None:
+    """F14: in one direction or both, for seconds."""
+    proxy = run.lane.to_kafka
+    editing = asyncio.create_task(run.edit(5.0))
+    await run.pause(0.2, 2.0)
+    directions = run.rng.choice(((True, True), (True, False), (False, True)))
+    run.note(f"partition to server {directions[0]}, to client {directions[1]}")
+    proxy.partition(to_server=directions[0], to_client=directions[1])
+    await run.pause(1.0, 9.0)
+    run.note("heal")
+    proxy.heal()
+    if run.rng.random() < 0.5:
+        proxy.reset()
+    await editing
+
+
+async def the_network_is_slow(run: Run) -> None:
+    """F15."""
+    weather = run.rng.choice(
+        (
+            Weather(delay_seconds=(0.1, 0.3)),
+            Weather(slice_bytes=211, delay_seconds=(0.0, 0.002)),
+            Weather(bytes_per_second=32_000, slice_bytes=1_400),
+        )
+    )
+    run.note(str(weather))
+    run.lane.to_kafka.weather = weather
+    await run.edit(5.0, per_second=8.0)
+    run.lane.to_kafka.heal()
+
+
+async def connections_are_reset(run: Run) -> None:
+    """F16: those to the broker and those to the org, again and again."""
+    editing = asyncio.create_task(run.edit(6.0))
+    while not editing.done():
+        await run.pause(0.3, 1.5)
+        proxy = run.rng.choice((run.lane.to_kafka, run.lane.to_orgs))
+        run.note("reset " + ("broker" if proxy is run.lane.to_kafka else "org"))
+        proxy.reset()
+    await editing
+
+
+async def _owner(run: Run) -> Worker:
+    """The worker whose log says that it captures the team."""
+    line = f'"team": "{run.team}"'
+
+    def found() -> list[Worker]:
+        return [one for one in run.lane.workers if one.alive and line in one.orders.log.read_text(errors="replace")]
+
+    await until(lambda: bool(found()), pause=0.05)
+    return found()[-1]
+
+
+ROWS = (
+    Row("F1", "worker killed", a_worker_is_killed, alone=True),
+    Row("F1p", "killed in a transaction", a_worker_is_killed_in_a_transaction, alone=True),
+    Row("F2", "zombie", a_worker_comes_back_from_the_dead, alone=True),
+    Row("F4", "ambiguous EndTxn", the_end_of_a_transaction_is_uncertain, alone=True),
+    Row("F6", "frozen in a transaction", a_worker_is_frozen_in_a_transaction, alone=True),
+    Row("F14", "broker cut off", the_broker_is_cut_off, alone=True),
+    Row("F15", "slow network", the_network_is_slow, alone=True),
+    Row("F16", "resets", connections_are_reset, alone=True),
+)

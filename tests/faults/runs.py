@@ -1,0 +1,203 @@
+"""One run of one row: a team, edits in its org, faults at random times, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from tests.faults.lane import Lane, Site, open_lane
+from tests.faults.oracles import Promise, Truth, duplicates, judge, missing, oversized
+from tests.faults.orgs import Org
+from tests.support.waiting import until
+
+CONNECT_SECONDS = 60.0
+CONVERGE_SECONDS = 75.0
+"""After the last fault. More than two session timeouts and a transaction timeout, one after the other."""
+
+OBJECT_NAMES = ("Contact", "Lead", "Account")
+
+
+@dataclass(slots=True)
+class Run:
+    row: Row
+    seed: int
+    lane: Lane = field(repr=False)
+    org: Org = field(repr=False)
+    team: str
+    rng: random.Random = field(repr=False)
+    faults: list[tuple[float, str]] = field(default_factory=list)
+    """Seconds since the run began, and what struck."""
+    violations: list[str] = field(default_factory=list)
+    recovery_seconds: float | None = None
+    truth: Truth = field(default_factory=Truth, repr=False)
+    _began: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+    _edits: int = 0
+
+    def note(self, fault: str) -> None:
+        self.faults.append((round(asyncio.get_running_loop().time() - self._began, 2), fault))
+
+    def chance_seconds(self, least: float, most: float) -> float:
+        return self.rng.uniform(least, most)
+
+    async def pause(self, least: float, most: float) -> None:
+        """Faults come at random times: this is the time, not a wait for anything."""
+        await asyncio.sleep(self.chance_seconds(least, most))
+
+    # --- what the org's users do ---
+
+    async def touch(self) -> None:
+        """One edit of each object, so that each channel has a replay id to come back to."""
+        async with self.org.turn:
+            for name in OBJECT_NAMES:
+                await self._update(name)
+
+    async def edit(self, seconds: float, per_second: float = 15.0) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while loop.time() < end:
+            async with self.org.turn:
+                await self._edit()
+            await asyncio.sleep(self.rng.expovariate(per_second))
+
+    async def _edit(self) -> None:
+        name, dice = self.rng.choice(OBJECT_NAMES), self.rng.random()
+        if dice < 0.80:
+            await self._update(name)
+        elif dice < 0.90:
+            await self._create(name)
+        elif dice < 0.95:
+            records = await self.org.ids(name)
+            some = self.rng.sample(records, min(3, len(records)))
+            await self.org.update_all(name, some, {"Description": self._text()})
+        else:
+            await self._delete()
+
+    async def _update(self, name: str) -> None:
+        record_id = self.rng.choice(await self.org.ids(name))
+        await self.org.client.update(name, record_id, {"Description": self._text()})
+
+    async def _create(self, name: str) -> None:
+        text = self._text()
+        fields = {"Name": text} if name == "Account" else {"LastName": text}
+        if name == "Lead":
+            fields["Company"] = "Acme"
+        await self.org.client.create(name, fields)
+
+    async def _delete(self) -> None:
+        ids = await self.org.ids("Lead")
+        if len(ids) > 2:
+            await self.org.client.delete("Lead", self.rng.choice(ids))
+
+    def _text(self) -> str:
+        self._edits += 1
+        return f"{self.team} {self._edits}"
+
+    # --- what capture does ---
+
+    def missing(self) -> list[str]:
+        return missing(self.truth, self.lane.topics.changes[self.team], self.row.promise)
+
+    async def caught_up(self, patience_seconds: float = CONVERGE_SECONDS) -> None:
+        """Everything that the org has done until now is in the topics. Raises TimeoutError."""
+        self.truth = await self.org.truth()
+        topics = self.lane.topics
+        await until(lambda: not self.missing() and topics.read_of(self.team), patience_seconds, pause=0.05)
+
+    async def begin(self) -> None:
+        await self.lane.connect(self.team, self.org)
+        await until(lambda: self.lane.topics.read_of(self.team), CONNECT_SECONDS, pause=0.05)
+        await self.touch()
+        await self.caught_up()
+
+    async def finish(self) -> None:
+        """Everything is healed: how long until all is there."""
+        healed = asyncio.get_running_loop().time()
+        await self.touch()
+        try:
+            await self.caught_up()
+            self.recovery_seconds = asyncio.get_running_loop().time() - healed
+        except TimeoutError:
+            self.violations.append(f"does not recover within {CONVERGE_SECONDS:.0f} s")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the test plan."""
+
+    name: str
+    title: str
+    play: Callable[[Run], Awaitable[None]]
+    """From the connected team to everything healed."""
+    promise: Promise = field(default_factory=Promise)
+    alone: bool = False
+    """It harms the workers or the broker of its lane: no other run beside it."""
+    connects: bool = True
+    """Whether the run begins with a connected team that has read everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    row: str
+    seed: int
+    violations: tuple[str, ...]
+    duplicates: int
+    changes: int
+    recovery_seconds: float | None
+    peak_rss_mb: float
+    faults: tuple[tuple[float, str], ...]
+
+    def __str__(self) -> str:
+        times = ", ".join(f"{seconds} s {what}" for seconds, what in self.faults)
+        return f"{self.row} seed {self.seed}: {' | '.join(self.violations)} [{times}]"
+
+
+async def play(site: Site, label: str, runs: Sequence[tuple[Row, int]], bugs: tuple[str, ...] = ()) -> list[Outcome]:
+    """In one lane: those that harm nobody else at once, the others one after the other."""
+    rng = random.Random(f"{label}:{runs[0][1]}")
+    async with open_lane(site, f"{label.lower()}-{rng.getrandbits(32):08x}-", rng, bugs=bugs) as lane:
+        together = [(row, seed) for row, seed in runs if not row.alone]
+        async with asyncio.TaskGroup() as tasks:
+            playing = [tasks.create_task(_play(lane, row, seed)) for row, seed in together]
+        played = [task.result() for task in playing]
+        for row, seed in runs:
+            if row.alone:
+                played.append(await _play(lane, row, seed))
+        await lane.stop_workers()
+        leaks = await lane.leaks()
+        return [_outcome(run, leaks) for run in played]
+
+
+async def _play(lane: Lane, row: Row, seed: int) -> Run:
+    rng = random.Random(f"{row.name}:{seed}")
+    team = f"{row.name.lower()}-{seed}"
+    org = await lane.orgs.open(seed)
+    run = Run(row, seed, lane, org, team, rng)
+    try:
+        if row.connects:
+            await run.begin()
+        await row.play(run)
+        await run.finish()
+    except TimeoutError:
+        run.violations.append("waits in vain: " + "; ".join(run.missing()[:3]))
+    run.truth = await org.truth()
+    await lane.disconnect(team)
+    return run
+
+
+def _outcome(run: Run, leaks: list[str]) -> Outcome:
+    topics = run.lane.topics
+    changes = topics.changes[run.team]
+    found = judge(run.truth, changes, topics.positions[run.team], run.row.promise)
+    found += [f"O9: {one}" for one in oversized(run.lane.peak_rss_mb)] + [f"O10: {one}" for one in leaks]
+    return Outcome(
+        run.row.name,
+        run.seed,
+        (*run.violations, *found),
+        len(duplicates(changes)),
+        len(changes),
+        run.recovery_seconds,
+        run.lane.peak_rss_mb,
+        tuple(run.faults),
+    )
