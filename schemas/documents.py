@@ -43,6 +43,8 @@ class Connection(Document):
     """Parked: too much of what its org sent was malformed."""
     detail: str | None = None
     connected_at_ms: int
+    time_zone: str = "UTC"
+    """Of the org, as IANA names it."""
 
 
 class Destination(Document):
@@ -269,6 +271,41 @@ class Insight(Document):
     """ISO date in UTC."""
 
 
+LocalTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class Switch(Document):
+    """Whether an entity's insights are written back, and who said so."""
+
+    on: bool = True
+    changed_at_ms: int | None = None
+    changed_by: str = ""
+
+
+class InsightFields(Document):
+    """Where an entity's insights are written to."""
+
+    score: SourceField = "Engagement_Score__c"
+    date: SourceField = "Last_Engagement_Date__c"
+
+
+class WritebackSettings(Document):
+    """How a team's insights are written back; a team without this document has the defaults."""
+
+    team: TeamId
+    rev: int = 0
+    switches: dict[Entity, Switch] = {}
+    at: LocalTime = "02:00"
+    time_zone: str | None = None
+    """IANA name; None: the org's own."""
+    blackouts: tuple[tuple[LocalTime, LocalTime], ...] = ()
+    dead_band: float = Field(0.0, ge=0)
+    """A score that differs by no more from what Salesforce has is left alone."""
+    fields: dict[Entity, InsightFields] = {}
+    edit: Edit | None = None
+    """The last one; it is in the audit log before the next one is made."""
+
+
 class WritebackRun(Document):
     """One team's export of changed insights for one local date; claimed by creating it."""
 
@@ -284,6 +321,8 @@ class WritebackRun(Document):
     accepted: int = 0
     rejected: int = 0
     unprocessed: int = 0
+    disabled: int = 0
+    """Switched off while the run went on."""
     detail: str | None = None
 
 
@@ -295,7 +334,7 @@ class WritebackRow(Document):
     entity: Entity
     score: float
     last_engagement_date: str | None
-    outcome: Literal["planned", "accepted", "rejected", "unprocessed"] = "planned"
+    outcome: Literal["planned", "accepted", "rejected", "unprocessed", "disabled"] = "planned"
     error: str | None = None
 
 

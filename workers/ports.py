@@ -26,6 +26,7 @@ from schemas.documents import (
     Segment,
     WritebackRow,
     WritebackRun,
+    WritebackSettings,
 )
 from schemas.events import Change, Entity, MembershipChange, Parked, Position, Reevaluation
 from workers.core.budget import Allowance
@@ -63,6 +64,7 @@ D = TypeVar(
     Segment,
     WritebackRow,
     WritebackRun,
+    WritebackSettings,
 )
 
 
@@ -168,6 +170,7 @@ class Store:
     insights: Documents[Insight]
     writeback_runs: Documents[WritebackRun]
     writeback_rows: Documents[WritebackRow]
+    writeback_settings: Documents[WritebackSettings]
     jobs: Documents[Job]
     capture_status: Documents[CaptureStatus]
     audit: Documents[AuditEntry]
@@ -289,6 +292,7 @@ class Habits:
     locale: str
     fiscal_year_starts: int
     """Month."""
+    org_time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +346,9 @@ class SalesforceOrg(Protocol):
         """The connected user's permissions."""
 
     async def habits(self) -> Habits: ...
+
+    async def create_insight_field(self, entity: Entity, name: str, kind: str, user_id: str) -> None:
+        """`kind` is score or date; the user's profile may read and edit it afterwards."""
 
     async def fields(self, entity: Entity) -> list[FieldInfo]: ...
 

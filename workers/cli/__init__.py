@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import typer
 from rich.markup import escape
 
-from workers.cli import explain, jobs, mappings, rules, segments, teams, workers
+from workers.cli import explain, jobs, mappings, rules, segments, teams, workers, writeback
 from workers.cli.output import console, debugging
 from workers.ports import Refused, Unavailable
 from workers.runtime.logs import configure_logs, redacted
@@ -31,6 +31,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(segments.app, name="segments")
 app.add_typer(mappings.app, name="mappings")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(writeback.app, name="writeback")
 
 if find_spec("sandbox") is not None:  # not part of a production image
     from sandbox.cli import register

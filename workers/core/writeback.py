@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
-from schemas.documents import Engagement, Insight, Member, WritebackRow
+from schemas.documents import Engagement, Insight, InsightFields, Member, Switch, WritebackRow, WritebackSettings
 from schemas.events import Entity
+from workers.core.normalize import OBJECTS
+from workers.core.schedule import Schedule, blackouts_of
 
-SCORE_FIELD = "Engagement_Score__c"
-DATE_FIELD = "Last_Engagement_Date__c"
 NULL_CELL = "#N/A"
 """Bulk API 2.0: an empty cell leaves the field as it is, this clears it (Bulk API 2.0 Developer Guide)."""
 
@@ -63,15 +63,50 @@ def sources(subject: str, member: Member) -> list[tuple[Entity, str]]:
     ]
 
 
-def differs(values: Values, accepted: Insight | None) -> bool:
-    return accepted is None or values != Values(accepted.score, accepted.last_engagement_date)
+def differs(values: Values, accepted: Insight | None, dead_band: float = 0.0) -> bool:
+    """From what Salesforce last accepted; a score by more than the dead band."""
+    if accepted is None or values.last_engagement_date != accepted.last_engagement_date:
+        return True
+    return abs(values.score - accepted.score) > dead_band
 
 
-def cells(row: WritebackRow) -> dict[str, str]:
+def cells(row: WritebackRow, fields: InsightFields) -> dict[str, str]:
     return {
-        SCORE_FIELD: repr(row.score),
-        DATE_FIELD: row.last_engagement_date or NULL_CELL,
+        fields.score: repr(row.score),
+        fields.date: row.last_engagement_date or NULL_CELL,
     }
+
+
+def is_on(settings: WritebackSettings, entity: Entity) -> bool:
+    return settings.switches.get(entity, Switch()).on
+
+
+def fields_of(settings: WritebackSettings, entity: Entity) -> InsightFields:
+    return settings.fields.get(entity, InsightFields())
+
+
+def schedule_of(settings: WritebackSettings, org_time_zone: str) -> Schedule:
+    return Schedule(
+        time.fromisoformat(settings.at), settings.time_zone or org_time_zone, blackouts_of(settings.blackouts)
+    )
+
+
+SCORE_TYPES = frozenset({"double", "currency", "percent", "int"})
+DATE_TYPES = frozenset({"date"})
+
+
+def unfit(entity: Entity, fields: InsightFields, found: Mapping[str, tuple[str, bool]]) -> list[str]:
+    """What keeps an entity's insights from being written, as sentences; `found`: type and updateable by field name."""
+    name = OBJECTS[entity]
+    problems = []
+    for field, types in ((fields.score, SCORE_TYPES), (fields.date, DATE_TYPES)):
+        if field not in found:
+            problems.append(f"{name} has no field {field} that the connected user can see")
+        elif found[field][0] not in types:
+            problems.append(f"{name}.{field} is of type {found[field][0]}, not {' or '.join(sorted(types))}")
+        elif not found[field][1]:
+            problems.append(f"the connected user may not write {name}.{field}")
+    return problems
 
 
 def jobs_of(rows: Iterable[WritebackRow]) -> dict[str, list[WritebackRow]]:

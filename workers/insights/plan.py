@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from itertools import chain
 
-from schemas.documents import Engagement, Member, WritebackRow
+from schemas.documents import Engagement, Member, WritebackRow, WritebackRun, WritebackSettings
 from schemas.events import Entity
-from workers.core.writeback import Values, differs, sources, values_of
+from workers.core.writeback import Values, differs, is_on, sources, values_of
 from workers.ports import Documents, Store
 
 PAGE = 1000
@@ -16,37 +16,41 @@ PAGE = 1000
 Wanted = tuple[Entity, str, Values]
 
 
-async def changed_rows(store: Store, team: str, run_id: str) -> AsyncIterator[list[WritebackRow]]:
-    """Rows to write, page by page."""
+async def changed_rows(
+    store: Store, run: WritebackRun, settings: WritebackSettings
+) -> AsyncIterator[list[WritebackRow]]:
+    """Rows to write, page by page; none of entities that are switched off."""
     page: list[Engagement] = []
-    async for engagement in store.engagement.scan(team):
+    async for engagement in store.engagement.scan(run.team):
         page.append(engagement)
         if len(page) == PAGE:
-            yield await page_rows(store, team, run_id, page)
+            yield await page_rows(store, run, settings, page)
             page = []
     if page:
-        yield await page_rows(store, team, run_id, page)
+        yield await page_rows(store, run, settings, page)
 
 
-async def page_rows(store: Store, team: str, run_id: str, page: Sequence[Engagement]) -> list[WritebackRow]:
+async def page_rows(
+    store: Store, run: WritebackRun, settings: WritebackSettings, page: Sequence[Engagement]
+) -> list[WritebackRow]:
     wanted = [
         *await wanted_values(store.people, [each for each in page if each.subject == "person"]),
         *await wanted_values(store.accounts, [each for each in page if each.subject == "account"]),
     ]
     # While routing moves a record from one person to another it stands in both: the next run puts right what is off.
-    by_record = {record_id: (entity, values) for entity, record_id, values in wanted}
-    accepted = await store.insights.load([(team, record_id) for record_id in by_record])
+    by_record = {record_id: (entity, values) for entity, record_id, values in wanted if is_on(settings, entity)}
+    accepted = await store.insights.load([(run.team, record_id) for record_id in by_record])
     return [
         WritebackRow(
-            team=team,
-            run_id=run_id,
+            team=run.team,
+            run_id=run.run_id,
             record_id=record_id,
             entity=entity,
             score=values.score,
             last_engagement_date=values.last_engagement_date,
         )
         for record_id, (entity, values) in by_record.items()
-        if differs(values, accepted.get((team, record_id)))
+        if differs(values, accepted.get((run.team, record_id)), settings.dead_band)
     ]
 
 

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, repeat
 
-from schemas.documents import Insight, WritebackRow, WritebackRun
+from schemas.documents import Insight, InsightFields, WritebackRow, WritebackRun
 from schemas.events import Entity
-from workers.core.writeback import Settled, cells, jobs_of, settle
+from workers.core.writeback import Settled, cells, fields_of, is_on, jobs_of, settle, unfit
 from workers.insights.claim import Claim, TakenOver
 from workers.insights.plan import changed_rows
-from workers.ports import Clock, IngestRow, IngestState, SalesforceOrg, Store, Unavailable
+from workers.ports import Clock, IngestRow, IngestState, Refused, SalesforceOrg, Store, Unavailable
 from workers.runtime.retry import patiently
+from workers.runtime.writeback_settings import settings_of
 
 POLL_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 """First waits between two looks at a job, then five seconds: small jobs take one, the largest hours."""
@@ -26,7 +27,8 @@ SAVE_ROUNDS = 10
 
 
 class Runner:
-    def __init__(self, store: Store, org: SalesforceOrg, clock: Clock) -> None:
+    def __init__(self, team: str, store: Store, org: SalesforceOrg, clock: Clock) -> None:
+        self._team = team
         self._store = store
         self._org = org
         self._clock = clock
@@ -38,32 +40,52 @@ class Runner:
         rows = await planned_rows(self._store, claim.run)
         for job, sent in jobs_of(rows).items():
             if any(row.outcome == "planned" for row in sent):
-                await self._job(claim, job, sent)
+                await self._job_if_on(claim, job, sent)
         return await finish(self._store, claim, self._clock.now_ms())
 
     async def _plan(self, run: WritebackRun) -> None:
         """A row that exists already was planned by a predecessor and stays as it is."""
-        async for page in changed_rows(self._store, run.team, run.run_id):
+        settings = await settings_of(self._store, run.team)
+        async for page in changed_rows(self._store, run, settings):
             if page:
                 await self._store.writeback_rows.swap(page)
 
-    async def _job(self, claim: Claim, job: str, sent: Sequence[WritebackRow]) -> None:
+    async def _job_if_on(self, claim: Claim, job: str, sent: Sequence[WritebackRow]) -> None:
+        """A switch counts at once: it is looked at before every job that has not begun."""
+        settings, entity = await settings_of(self._store, claim.run.team), entity_of(sent)
+        if is_on(settings, entity) or job in claim.run.jobs:
+            await self._job(claim, job, sent, fields_of(settings, entity))
+        else:
+            rows = [row.model_copy(update={"outcome": "disabled"}) for row in sent]
+            await self._save(Settled(rows, 0))
+
+    async def _check(self, entity: Entity, fields: InsightFields) -> None:
+        """Before anything is sent. Raises Refused with what an administrator must do."""
+        found = {field.name: (field.type, field.updateable) for field in await self._org.fields(entity)}
+        if problems := unfit(entity, fields, found):
+            raise Refused(
+                f"{'; '.join(problems)}. `segment-sync writeback create-fields {self._team}` creates missing fields; "
+                "otherwise an administrator creates them, or gives the connected user Edit access"
+            )
+
+    async def _job(self, claim: Claim, job: str, sent: Sequence[WritebackRow], fields: InsightFields) -> None:
         job_id = claim.run.jobs.get(job)
         state = await self._state(job_id) if job_id else None
         if job_id and state and state.state == "Open":
             # It may or may not hold its rows, and takes no second upload: it is given up for a new one.
             await self._org.ingest_abort(job_id)
         if job_id is None or state is None or state.state in ("Open", "Aborted"):
-            job_id = await self._send(claim, job, sent)
+            await self._check(entity_of(sent), fields)
+            job_id = await self._send(claim, job, sent, fields)
         settled, state = await self._results(job_id, sent)
         if (problem := problem_of(job_id, state, settled)) is not None:
             await claim.update(detail=problem)  # before the rows: settled ones are not looked at again
         await self._save(settled)
 
-    async def _send(self, claim: Claim, job: str, sent: Sequence[WritebackRow]) -> str:
+    async def _send(self, claim: Claim, job: str, sent: Sequence[WritebackRow], fields: InsightFields) -> str:
         job_id = await self._org.ingest_create(entity_of(sent))
         await claim.update(jobs=claim.run.jobs | {job: job_id})
-        await self._org.ingest_upload(job_id, [IngestRow(row.record_id, cells(row)) for row in sent])
+        await self._org.ingest_upload(job_id, [IngestRow(row.record_id, cells(row, fields)) for row in sent])
         await patiently(lambda: self._org.ingest_complete(job_id))
         return job_id
 
@@ -127,6 +149,7 @@ async def finish(store: Store, claim: Claim, now_ms: int, problem: str | None = 
         accepted=outcomes["accepted"],
         rejected=outcomes["rejected"],
         unprocessed=outcomes["unprocessed"] + outcomes["planned"],
+        disabled=outcomes["disabled"],
     )
 
 

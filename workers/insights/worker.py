@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import structlog
 
-from schemas.documents import Connection, WritebackRun
+from schemas.documents import Connection, WritebackRun, WritebackSettings
 from schemas.topics import SCORES
+from workers.core.schedule import Schedule
+from workers.core.writeback import schedule_of
 from workers.insights.claim import Claims
 from workers.insights.run import Runner, finish
 from workers.insights.scores import keep, read
@@ -20,9 +21,7 @@ from workers.runtime.retry import patiently
 TOPICS = (SCORES,)
 
 LOOK_SECONDS = 60.0
-"""Between two looks for teams that are due."""
-
-DUE_HOUR_UTC = 2
+"""Between two looks for teams that are due: two queries for all of them together."""
 
 ENDED_LOOK_SECONDS = 2.0
 """Between two looks at a run that another worker carries out."""
@@ -62,11 +61,13 @@ class Insights:
         connections = (
             await self._store.connection_queries.active() if team is None else [await connection_of(self._store, team)]
         )
-        run_id = f"{self._now():%Y-%m-%d}" + (f"-{self._clock.now_ms()}" if again else "")
+        schedules = await self._schedules(connections)
         runs: list[WritebackRun] = []
+        now_ms = self._clock.now_ms()
         postponed: list[Unavailable] = []
         for connection in connections:
             try:
+                run_id = schedules[connection.team].due(now_ms).isoformat() + (f"-{now_ms}" if again else "")
                 runs.append(await self._ended(connection, run_id))
             except Unavailable as error:
                 postponed.append(error)
@@ -90,24 +91,35 @@ class Insights:
                 continue
 
     async def _write_back_due(self) -> None:
-        now = self._now()
-        if now.hour < DUE_HOUR_UTC:
-            return
-        run_id = f"{now:%Y-%m-%d}"
-        for connection in await self._due(run_id):
+        for connection, run_id in await self._due():
             try:
                 await self._write_back(connection, run_id)
             except Unavailable as error:
                 # Nobody else's run waits for an org that is down; this one is resumed at a later look.
                 log.warning("write_back_postponed", team=connection.team, reason=str(error))
 
-    async def _due(self, run_id: str) -> list[Connection]:
-        """Teams whose run is not at its end: one query for all, so that a quiet minute costs no team a write."""
+    async def _due(self) -> list[tuple[Connection, str]]:
+        """Teams whose run of their own latest date is not at its end, with its id: so a quiet minute writes nothing."""
         connections = await patiently(self._store.connection_queries.active)
-        places = [(connection.team, run_id) for connection in connections]
-        runs = await patiently(lambda: self._store.writeback_runs.load(places))
+        schedules = await patiently(lambda: self._schedules(connections))
+        now_ms = self._clock.now_ms()
+        due = {
+            connection.team: schedule.due(now_ms).isoformat()
+            for connection in connections
+            if (schedule := schedules[connection.team]) and begins(schedule, connection, now_ms)
+        }
+        runs = await patiently(lambda: self._store.writeback_runs.load(list(due.items())))
         ended = {team for (team, _), run in runs.items() if run.state != "running"}
-        return [connection for connection in connections if connection.team not in ended]
+        return [(each, due[each.team]) for each in connections if each.team in due.keys() - ended]
+
+    async def _schedules(self, connections: Sequence[Connection]) -> dict[str, Schedule]:
+        stored = await self._store.writeback_settings.load([(each.team, each.team) for each in connections])
+        return {
+            each.team: schedule_of(
+                stored.get((each.team, each.team)) or WritebackSettings(team=each.team), each.time_zone
+            )
+            for each in connections
+        }
 
     async def _write_back(self, connection: Connection, run_id: str) -> WritebackRun:
         """Once per team and run id: whoever creates the run document carries it out, the others see how it stands.
@@ -119,9 +131,12 @@ class Insights:
             return run
         async with claim.kept():
             try:
-                return await Runner(self._store, self._orgs.org(connection), self._clock).run(claim)
+                org = self._orgs.org(connection)
+                return await Runner(connection.team, self._store, org, self._clock).run(claim)
             except Refused as refusal:
                 return await finish(self._store, claim, self._clock.now_ms(), str(refusal))
 
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
+
+def begins(schedule: Schedule, connection: Connection, now_ms: int) -> bool:
+    """Whether a run may begin now: outside blackouts, and not for a date before the team was connected."""
+    return not schedule.blacked_out(now_ms) and schedule.moment_ms(schedule.due(now_ms)) >= connection.connected_at_ms

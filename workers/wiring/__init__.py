@@ -38,6 +38,15 @@ if TYPE_CHECKING:
         request_backfill,
         status,
     )
+    from workers.wiring.writeback import (
+        change_writeback,
+        create_insight_fields,
+        missing_insight_fields,
+        name_writeback_fields,
+        switch_writeback,
+        writeback_runs,
+        writeback_settings,
+    )
 
 __all__ = [
     "Into",
@@ -45,10 +54,12 @@ __all__ = [
     "activate_rule",
     "add_rule",
     "audit_log",
+    "change_writeback",
     "check_team",
     "confirm_job",
     "connect_team",
     "connections",
+    "create_insight_fields",
     "create_segment",
     "deactivate_rule",
     "edit_rule",
@@ -56,6 +67,8 @@ __all__ = [
     "job",
     "jobs",
     "load_rule_set",
+    "missing_insight_fields",
+    "name_writeback_fields",
     "readable_fields",
     "request_backfill",
     "run_capture",
@@ -66,9 +79,12 @@ __all__ = [
     "segments",
     "set_mappings",
     "status",
+    "switch_writeback",
     "unset_mappings",
     "visible_lists",
     "write_back",
+    "writeback_runs",
+    "writeback_settings",
 ]
 
 PROCESSES = frozenset({"run_capture", "run_insights", "run_replay", "run_routing", "write_back"})
@@ -91,10 +107,22 @@ RULES = frozenset(
         "visible_lists",
     }
 )
+WRITEBACK = frozenset(
+    {
+        "change_writeback",
+        "create_insight_fields",
+        "missing_insight_fields",
+        "name_writeback_fields",
+        "switch_writeback",
+        "writeback_runs",
+        "writeback_settings",
+    }
+)
+MODULES = {"processes": PROCESSES, "rules": RULES, "writeback": WRITEBACK}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "processes" if name in PROCESSES else "rules" if name in RULES else "setup"
+    module = next((module for module, names in MODULES.items() if name in names), "setup")
     return getattr(import_module(f"{__name__}.{module}"), name)

@@ -26,11 +26,12 @@ from workers.console import jobs as background
 from workers.console.progress import TeamStatus, team_status
 from workers.console.teams import save_connection
 from workers.core.preflight import Finding
+from workers.ports import Store
 from workers.runtime import preflight
 from workers.runtime.capture_status import keep_checks
 from workers.runtime.process import SystemClock
 from workers.settings import Settings
-from workers.wiring.resources import cipher, store, team_org, team_store
+from workers.wiring.resources import cipher, orgs, store, team_org, team_store
 
 clock = SystemClock()
 
@@ -84,7 +85,7 @@ async def connect_team(
             authorization = await log_in(
                 session, login_url, client_id, client_secret, callback_port, show_login, loopback
             )
-        return await save_connection(
+        saved = await save_connection(
             opened,
             Connection(
                 team=team,
@@ -97,6 +98,18 @@ async def connect_team(
                 connected_at_ms=clock.now_ms(),
             ),
         )
+        return await with_time_zone(settings, opened, saved)
+
+
+async def with_time_zone(settings: Settings, opened: Store, connection: Connection) -> Connection:
+    """The daily write-back begins at a local time of the org."""
+    async with orgs(settings, opened) as salesforce:
+        zone = (await salesforce.org(connection).habits()).org_time_zone
+    stored = (await opened.connections.load([(connection.team, connection.team)]))[connection.team, connection.team]
+    zoned = stored.model_copy(update={"time_zone": zone})
+    # Who wrote in between was a worker that refreshed the token: the next connect sets the zone.
+    await opened.connections.swap([zoned])
+    return zoned
 
 
 async def log_in(

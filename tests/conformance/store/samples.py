@@ -23,9 +23,11 @@ from schemas.documents import (
     RuleSet,
     Segment,
     Skip,
+    Switch,
     Targets,
     WritebackRow,
     WritebackRun,
+    WritebackSettings,
 )
 from schemas.events import Version
 
@@ -123,6 +125,9 @@ def one_of_each(team: str) -> dict[str, Any]:
             channels={"contact": ChannelState(state="streaming", since_ms=1, confirmed_ms=2)},
             checks=(CheckResult(check="api", outcome="ok", says="the API answers"),),
         ),
+        "writeback_settings": WritebackSettings(
+            team=team, switches={"lead": Switch(on=False, changed_at_ms=1)}, blackouts=(("22:00", "06:00"),)
+        ),
         "audit": AuditEntry(team=team, entry_id="rules-00000001", at_ms=1, who="ann", what="rule lead-1 added"),
         "api_usage": ApiUsage(team=team, day="2026-02-28", calls={"rest": 2}, allowed=15_000, remaining=14_000),
     }
@@ -141,6 +146,7 @@ IDS = {
     "writeback_rows": f"2026-02-28:{record_id(1)}",
     "jobs": "import",
     "capture_status": "{team}",
+    "writeback_settings": "{team}",
     "audit": "rules-00000001",
     "api_usage": "2026-02-28",
 }

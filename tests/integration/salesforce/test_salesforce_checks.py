@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from schemas.documents import InsightFields
 from schemas.events import ENTITIES
 from workers.core.preflight import Finding, ObjectAccess
+from workers.core.writeback import unfit
 from workers.runtime.preflight import check
 from workers.runtime.usage import flush
 
@@ -55,3 +57,12 @@ async def test_every_call_is_counted_and_the_org_says_what_is_left(connect: Conn
     (day,) = [day async for day in setup.store.api_usage.scan(TEAM)]
     assert day.calls == {"rest": 1, "query": 1}
     assert (day.allowed, day.remaining) == (100, 98)
+
+
+async def test_a_created_field_can_be_written_by_the_connected_user(connect: Connect) -> None:
+    setup = await connect()
+    user_id = (await setup.org.habits()).user_id
+    await setup.org.create_insight_field("lead", "Heat__c", "score", user_id)
+    await setup.org.create_insight_field("lead", "Seen__c", "date", user_id)
+    found = {field.name: (field.type, field.updateable) for field in await setup.org.fields("lead")}
+    assert unfit("lead", InsightFields(score="Heat__c", date="Seen__c"), found) == []

@@ -76,7 +76,7 @@ def test_every_command_of_the_readme_is_there() -> None:
     assert top == {
         *("demo", "up", "sandbox"),
         *("capture", "routing", "insights", "replay"),
-        *("backfill", "explain", "jobs"),
+        *("backfill", "explain", "jobs", "writeback"),
         *("teams", "rules", "segments", "mappings"),
     }
 

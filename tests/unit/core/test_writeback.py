@@ -7,23 +7,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.documents import Contribution, Engagement, Insight, Member, WritebackRow
-from schemas.events import Entity
+from schemas.documents import (
+    Contribution,
+    Engagement,
+    Insight,
+    InsightFields,
+    Member,
+    Switch,
+    WritebackRow,
+    WritebackSettings,
+)
+from schemas.events import ENTITIES, Entity
 from workers.core import writeback
 from workers.core.writeback import (
-    DATE_FIELD,
-    SCORE_FIELD,
     Values,
     cells,
     differs,
+    is_on,
     jobs_of,
     newest,
+    schedule_of,
     settle,
     sources,
     storable,
+    unfit,
     values_of,
 )
 
+FIELDS = InsightFields()
 DAY_MS = 86_400_000
 LAST_MS = 64_092_211_199_999
 """The last millisecond of 4000-12-31."""
@@ -130,14 +141,48 @@ def test_only_other_values_than_accepted_are_written(accepted: tuple[float, str 
     assert differs(Values(1.0, "2026-01-01"), insight) is changed
 
 
+@pytest.mark.parametrize(("score", "written"), [(1.4, False), (1.5, False), (1.6, True), (0.5, False), (0.4, True)])
+def test_a_score_within_the_dead_band_is_left_alone(score: float, written: bool) -> None:
+    insight = Insight(team="acme", record_id=record_id(1), entity="contact", score=1.0, last_engagement_date=None)
+    assert differs(Values(score, None), insight, dead_band=0.5) is written
+    assert differs(Values(score, "2026-01-01"), insight, dead_band=0.5)
+
+
+def test_every_entity_is_on_until_it_is_switched_off() -> None:
+    settings = WritebackSettings(team="acme", switches={"lead": Switch(on=False)})
+    assert [is_on(settings, entity) for entity in ENTITIES] == [entity != "lead" for entity in ENTITIES]
+
+
+def test_the_time_zone_is_the_org_s_own_until_the_team_names_one() -> None:
+    assert schedule_of(WritebackSettings(team="acme"), "Asia/Tokyo").time_zone == "Asia/Tokyo"
+    named = WritebackSettings(team="acme", time_zone="Europe/Oslo", at="04:30")
+    assert (schedule_of(named, "Asia/Tokyo").time_zone, schedule_of(named, "UTC").at.hour) == ("Europe/Oslo", 4)
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({FIELDS.score: ("double", True), FIELDS.date: ("date", True)}, None),
+        ({FIELDS.date: ("date", True)}, "Contact has no field Engagement_Score__c that"),
+        ({FIELDS.score: ("string", True), FIELDS.date: ("date", True)}, "Engagement_Score__c is of type string, not"),
+        ({FIELDS.score: ("double", False), FIELDS.date: ("date", True)}, "may not write Contact.Engagement_Score__c"),
+        ({FIELDS.score: ("double", True), FIELDS.date: ("datetime", True)}, "is of type datetime, not date"),
+    ],
+)
+def test_what_keeps_insights_from_being_written(found: dict[str, tuple[str, bool]], says: str | None) -> None:
+    problems = unfit("contact", FIELDS, found)
+    assert len(problems) == (0 if says is None else 1)
+    assert all(says is not None and says in problem for problem in problems)
+
+
 def test_a_date_that_is_gone_is_cleared() -> None:
-    assert cells(row(record_id(1), score=0.1)) == {SCORE_FIELD: "0.1", DATE_FIELD: "#N/A"}
-    assert cells(row(record_id(1), date="2026-02-03"))[DATE_FIELD] == "2026-02-03"
+    assert cells(row(record_id(1), score=0.1), FIELDS) == {FIELDS.score: "0.1", FIELDS.date: "#N/A"}
+    assert cells(row(record_id(1), date="2026-02-03"), FIELDS)[FIELDS.date] == "2026-02-03"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_score_survives_its_cell(score: float) -> None:
-    assert float(cells(row(record_id(1), score=score))[SCORE_FIELD]) == score
+    assert float(cells(row(record_id(1), score=score), FIELDS)[FIELDS.score]) == score
 
 
 NUMBERED = st.lists(st.tuples(st.integers(0, 99), st.sampled_from(["contact", "lead"])), unique_by=lambda each: each[0])

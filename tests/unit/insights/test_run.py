@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from schemas.documents import Contribution, Member
+from schemas.documents import Contribution, InsightFields, Member, Switch, WritebackSettings
 from workers.core import writeback
 from workers.insights import plan
-from workers.ports import IngestRow, IngestState, RowOutcome
+from workers.ports import FieldInfo, IngestRow, IngestState, RowOutcome
 
 from .insights_rig import TEAM, Rig, record_id
 
@@ -186,3 +187,65 @@ async def test_rows_of_others_in_a_result_are_not_taken_for_ours(rig: Rig, monke
     run = await rig.write_back()
     assert (run.state, run.accepted) == ("failed", 1)
     assert [each.record_id async for each in rig.store.insights.scan(TEAM)] == [record_id("contact", 1)]
+
+
+# --- switches, fields, dead band -------------------------------------------------------------------------------------
+
+
+async def set_up(rig: Rig, **settings: Any) -> None:
+    stored = (await rig.store.writeback_settings.load([(TEAM, TEAM)])).get((TEAM, TEAM))
+    edited = WritebackSettings(team=TEAM, rev=stored.rev if stored else 0, **settings)
+    assert not await rig.store.writeback_settings.swap([edited])
+
+
+async def test_an_entity_that_is_off_costs_no_call_and_gets_the_difference_when_it_is_on_again(rig: Rig) -> None:
+    await rig.person("ada@acme.com", ("contact", 1), score=7.5)
+    await set_up(rig, switches={"contact": Switch(on=False)})
+    run = await rig.write_back()
+    assert (run.planned, rig.org.calls) == (0, [])
+    await rig.score("person", "ada@acme.com", 8)
+    await set_up(rig)
+    assert (await rig.write_back()).accepted == 1
+    assert rig.org.uploaded[record_id("contact", 1)][SCORE] == "8.0"
+
+
+async def test_a_switch_counts_for_the_jobs_of_a_run_that_goes_on(rig: Rig) -> None:
+    await rig.person("ada@acme.com", ("contact", 1), ("lead", 2), score=7.5)
+    upload = rig.org.ingest_upload
+
+    async def and_switched_off(job_id: str, rows: Sequence[IngestRow]) -> None:
+        await set_up(rig, switches={"lead": Switch(on=False)})
+        await upload(job_id, rows)
+
+    rig.org.ingest_upload = and_switched_off  # type: ignore[method-assign]
+    run = await rig.write_back()
+    assert (run.state, run.accepted, run.disabled) == ("done", 1, 1)
+    assert set(rig.org.uploaded) == {record_id("contact", 1)}
+
+
+async def test_insights_go_to_the_fields_that_the_team_named(rig: Rig) -> None:
+    rig.org.fields_of["contact"] = (FieldInfo("Heat__c", "percent"), FieldInfo("Seen__c", "date"))
+    await rig.person("ada@acme.com", ("contact", 1), score=7.5)
+    await set_up(rig, fields={"contact": InsightFields(score="Heat__c", date="Seen__c")})
+    await rig.write_back()
+    assert rig.org.uploaded[record_id("contact", 1)] == {"Heat__c": "7.5", "Seen__c": "1970-01-02"}
+
+
+async def test_nothing_is_sent_to_fields_that_do_not_fit(rig: Rig) -> None:
+    rig.org.fields_of["contact"] = (FieldInfo(SCORE, "string"),)
+    await rig.person("ada@acme.com", ("contact", 1), score=7.5)
+    run = await rig.write_back()
+    assert (run.state, rig.org.uploads) == ("failed", [])
+    assert run.detail is not None
+    for said in ("Engagement_Score__c is of type string", "no field Last_Engagement_Date__c", "create-fields acme"):
+        assert said in run.detail
+
+
+async def test_a_score_within_the_dead_band_is_not_written(rig: Rig) -> None:
+    await rig.person("ada@acme.com", ("contact", 1), score=7.5)
+    await set_up(rig, dead_band=1)
+    await rig.write_back()
+    await rig.score("person", "ada@acme.com", 8.5)
+    assert (await rig.write_back()).planned == 0
+    await rig.score("person", "ada@acme.com", 8.6)
+    assert (await rig.write_back()).accepted == 1

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from schemas.documents import WritebackSettings
 from tests.support.waiting import until
 from workers.insights.claim import SILENCE_MS
 from workers.ports import Handler, Refused, Unavailable
@@ -50,6 +51,7 @@ async def running(rig: Rig) -> tuple[asyncio.Task[None], asyncio.Event]:
 
 async def test_from_two_in_the_morning_once_a_day(due: Rig) -> None:
     due.clock.ms -= 1
+    await connected_at(due, due.clock.ms)
     task, stop = await running(due)
     await some_looks(due)
     assert due.org.calls == []
@@ -64,6 +66,37 @@ async def test_from_two_in_the_morning_once_a_day(due: Rig) -> None:
     stop.set()
     await task
     assert [run.run_id async for run in due.store.writeback_runs.scan(TEAM)] == ["2026-11-19", "2026-11-20"]
+
+
+async def connected_at(rig: Rig, ms: int) -> None:
+    stored = (await rig.store.connections.load([(TEAM, TEAM)]))[TEAM, TEAM]
+    assert not await rig.store.connections.swap([stored.model_copy(update={"connected_at_ms": ms})])
+
+
+async def test_a_run_that_was_missed_is_made_up_under_its_own_date(due: Rig) -> None:
+    due.clock.ms -= 3_600_000
+    task, stop = await running(due)
+    await until(lambda: len(due.org.uploads) == 1)
+    await due.score("person", "ada@acme.com", 2)
+    due.clock.ms += 3_600_000
+    await until(lambda: len(due.org.uploads) == 2)
+    stop.set()
+    await task
+    assert [run.run_id async for run in due.store.writeback_runs.scan(TEAM)] == ["2026-11-18", "2026-11-19"]
+
+
+async def test_a_team_s_own_time_zone_and_blackouts_count(due: Rig) -> None:
+    await connected_at(due, due.clock.ms)
+    settings = WritebackSettings(team=TEAM, time_zone="America/New_York", blackouts=(("02:00", "03:00"),))
+    assert not await due.store.writeback_settings.swap([settings])
+    task, stop = await running(due)
+    due.clock.ms += 6 * 3_600_000 - 1  # 02:59:59 in New York
+    await some_looks(due)
+    assert due.org.calls == []
+    due.clock.ms += 1
+    await until(lambda: len(due.org.uploads) == 1)
+    stop.set()
+    await task
 
 
 async def test_an_org_that_was_down_gets_its_run_at_a_later_look(due: Rig) -> None:

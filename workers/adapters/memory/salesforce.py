@@ -41,11 +41,11 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
 
 COMMON = (FieldInfo("Id", "id", updateable=False), FieldInfo("SystemModstamp", "datetime", updateable=False))
 PERSON = (*COMMON, *(FieldInfo(name, "string") for name in ("FirstName", "LastName", "Email", "Title")))
-SCORE = FieldInfo("Engagement_Score__c", "double")
+INSIGHTS = (FieldInfo("Engagement_Score__c", "double"), FieldInfo("Last_Engagement_Date__c", "date"))
 FIELDS: dict[Entity, tuple[FieldInfo, ...]] = {
-    "contact": (*PERSON, FieldInfo("AccountId", "reference"), FieldInfo("HasOptedOutOfEmail", "boolean"), SCORE),
-    "lead": (*PERSON, FieldInfo("Company", "string"), FieldInfo("Website", "url"), SCORE),
-    "account": (*COMMON, FieldInfo("Name", "string"), FieldInfo("Website", "url"), SCORE),
+    "contact": (*PERSON, FieldInfo("AccountId", "reference"), FieldInfo("HasOptedOutOfEmail", "boolean"), *INSIGHTS),
+    "lead": (*PERSON, FieldInfo("Company", "string"), FieldInfo("Website", "url"), *INSIGHTS),
+    "account": (*COMMON, FieldInfo("Name", "string"), FieldInfo("Website", "url"), *INSIGHTS),
 }
 
 EPOCH_MS = 1_700_000_000_000
@@ -199,6 +199,10 @@ class MemoryOrg:
 
     async def habits(self) -> Habits:
         return self.counts
+
+    async def create_insight_field(self, entity: Entity, name: str, kind: str, user_id: str) -> None:
+        created = FieldInfo(name, "double" if kind == "score" else "date")
+        self.fields_of[entity] = (*await self.fields(entity), created)
 
     async def allowances(self) -> dict[str, Allowance] | None:
         self._fail_as_told("allowances")

@@ -23,6 +23,7 @@ from schemas.documents import (
     Segment,
     WritebackRow,
     WritebackRun,
+    WritebackSettings,
 )
 from schemas.events import Entity
 from workers.ports import D, Refused, Store
@@ -207,6 +208,7 @@ def memory_store() -> Store:
         insights=MemoryDocuments("insights", Insight, attrgetter("record_id")),
         writeback_runs=MemoryDocuments("writeback_runs", WritebackRun, attrgetter("run_id")),
         writeback_rows=MemoryDocuments("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}"),
+        writeback_settings=MemoryDocuments("writeback_settings", WritebackSettings, attrgetter("team")),
         jobs=jobs,
         capture_status=MemoryDocuments("capture_status", CaptureStatus, attrgetter("team")),
         audit=MemoryDocuments("audit", AuditEntry, attrgetter("entry_id")),

@@ -23,6 +23,7 @@ from schemas.documents import (
     Segment,
     WritebackRow,
     WritebackRun,
+    WritebackSettings,
 )
 from workers.ports import D
 
@@ -98,6 +99,7 @@ ENGAGEMENT = CollectionSpec("engagement", Engagement, lambda scored: f"{scored.s
 INSIGHTS = CollectionSpec("insights", Insight, attrgetter("record_id"))
 WRITEBACK_RUNS = CollectionSpec("writeback_runs", WritebackRun, attrgetter("run_id"))
 WRITEBACK_ROWS = CollectionSpec("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
+WRITEBACK_SETTINGS = CollectionSpec("writeback_settings", WritebackSettings, attrgetter("team"))
 JOBS = CollectionSpec(
     "jobs",
     Job,
@@ -120,6 +122,7 @@ ALL: tuple[CollectionSpec[Any], ...] = (
     INSIGHTS,
     WRITEBACK_RUNS,
     WRITEBACK_ROWS,
+    WRITEBACK_SETTINGS,
     JOBS,
     CAPTURE_STATUS,
     AUDIT,

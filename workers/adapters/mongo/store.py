@@ -96,6 +96,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         insights=collection(specs.INSIGHTS),
         writeback_runs=collection(specs.WRITEBACK_RUNS),
         writeback_rows=collection(specs.WRITEBACK_ROWS),
+        writeback_settings=collection(specs.WRITEBACK_SETTINGS),
         jobs=jobs,
         capture_status=collection(specs.CAPTURE_STATUS),
         audit=collection(specs.AUDIT),

@@ -26,7 +26,7 @@ VIEW_ALL_DATA = (
     "SELECT PermissionsViewAllData FROM PermissionSet "
     "WHERE Id IN (SELECT PermissionSetId FROM PermissionSetAssignment WHERE AssigneeId = '{user}')"
 )
-FISCAL_YEAR = "SELECT FiscalYearStartMonth FROM Organization"
+FISCAL_YEAR = "SELECT FiscalYearStartMonth, TimeZoneSidKey FROM Organization"
 OBJECT_PERMISSIONS = (
     "SELECT SobjectType, PermissionsRead, PermissionsViewAllRecords FROM ObjectPermissions "
     "WHERE SobjectType IN ('Contact', 'Lead', 'Account') "
@@ -82,7 +82,14 @@ class Inspection:
     async def habits(self) -> Habits:
         user = await self._user()
         rows = await self._rows(f"{DATA_PATH}/query", FISCAL_YEAR)
-        return Habits(user.user_id, user.zoneinfo, user.locale, int(rows[0]["FiscalYearStartMonth"] or 1))
+        org = rows[0]
+        return Habits(
+            user.user_id,
+            user.zoneinfo,
+            user.locale,
+            int(org["FiscalYearStartMonth"] or 1),
+            str(org["TimeZoneSidKey"] or "UTC"),
+        )
 
     async def _user(self) -> _UserInfo:
         path = "/services/oauth2/userinfo"

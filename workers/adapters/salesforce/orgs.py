@@ -11,6 +11,7 @@ from schemas.documents import Connection
 from workers.adapters.salesforce.api import Api
 from workers.adapters.salesforce.bulk import Bulk
 from workers.adapters.salesforce.cometd import CometdStream, Handshakes
+from workers.adapters.salesforce.custom_fields import CustomFields
 from workers.adapters.salesforce.http import open_session
 from workers.adapters.salesforce.inspection import Inspection
 from workers.adapters.salesforce.rest import Rest
@@ -22,7 +23,7 @@ from workers.ports import ChangeStream, Clock, Documents, SalesforceOrg
 from workers.runtime.usage import UsageMeter
 
 
-class Org(Rest, Bulk, Inspection):
+class Org(Rest, Bulk, Inspection, CustomFields):
     """`SalesforceOrg` of one team."""
 
 

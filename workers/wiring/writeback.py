@@ -1,0 +1,63 @@
+"""The write-back of insights: one function per command, from settings to result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.documents import InsightFields, WritebackRun, WritebackSettings
+from schemas.events import ENTITIES, Entity
+from workers.console import writeback
+from workers.core.writeback import fields_of
+from workers.runtime.writeback_settings import settings_of
+from workers.settings import Settings
+from workers.wiring.resources import team_org, team_store
+from workers.wiring.rules import by
+
+
+async def writeback_settings(settings: Settings, team: str) -> WritebackSettings:
+    async with team_store(settings, team) as opened:
+        return await settings_of(opened, team)
+
+
+async def switch_writeback(settings: Settings, team: str, entity: Entity, on: bool) -> WritebackSettings:
+    async with team_store(settings, team) as opened:
+        return await writeback.switch(opened, team, entity, on, by())
+
+
+async def change_writeback(settings: Settings, team: str, update: Mapping[str, object]) -> WritebackSettings:
+    async with team_store(settings, team) as opened:
+        return await writeback.change(opened, team, update, by())
+
+
+async def name_writeback_fields(
+    settings: Settings, team: str, entity: Entity, score: str | None, date: str | None
+) -> WritebackSettings:
+    async with team_org(settings, team) as (opened, org):
+        now = fields_of(await settings_of(opened, team), entity)
+        fields = InsightFields(score=score or now.score, date=date or now.date)
+        return await writeback.name_fields(opened, org, team, entity, fields, by())
+
+
+async def missing_insight_fields(settings: Settings, team: str) -> dict[Entity, list[str]]:
+    async with team_org(settings, team) as (opened, org):
+        return {entity: await writeback.missing_fields(opened, org, team, entity) for entity in ENTITIES}
+
+
+async def create_insight_fields(settings: Settings, team: str) -> dict[Entity, list[str]]:
+    """What was created, by entity."""
+    async with team_org(settings, team) as (opened, org):
+        created = {entity: await writeback.missing_fields(opened, org, team, entity) for entity in ENTITIES}
+        user_id = (await org.habits()).user_id
+        for entity, names in created.items():
+            fields = fields_of(await settings_of(opened, team), entity)
+            for name in names:
+                kind = "score" if name == fields.score else "date"
+                await org.create_insight_field(entity, name, kind, user_id)
+        return created
+
+
+async def writeback_runs(settings: Settings, team: str) -> list[WritebackRun]:
+    """Newest first."""
+    async with team_store(settings, team) as opened:
+        runs = [run async for run in opened.writeback_runs.scan(team)]
+        return sorted(runs, key=lambda run: run.started_at_ms, reverse=True)
