@@ -36,6 +36,7 @@ async def observed(settings: Settings, ready: Callable[[], bool]) -> AsyncIterat
 
 
 async def run_capture(settings: Settings) -> None:
+    collect_seldom()
     stop = stop_on_signals()
     servers, namespace = settings.kafka_bootstrap_servers, settings.kafka_namespace
     async with (
