@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -21,6 +20,7 @@ from typing import Any, Protocol
 
 import psutil
 
+from benchmarks.memory import peak_rss_mb
 from schemas.documents import Connection
 from schemas.events import Change, Entity, Parked, Position
 from workers.adapters.kafka.changelog import KafkaChangeLog, open_change_log
@@ -32,7 +32,7 @@ from workers.adapters.salesforce.oauth import client_credentials
 from workers.adapters.salesforce.orgs import Orgs
 from workers.adapters.secrets import TokenCipher, generate_key
 from workers.capture.worker import Capture
-from workers.runtime.process import SystemClock
+from workers.runtime.process import SystemClock, collect_seldom
 
 IDLE_SECONDS = 20.0
 STUCK_SECONDS = 900
@@ -87,7 +87,7 @@ class UpdatesMeter:
             "cpu_us_per_update": round(cpu_seconds / len(self._latencies_ms) * 1e6, 1),
             "transactions": self._transactions,
             "latency_ms": {"p50": round(cuts[49]), "p95": round(cuts[94]), "p99": round(cuts[98])},
-            "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "peak_rss_mb": peak_rss_mb(),
         }
 
 
@@ -187,6 +187,7 @@ async def capture(
     org_url: str, client_id: str, client_secret: str, servers: str, namespace: str, meter: Meter
 ) -> dict[str, Any]:
     """A worker that captures the org until the meter is full; what it measured."""
+    collect_seldom()  # as the command does
     async with Worker(Place(org_url, client_id, client_secret, servers, namespace), ["acme"], meter).running():
         await meter.full.wait()
     return meter.figures()
@@ -199,6 +200,7 @@ async def updates(place: Place, wanted: int) -> dict[str, Any]:
 
 
 async def idle(place: Place, teams: int) -> dict[str, Any]:
+    collect_seldom()  # as the command does
     # In the field every team has a host of its own.
     cometd.HANDSHAKES_PER_SECOND_OF_HOST = cometd.HANDSHAKES_PER_SECOND
     before_mb = rss_mb()

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
 import sys
 import time
 from typing import Any
 
+from benchmarks.memory import peak_rss_mb
 from sandbox.org.config import OrgConfig
 from sandbox.org.memory.collector import collect_seldom
 from sandbox.org.server import RunningOrg, serve
@@ -29,8 +29,7 @@ async def run(settings: dict[str, Any]) -> None:
 
 
 def _greeting(org: RunningOrg, load_seconds: float) -> dict[str, Any]:
-    peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {**org.credentials, "load_seconds": round(load_seconds, 2), "peak_rss_mb": round(peak_rss_mb)}
+    return {**org.credentials, "load_seconds": round(load_seconds, 2), "peak_rss_mb": peak_rss_mb()}
 
 
 def main(settings: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer
 from pymongo import AsyncMongoClient, ReplaceOne
 
+from benchmarks.memory import peak_rss_mb
 from benchmarks.routing_load import RULES, TEAM, TOPIC
 from workers.adapters.kafka.processor import FaustProcessor
 from workers.adapters.kafka.publisher import KafkaPublisher
@@ -71,7 +71,7 @@ class Meter:
             seconds=round(seconds, 2),
             events_per_second=round(self._seen / seconds),
             cpu_us_per_event=round(cpu_seconds / self._seen * 1e6),
-            peak_rss_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            peak_rss_mb=peak_rss_mb(),
         )
 
 

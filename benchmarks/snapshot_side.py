@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.capture_side import capture
+from benchmarks.memory import peak_rss_mb
 from schemas.events import Change
 
 
@@ -50,7 +50,7 @@ class RecordsMeter:
             "records_per_second": round(self._committed / seconds),
             "cpu_us_per_record": round(cpu_seconds / self._committed * 1e6, 1),
             "transactions": self._transactions,
-            "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "peak_rss_mb": peak_rss_mb(),
         }
 
 
