@@ -111,6 +111,9 @@ class RecordQueries(Protocol):
     async def living_ids(self, team: str, entity: Entity, after: str, limit: int) -> list[str]:
         """Up to `limit` ids greater than `after` of living records, ascending."""
 
+    def living(self, team: str, entity: Entity) -> AsyncIterator[Record]:
+        """All living records of an entity, ascending by id, in bounded pages."""
+
     async def asking_teams(self) -> set[str]:
         """Teams with records whose `answers_due` is not empty."""
 

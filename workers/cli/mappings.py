@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, TypeVar
 
 import typer
@@ -11,6 +12,7 @@ from schemas.documents import FieldMapping
 from schemas.events import ENTITIES
 from workers import wiring
 from workers.cli.output import Json, Team, run, show
+from workers.cli.preview import Preview, tell_preview
 from workers.cli.rules import EntityArgument, WaitApplied, entity_of
 from workers.cli.waiting import await_applied
 from workers.console.mappings import Wanted
@@ -85,12 +87,17 @@ def set_mappings(
         list[str] | None,
         typer.Option(metavar="TARGET=RULE", help="When records disagree: most_recent, contact_over_lead, keep_first."),
     ] = None,
+    preview: Preview = False,
     wait: WaitApplied = False,
     json: Json = False,
 ) -> None:
     """Fill fields of people or accounts from Salesforce fields. Only mapped fields are populated."""
     wanted = wanted_of(mappings or [], constant or [], type_ or [], prefer or [])
-    after(team, run(wiring.set_mappings(load_settings(), team, entity_of(entity), wanted)), wait, json)
+    asked = partial(wiring.set_mappings, load_settings(), team, entity_of(entity), wanted)
+    if preview:
+        tell_preview(lambda do: asked(do=do), json)
+        return
+    after(team, run(asked(do=wiring.save)), wait, json)
 
 
 @app.command("unset")
@@ -98,11 +105,16 @@ def unset_mappings(
     team: Team,
     entity: EntityArgument,
     targets: Annotated[list[str], typer.Argument(help="Fields of people or accounts, e.g. job_title.")],
+    preview: Preview = False,
     wait: WaitApplied = False,
     json: Json = False,
 ) -> None:
     """No longer fill fields; what is in them is cleared."""
-    after(team, run(wiring.unset_mappings(load_settings(), team, entity_of(entity), targets)), wait, json)
+    asked = partial(wiring.unset_mappings, load_settings(), team, entity_of(entity), targets)
+    if preview:
+        tell_preview(lambda do: asked(do=do), json)
+        return
+    after(team, run(asked(do=wiring.save)), wait, json)
 
 
 def after(team: str, mappings: tuple[FieldMapping, ...], wait: bool, json: bool) -> None:

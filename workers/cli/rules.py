@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from schemas.documents import Rule, RuleSet
 from schemas.events import Entity
 from workers import wiring
 from workers.cli.output import Json, Team, console, print_json, run, show
+from workers.cli.preview import Preview, tell_preview
 from workers.cli.status import moment
 from workers.cli.waiting import await_applied
 from workers.console.rules import target
@@ -67,12 +69,17 @@ def add(
     on_leave: Annotated[
         OnLeave, typer.Option(help="What becomes of somebody who leaves the lists: removed from the segment, or kept.")
     ] = OnLeave.remove,
+    preview: Preview = False,
     wait: WaitApplied = False,
     json: Json = False,
 ) -> None:
     """Import the records of one or more Salesforce lists, and keep following them."""
     into = into_of(only, new_segment, existing_segment, needed=True)
-    rule = run(wiring.add_rule(load_settings(), team, entity_of(entity), list_, into, on_leave.value))
+    asked = partial(wiring.add_rule, load_settings(), team, entity_of(entity), list_, into, on_leave.value)
+    if preview:
+        tell_preview(lambda do: asked(do=do), json)
+        return
+    rule = run(asked(do=wiring.save))
     told(team, rule, f"rule {rule.rule_id} is active", wait, json)
 
 
@@ -86,21 +93,25 @@ def edit(
     new_segment: NewSegment = None,
     existing_segment: ExistingSegment = None,
     on_leave: Annotated[OnLeave | None, typer.Option(help="What becomes of somebody who leaves the lists.")] = None,
+    preview: Preview = False,
     wait: WaitApplied = False,
     json: Json = False,
 ) -> None:
     """Add and remove lists of a rule, change where they go. What is not named stays as it is."""
-    edited = run(
-        wiring.edit_rule(
-            load_settings(),
-            team,
-            rule,
-            add=add_list or (),
-            remove=remove_list or (),
-            into=into_of(only, new_segment, existing_segment, needed=False),
-            on_leave=on_leave.value if on_leave else None,
-        )
+    asked = partial(
+        wiring.edit_rule,
+        load_settings(),
+        team,
+        rule,
+        add=add_list or (),
+        remove=remove_list or (),
+        into=into_of(only, new_segment, existing_segment, needed=False),
+        on_leave=on_leave.value if on_leave else None,
     )
+    if preview:
+        tell_preview(lambda do: asked(do=do), json)
+        return
+    edited = run(asked(do=wiring.save))
     told(team, edited, f"rule {edited.rule_id} is changed", wait, json)
 
 
@@ -111,18 +122,29 @@ def deactivate(
     remove_members: Annotated[
         bool, typer.Option("--remove-members", help="Remove whom no other rule holds; otherwise everybody stays.")
     ] = False,
+    preview: Preview = False,
     wait: WaitApplied = False,
     json: Json = False,
 ) -> None:
     """Stop importing by a rule. It is kept as history, and can be activated again."""
-    idle = run(wiring.deactivate_rule(load_settings(), team, rule, remove=remove_members))
+    asked = partial(wiring.deactivate_rule, load_settings(), team, rule, remove=remove_members)
+    if preview:
+        tell_preview(lambda do: asked(do=do), json)
+        return
+    idle = run(asked(do=wiring.save))
     told(team, idle, f"rule {idle.rule_id} is no longer active", wait, json)
 
 
 @app.command("activate")
-def activate(team: Team, rule: RuleArgument, wait: WaitApplied = False, json: Json = False) -> None:
+def activate(
+    team: Team, rule: RuleArgument, preview: Preview = False, wait: WaitApplied = False, json: Json = False
+) -> None:
     """Import by a rule again that was de-activated."""
-    active = run(wiring.activate_rule(load_settings(), team, rule))
+    asked = partial(wiring.activate_rule, load_settings(), team, rule)
+    if preview:
+        tell_preview(lambda do: asked(do=do), json)
+        return
+    active = run(asked(do=wiring.save))
     told(team, active, f"rule {active.rule_id} is active again", wait, json)
 
 

@@ -10,8 +10,12 @@ from schemas.events import Entity
 from workers.ports import Refused, Store
 
 
+def planned_segment(team: str, name: str, entity: Entity, now_ms: int) -> Segment:
+    return Segment(team=team, segment_id=slug(name), name=name, kind=kind_for(entity), created_at_ms=now_ms)
+
+
 async def new_segment(store: Store, team: str, name: str, entity: Entity, now_ms: int) -> Segment:
-    segment = Segment(team=team, segment_id=slug(name), name=name, kind=kind_for(entity), created_at_ms=now_ms)
+    segment = planned_segment(team, name, entity, now_ms)
     if await store.segments.swap([segment]):
         raise Refused(f"team {team} has a segment “{name}” already: use it with --existing-segment, or name another")
     return segment

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, TypeVar
 
 from schemas.documents import AuditEntry, Destination, FieldMapping, Member, Rule, RuleSet, Segment
 from schemas.events import Entity
-from workers.console import audit, lists, mappings, rules
+from workers.console import audit, lists, mappings, plans, rules
 from workers.console import explain as explanations
 from workers.console import segments as console_segments
 from workers.console.explain import Explanation
 from workers.console.mappings import Wanted
+from workers.console.plans import Advance, Plan
+from workers.core.preview import Preview
 from workers.ports import FieldInfo, ListInfo, Store
-from workers.runtime.edits import By, edit_rule_set, rule_set_of
+from workers.runtime.edits import By, rule_set_of
 from workers.runtime.process import SystemClock
 from workers.settings import Settings
 from workers.wiring.resources import team_org, team_store
 
 clock = SystemClock()
+
+T = TypeVar("T")
+R = TypeVar("R")
+Do: TypeAlias = Callable[[Store, Plan[T]], Awaitable[R]]
+"""What to do with an edit once it is known to be sound: `save` or `previewing`."""
+
+Mappings: TypeAlias = tuple[FieldMapping, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,19 @@ def by() -> By:
     return By(f"cli:{getpass.getuser()}", clock.now_ms())
 
 
+async def save(opened: Store, plan: Plan[T]) -> T:
+    return await plans.save(opened, plan, by())
+
+
+def previewing(advance: Advance) -> Do[T, Preview]:
+    """Instead of `save`: only tell what saving would do."""
+
+    async def preview(opened: Store, plan: Plan[T]) -> Preview:
+        return await plans.preview(opened, plan, by(), advance)
+
+    return preview
+
+
 async def visible_lists(settings: Settings, team: str, entity: Entity) -> list[ListInfo]:
     async with team_org(settings, team) as (_, org):
         return await org.lists(entity)
@@ -48,14 +70,22 @@ async def add_rule(
     entity: Entity,
     names: Sequence[str],
     into: Into,
-    on_leave: Literal["remove", "keep"] = "remove",
-) -> Rule:
+    on_leave: Literal["remove", "keep"],
+    do: Do[Rule, R],
+) -> R:
     async with team_org(settings, team) as (opened, org):
         definitions = [await lists.define_list(org, entity, name, clock.now_ms()) for name in names]
-        destination = await _destination(opened, team, entity, into) or Destination(kind="only")
+        destination, segment = await _destination(opened, team, entity, into)
         calendar = await lists.read_calendar(org)
-        edit = rules.adding_rule(entity, definitions, destination, by(), on_leave=on_leave, calendar=calendar)
-        return await edit_rule_set(opened, team, edit, by())
+        edit = rules.adding_rule(
+            entity,
+            definitions,
+            destination or Destination(kind="only"),
+            by(),
+            on_leave=on_leave,
+            calendar=calendar,
+        )
+        return await do(opened, Plan(team, entity, edit, segment))
 
 
 async def edit_rule(
@@ -67,39 +97,45 @@ async def edit_rule(
     remove: Sequence[str],
     into: Into,
     on_leave: Literal["remove", "keep"] | None,
-) -> Rule:
+    do: Do[Rule, R],
+) -> R:
     async with team_org(settings, team) as (opened, org):
         entity = rules.rule_in(await rule_set_of(opened, team), rule_id).entity
+        destination, segment = await _destination(opened, team, entity, into)
         change = rules.RuleChange(
             add=[await lists.define_list(org, entity, name, clock.now_ms()) for name in add],
             remove=remove,
-            destination=await _destination(opened, team, entity, into),
+            destination=destination,
             on_leave=on_leave,
         )
-        return await edit_rule_set(opened, team, rules.editing_rule(rule_id, change, by()), by())
+        return await do(opened, Plan(team, entity, rules.editing_rule(rule_id, change, by()), segment))
 
 
-async def _destination(opened: Store, team: str, entity: Entity, into: Into) -> Destination | None:
-    """None: nothing was said."""
+async def _destination(
+    opened: Store, team: str, entity: Entity, into: Into
+) -> tuple[Destination | None, Segment | None]:
+    """Nothing, when nothing was said; with the segment that has to be made."""
     if into.only:
-        return Destination(kind="only")
+        return Destination(kind="only"), None
     if into.existing_segment is not None:
         segment = await console_segments.existing_segment(opened, team, into.existing_segment, entity)
-    elif into.new_segment is not None:
-        segment = await console_segments.new_segment(opened, team, into.new_segment, entity, clock.now_ms())
-    else:
-        return None
-    return Destination(kind="segment", segment_id=segment.segment_id)
+        return Destination(kind="segment", segment_id=segment.segment_id), None
+    if into.new_segment is not None:
+        segment = console_segments.planned_segment(team, into.new_segment, entity, clock.now_ms())
+        return Destination(kind="segment", segment_id=segment.segment_id), segment
+    return None, None
 
 
-async def deactivate_rule(settings: Settings, team: str, rule_id: str, *, remove: bool) -> Rule:
+async def deactivate_rule(settings: Settings, team: str, rule_id: str, *, remove: bool, do: Do[Rule, R]) -> R:
     async with team_store(settings, team) as opened:
-        return await edit_rule_set(opened, team, rules.deactivating_rule(rule_id, by(), remove=remove), by())
+        entity = rules.rule_in(await rule_set_of(opened, team), rule_id).entity
+        return await do(opened, Plan(team, entity, rules.deactivating_rule(rule_id, by(), remove=remove)))
 
 
-async def activate_rule(settings: Settings, team: str, rule_id: str) -> Rule:
+async def activate_rule(settings: Settings, team: str, rule_id: str, *, do: Do[Rule, R]) -> R:
     async with team_store(settings, team) as opened:
-        return await edit_rule_set(opened, team, rules.activating_rule(rule_id, by()), by())
+        entity = rules.rule_in(await rule_set_of(opened, team), rule_id).entity
+        return await do(opened, Plan(team, entity, rules.activating_rule(rule_id, by())))
 
 
 async def explain(settings: Settings, team: str, subject: str) -> Explanation:
@@ -123,18 +159,18 @@ async def readable_fields(settings: Settings, team: str, entity: Entity) -> dict
 
 
 async def set_mappings(
-    settings: Settings, team: str, entity: Entity, wanted: Sequence[Wanted]
-) -> tuple[FieldMapping, ...]:
+    settings: Settings, team: str, entity: Entity, wanted: Sequence[Wanted], *, do: Do[Mappings, R]
+) -> R:
     async with team_org(settings, team) as (opened, org):
         edit = mappings.mapping_fields(entity, wanted, await mappings.readable_fields(org, entity))
-        return await edit_rule_set(opened, team, edit, by())
+        return await do(opened, Plan(team, entity, edit))
 
 
 async def unset_mappings(
-    settings: Settings, team: str, entity: Entity, targets: Sequence[str]
-) -> tuple[FieldMapping, ...]:
+    settings: Settings, team: str, entity: Entity, targets: Sequence[str], *, do: Do[Mappings, R]
+) -> R:
     async with team_store(settings, team) as opened:
-        return await edit_rule_set(opened, team, mappings.unmapping_fields(entity, targets), by())
+        return await do(opened, Plan(team, entity, mappings.unmapping_fields(entity, targets)))
 
 
 async def segments(settings: Settings, team: str) -> list[tuple[Segment, int]]:

@@ -101,6 +101,7 @@ async def ask_everything(store: Store, team: str) -> None:
     assert len(await store.record_queries.asking(team, "", 10)) == 1
     assert await store.record_queries.in_list(team, "00B1", "", 10) != []
     assert [page async for page in store.record_queries.contacts_of(team, "x")] != []
+    assert len([each async for each in store.record_queries.living(team, "contact")]) == 22
     await store.record_queries.count(team)
     await store.record_queries.skipped(team)
     for members in (store.people_queries, store.account_queries):

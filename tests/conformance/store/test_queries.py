@@ -211,6 +211,13 @@ async def test_ids_of_the_records_that_a_list_holds(store: Store, team: str) -> 
     assert await store.record_queries.in_list(team, "00B2", record_id(2), 9) == [record_id(3)]
 
 
+async def test_all_living_records_of_an_entity(store: Store, team: str) -> None:
+    await store.records.swap([record(team, 1), record(team, 2, alive=False), record(team, 3)])
+    await store.records.swap([record(team, 4, entity="lead"), record(f"{team}-b", 5)])
+    found = [each.record_id async for each in store.record_queries.living(team, "contact")]
+    assert found == [record_id(1), record_id(3)]
+
+
 async def test_a_sample_of_living_records(store: Store, team: str) -> None:
     await store.records.swap(
         [*(record(team, number) for number in range(5)), record(team, 5, alive=False), record(f"{team}-b", 7)]

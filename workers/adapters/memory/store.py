@@ -128,6 +128,10 @@ class MemoryRecordQueries:
     async def living_ids(self, team: str, entity: Entity, after: str, limit: int) -> list[str]:
         return [record.record_id for record in self._living(team, entity) if record.record_id > after][:limit]
 
+    async def living(self, team: str, entity: Entity) -> AsyncIterator[Record]:
+        for record in self._living(team, entity):
+            yield record
+
     async def asking_teams(self) -> set[str]:
         return {record.team for record in self._records.all() if record.answers_due}
 

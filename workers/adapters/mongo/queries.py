@@ -85,6 +85,9 @@ class MongoRecordQueries:
         with self._records.errors.translated():
             return [str(row["_id"]).removeprefix(f"{team}:") for row in await wanted.to_list(None)]
 
+    def living(self, team: str, entity: Entity) -> AsyncIterator[Record]:
+        return self._records.pages(team, {"entity": entity, "alive": True})
+
     async def sample(self, team: str, entity: Entity, size: int) -> list[Record]:
         condition = {"team": team, "alive": True, "entity": entity}
         drawn = await self._records.groups({"$match": condition}, {"$sample": {"size": size}})
