@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,3 +143,26 @@ def test_any_text_gives_a_reason_or_a_key_that_is_its_own_key(website: str) -> N
         assert key.isascii()
         assert key == key.lower()
         assert account_key(f"https://www.{key}/path") == key
+
+
+LOCAL = st.one_of(
+    st.from_regex(r"[a-z0-9_+.\-'!]{1,66}", fullmatch=True),
+    st.from_regex(r"[A-Za-z]{1,9}(\.[a-z+]{1,9}){0,3}", fullmatch=True),
+)
+DOMAIN = st.one_of(
+    st.sampled_from(
+        ["acme.com", "xn--mnchen-3ya.de", "münchen.de", "acme.invalid", "localhost", "-a.com", "a--b.de", "127.0.0.1"]
+    ),
+    st.from_regex(r"([a-z0-9-]{1,40}\.){1,7}[a-z]{1,10}", fullmatch=True),
+)
+
+
+@given(LOCAL, DOMAIN)
+def test_an_address_is_what_the_library_makes_of_it(local: str, domain: str) -> None:
+    email = f"{local}@{domain}"
+    try:
+        expected: str | None = validate_email(email.lower(), check_deliverability=False).normalized
+    except EmailNotValidError:
+        expected = None
+    key = person_key(email)
+    assert (key if isinstance(key, str) else None) == expected
