@@ -48,7 +48,7 @@ class Change(Event):
     record_id: RecordId
     kind: Literal["create", "update", "delete", "undelete", "snapshot"]
     version: Version
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = Field(default_factory=dict)
     origin: Origin = Origin()
     transaction_key: str | None = None
     replay_id: str | None = None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from email_validator import EmailNotValidError, validate_email
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.documents import Skip
@@ -158,6 +158,10 @@ DOMAIN = st.one_of(
 
 
 @given(LOCAL, DOMAIN)
+@example("a" * 64, "acme.com")
+@example("a" * 65, "acme.com")
+@example("a", f"{'a.' * 124}com")
+@example("a", f"{'a.' * 125}com")
 def test_an_address_is_what_the_library_makes_of_it(local: str, domain: str) -> None:
     email = f"{local}@{domain}"
     try:

@@ -41,6 +41,15 @@ def document_id(team: str, id_: str) -> str:
     return f"{team}:{id_}"
 
 
+class _Encoded(RawBSONDocument):
+    """The driver asks a replacement whether it is empty, for which RawBSONDocument would decode it again."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return True
+
+
 def encode(spec: CollectionSpec[D], document: D, swap_id: ObjectId) -> RawBSONDocument:
     """The document as it will rest, one revision on. Raises Refused naming it when MongoDB could not hold it."""
     name = document_id(document.team, spec.id_of(document))
@@ -58,7 +67,7 @@ def encode(spec: CollectionSpec[D], document: D, swap_id: ObjectId) -> RawBSONDo
         raise Refused(f"{spec.name} {name} cannot be stored: {_problem(stored) or 'not BSON'}") from None
     if len(encoded) > MAX_DOCUMENT_BYTES:
         raise Refused(f"{spec.name} {name} cannot be stored: {len(encoded)} bytes, MongoDB takes {MAX_DOCUMENT_BYTES}")
-    return RawBSONDocument(encoded)
+    return _Encoded(encoded)
 
 
 def decode(spec: CollectionSpec[D], stored: Mapping[str, Any]) -> D:
