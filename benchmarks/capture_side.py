@@ -25,6 +25,7 @@ from schemas.documents import Connection
 from schemas.events import Change, Entity, Parked, Position
 from workers.adapters.kafka.changelog import KafkaChangeLog, open_change_log
 from workers.adapters.kafka.shards import KafkaShardOwnership
+from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.store import memory_store
 from workers.adapters.salesforce import cometd
 from workers.adapters.salesforce.http import open_session
@@ -140,7 +141,12 @@ class Worker:
             self._store.connections, self._cipher, SystemClock(), allow_insecure_loopback=True, session=self._session
         )
         self.capture = Capture(
-            self._store, self._orgs, self._opened, KafkaShardOwnership(place.servers, place.namespace), SystemClock()
+            self._store,
+            self._orgs,
+            self._opened,
+            KafkaShardOwnership(place.servers, place.namespace),
+            SystemClock(),
+            MemoryPublisher(),
         )
 
     @asynccontextmanager

@@ -361,6 +361,8 @@ class ReadRequest(Document):
     entity: Entity
     since_ms: int | None = None
     ids: tuple[RecordId, ...] = ()
+    list_id: str | None = None
+    """The list to compare with the org."""
     dry_run: bool = False
     """Only count what would be read."""
     confirmed: bool = False
@@ -376,7 +378,7 @@ class Job(Document):
     team: TeamId
     job_id: str
     rev: int = 0
-    kind: Literal["import", "replay", "backfill", "sweep", "reconcile"]
+    kind: Literal["import", "replay", "backfill", "sweep", "reconcile", "list"]
     state: Literal["pending", "running", "needs_confirmation", "done", "failed"]
     request: ReadRequest | None = None
     done: int = 0
@@ -385,6 +387,8 @@ class Job(Document):
     report: dict[str, int] = {}
     """What came of it, counted."""
     updated_at_ms: int
+    finished_at_ms: int | None = None
+    """Of a comparison of a list: when the last one ended."""
 
 
 class ApiUsage(Document):

@@ -42,6 +42,10 @@ class Refused(Exception):
     """Something outside said no for good: a person must act."""
 
 
+class Invisible(Refused):
+    """What was asked for is not there any more, or not for the connected user."""
+
+
 class Clock(Protocol):
     def now_ms(self) -> int:
         """Unix time in milliseconds."""
@@ -358,7 +362,8 @@ class SalesforceOrg(Protocol):
     async def lists(self, entity: Entity) -> list[ListInfo]:
         """All list views that the connected user sees, whatever their number."""
 
-    async def list_describe(self, entity: Entity, list_id: str) -> dict[str, Any]: ...
+    async def list_describe(self, entity: Entity, list_id: str) -> dict[str, Any]:
+        """Raises Invisible when the list is gone, or it or its conditions are not for the connected user."""
 
     async def records(self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
         """These fields of records by id (REST query); with `IsDeleted` true those that are in the recycle bin."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from workers.capture.bell import Bell
 from workers.capture.board import JobBoard
 from workers.capture.committer import Committer
 from workers.capture.pace import Pace
-from workers.ports import Clock, SalesforceOrgs, Store
+from workers.ports import Clock, Publisher, SalesforceOrgs, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +18,7 @@ class Context:
     store: Store
     clock: Clock
     pace: Pace
+    publisher: Publisher
     board: JobBoard = field(default_factory=JobBoard)
+    bell: Bell = field(default_factory=Bell)
+    """Rings for teams with records that the org is to be asked about."""

@@ -8,6 +8,8 @@ from schemas.documents import Job
 from workers.capture import metrics
 from workers.capture.backfill import Backfill
 from workers.capture.jobfile import JobFile
+from workers.capture.lists.asker import Asker
+from workers.capture.lists.comparison import ListComparison
 from workers.capture.pace import Backoff
 from workers.capture.queries import QueryFailed
 from workers.capture.readings import Readings
@@ -19,8 +21,9 @@ log = structlog.get_logger()
 
 
 class Jobs:
-    def __init__(self, readings: Readings) -> None:
+    def __init__(self, readings: Readings, asker: Asker) -> None:
         self._readings = readings
+        self._asker = asker
         self._context = readings.context
 
     async def run(self) -> None:
@@ -61,5 +64,7 @@ class Jobs:
                 await Sweeper(self._readings, file).run()
             case "reconcile":
                 await Reconciler(self._readings, file).run()
+            case "list":
+                await ListComparison(self._readings, self._asker, file).run()
             case kind:
                 await file.write(state="failed", detail=f"capture knows no jobs of kind {kind}")

@@ -14,6 +14,7 @@ POLLED = Counter("capture_polled_total", "Changed records found by polling", ["e
 SNAPSHOTS = Counter("capture_snapshots_started_total", "Bulk queries started", ["entity"])
 FENCED = Counter("capture_fenced_total", "Shards lost to another worker")
 JOBS_WAITING = Counter("capture_jobs_interrupted_total", "Attempts at a job that must be repeated", ["kind"])
+LIST_ANSWERS = Counter("capture_list_answers_total", "Answers of orgs about records in lists that only they can tell")
 STORE_ERRORS = Counter("capture_store_unavailable_total", "Looks at the connections that MongoDB did not answer")
 SHARDS = Gauge("capture_shards", "Shards owned")
 SESSIONS = Gauge("capture_sessions", "Sessions by state", ["state"])

@@ -29,6 +29,10 @@ class Pace:
     upkeep_seconds: float = 300.0
     headroom_hours: float = 12.0
     """Unread events that expire within so many hours are read by queries instead."""
+    lists_seconds: float = 5.0
+    """Between two looks at which lists are in use and due: one small query for all teams."""
+    list_interval_seconds: float = 3600.0
+    """Between two comparisons of a list with the org: two or three calls of the 15,000 that a small org has a day."""
     query_poll_seconds: float = 0.2
     query_poll_cap_seconds: float = 2.0
     progress_seconds: float = 0.5

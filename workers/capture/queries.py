@@ -64,9 +64,14 @@ async def _discard(task: asyncio.Task[Page]) -> None:
         task.exception()  # of a page that nobody wants any more
 
 
-async def all_ids(org: SalesforceOrg, entity: Entity, pace: Pace) -> AsyncIterator[str]:
+def all_ids(org: SalesforceOrg, entity: Entity, pace: Pace) -> AsyncIterator[str]:
     """Of the records that are not deleted. Raises QueryFailed."""
-    job_id = await org.query_create(f"SELECT Id FROM {OBJECTS[entity]}")  # noqa: S608 - one of three names
+    return query_ids(org, f"SELECT Id FROM {OBJECTS[entity]}", pace)  # noqa: S608 - one of three names
+
+
+async def query_ids(org: SalesforceOrg, soql: str, pace: Pace) -> AsyncIterator[str]:
+    """The Id of each row of a Bulk query. Raises QueryFailed."""
+    job_id = await org.query_create(soql)
     await completed(org, job_id, pace)
     locator: str | None = None
     while True:

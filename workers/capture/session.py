@@ -17,6 +17,7 @@ from workers.capture.committer import Move, Submission
 from workers.capture.context import Context
 from workers.capture.failures import raise_decisive
 from workers.capture.jobs import Jobs
+from workers.capture.lists.asker import Asker
 from workers.capture.pace import Backoff
 from workers.capture.pollers import Pollers
 from workers.capture.readings import Readings
@@ -88,7 +89,9 @@ class Session:
                 org = self._context.orgs.org(self.connection)
                 readings = self._readings = Readings(self._team, org, self._context, tasks)
                 self._pollers = Pollers(tasks, readings)
-                beside = [tasks.create_task(Jobs(readings).run()), tasks.create_task(Upkeep(readings).run())]
+                asker = Asker(readings)
+                routines = (Jobs(readings, asker).run(), asker.run(), Upkeep(readings).run())
+                beside = [tasks.create_task(routine) for routine in routines]
                 try:
                     return await self._drive(self._pollers, readings)
                 finally:

@@ -12,6 +12,7 @@ import structlog
 from schemas.documents import Connection
 from schemas.events import ENTITIES
 from workers.capture import metrics
+from workers.capture.bell import Bell
 from workers.capture.board import JobBoard
 from workers.capture.committer import Committer
 from workers.capture.context import Context
@@ -19,7 +20,7 @@ from workers.capture.failures import raise_decisive
 from workers.capture.pace import Backoff, Pace
 from workers.capture.session import Session, same_connection
 from workers.core.channel_status import ChannelStatus
-from workers.ports import ChangeLog, Clock, SalesforceOrgs, Store, Unavailable
+from workers.ports import ChangeLog, Clock, Publisher, SalesforceOrgs, Store, Unavailable
 
 log = structlog.get_logger()
 
@@ -44,7 +45,9 @@ class Shard:
         store: Store,
         clock: Clock,
         pace: Pace,
+        publisher: Publisher,
         board: JobBoard,
+        bell: Bell,
     ) -> None:
         self.number = number
         self._open_log = open_log
@@ -52,7 +55,9 @@ class Shard:
         self._store = store
         self._clock = clock
         self._pace = pace
+        self._publisher = publisher
         self._board = board
+        self._bell = bell
         self._wanted: dict[str, Connection] = {}
         self._running: dict[str, _Running] = {}
         self._stalled: list[ChannelStatus] = []
@@ -104,7 +109,16 @@ class Shard:
             committer = Committer(change_log, await change_log.positions())
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(committer.run())
-                context = Context(self._orgs, committer, self._store, self._clock, self._pace, self._board)
+                context = Context(
+                    self._orgs,
+                    committer,
+                    self._store,
+                    self._clock,
+                    self._pace,
+                    self._publisher,
+                    self._board,
+                    self._bell,
+                )
                 await self._keep_sessions(tasks, context)
         except BaseExceptionGroup as group:
             raise_decisive(group)

@@ -11,13 +11,15 @@ import structlog
 
 from schemas.documents import Connection
 from workers.capture import metrics
+from workers.capture.bell import Bell
 from workers.capture.board import JobBoard
 from workers.capture.housekeeping import Housekeeping
+from workers.capture.lists.schedule import ListSchedule
 from workers.capture.pace import Backoff, Pace
 from workers.capture.shard import OpenLog, Shard
 from workers.core.channel_status import ChannelStatus
 from workers.core.shards import shard_of
-from workers.ports import Clock, Fenced, SalesforceOrgs, ShardOwnership, Store, Unavailable
+from workers.ports import Clock, Fenced, Publisher, SalesforceOrgs, ShardOwnership, Store, Unavailable
 
 log = structlog.get_logger()
 
@@ -34,6 +36,7 @@ class Capture:
         open_log: OpenLog,
         ownership: ShardOwnership,
         clock: Clock,
+        publisher: Publisher,
         pace: Pace | None = None,
     ) -> None:
         self._store = store
@@ -42,12 +45,15 @@ class Capture:
         self._ownership = ownership
         self._clock = clock
         self._pace = pace or Pace()
+        self._publisher = publisher
         self._board = JobBoard()
+        self._bell = Bell()
         self._owned: frozenset[int] | None = None
         self._connections: list[Connection] = []
         self._held_until: dict[int, float] = {}
         self._shards: dict[int, tuple[Shard, asyncio.Task[None]]] = {}
         self._look = asyncio.Event()
+        self._lists = ListSchedule(store, clock, self._pace, self._captured)
         self._housekeeping = Housekeeping(store, orgs, clock, self._captured, self.statuses)
 
     @property
@@ -75,6 +81,7 @@ class Capture:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_ownership())
             tasks.create_task(self._housekeeping.run())
+            tasks.create_task(self._lists.run())
             while True:
                 await self._keep_shards(tasks)
                 # Not wait_for: before Python 3.12 it may swallow a cancellation.
@@ -111,6 +118,7 @@ class Capture:
         try:
             self._connections = await self._store.connection_queries.active()
             self._board.post(await self._store.job_queries.open())
+            self._bell.ring(await self._store.record_queries.asking_teams())
         except Unavailable as error:
             # Sessions go on with what is known: capture needs MongoDB only to learn of teams that come and go.
             metrics.STORE_ERRORS.inc()
@@ -132,7 +140,17 @@ class Capture:
         return wanted
 
     def _start(self, number: int, tasks: asyncio.TaskGroup) -> None:
-        shard = Shard(number, self._open_log, self._orgs, self._store, self._clock, self._pace, self._board)
+        shard = Shard(
+            number,
+            self._open_log,
+            self._orgs,
+            self._store,
+            self._clock,
+            self._pace,
+            self._publisher,
+            self._board,
+            self._bell,
+        )
         self._shards[number] = (shard, tasks.create_task(self._run_shard(shard)))
 
     async def _run_shard(self, shard: Shard) -> None:

@@ -41,7 +41,7 @@ async def run_capture(settings: Settings) -> None:
     servers, namespace = settings.kafka_bootstrap_servers, settings.kafka_namespace
     async with (
         store(settings) as opened,
-        publisher(settings),
+        publisher(settings) as topics,
         orgs(settings, opened) as salesforce,
     ):
         capture = Capture(
@@ -50,7 +50,11 @@ async def run_capture(settings: Settings) -> None:
             partial(open_change_log, servers, namespace=namespace),
             KafkaShardOwnership(servers, namespace=namespace),
             clock,
-            Pace(headroom_hours=settings.capture_headroom_hours),
+            topics,
+            Pace(
+                headroom_hours=settings.capture_headroom_hours,
+                list_interval_seconds=60 * settings.capture_list_minutes,
+            ),
         )
         async with observed(settings, lambda: capture.ready):
             await capture.run(stop)

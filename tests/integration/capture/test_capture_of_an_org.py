@@ -22,6 +22,7 @@ from tests.support.waiting import until
 from workers.adapters.kafka.changelog import open_change_log
 from workers.adapters.kafka.shards import KafkaShardOwnership
 from workers.adapters.kafka.topics import ensure_topics, topic_name
+from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.store import memory_store
 from workers.adapters.salesforce.http import open_session
 from workers.adapters.salesforce.oauth import client_credentials
@@ -67,6 +68,7 @@ class Pipeline:
             lambda shard: open_change_log(self.bootstrap, shard, self.namespace),
             KafkaShardOwnership(self.bootstrap, self.namespace),
             WallClock(),
+            MemoryPublisher(),
             QUICK,
         )
         stop = asyncio.Event()

@@ -18,6 +18,7 @@ from schemas.events import Change, Entity, Version
 from schemas.topics import SHARDS
 from tests.support.waiting import until
 from workers.adapters.memory.changelog import MemoryTopics
+from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.shards import MemoryShardOwnership
 from workers.adapters.memory.store import memory_store
 from workers.adapters.salesforce.http import open_session
@@ -62,7 +63,7 @@ class Captured:
         """Until the block ends; begins once everything is read that was owed."""
         stop = asyncio.Event()
         ownership = MemoryShardOwnership(range(SHARDS))
-        capture = Capture(self.store, self.orgs, self.topics.open, ownership, Ahead(), pace)
+        capture = Capture(self.store, self.orgs, self.topics.open, ownership, Ahead(), MemoryPublisher(), pace)
         running = asyncio.create_task(capture.run(stop))
         try:
             await until(self.read)

@@ -19,6 +19,7 @@ from schemas.documents import Connection
 from schemas.events import Change, Entity
 from tests.support.waiting import until
 from workers.adapters.memory.changelog import MemoryTopics
+from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.shards import MemoryShardOwnership
 from workers.adapters.memory.store import memory_store
 from workers.adapters.salesforce import cometd
@@ -113,7 +114,7 @@ async def connected(**settings: Any) -> AsyncIterator[Team]:
     )
     assert not await store.connections.swap([connection])
     orgs = Orgs(store.connections, cipher, clock, allow_insecure_loopback=True, session=session)
-    capture = Capture(store, orgs, topics.open, MemoryShardOwnership(range(64)), clock, QUICK)
+    capture = Capture(store, orgs, topics.open, MemoryShardOwnership(range(64)), clock, MemoryPublisher(), QUICK)
     try:
         yield Team(sandbox, capture, topics)
     finally:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from itertools import count
 from typing import Any
 
 from schemas.documents import Connection, Job, Record
@@ -13,6 +12,7 @@ from schemas.events import Change, Entity, Position, Version
 from schemas.topics import SHARDS
 from tests.support.waiting import until
 from workers.adapters.memory.changelog import MemoryTopics
+from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.salesforce import EPOCH_MS, MemoryOrg, MemoryOrgs
 from workers.adapters.memory.shards import MemoryShardOwnership
 from workers.adapters.memory.store import memory_store
@@ -24,6 +24,7 @@ from workers.core.shards import shard_of
 
 QUICK = Pace(
     connections_seconds=0.005,
+    lists_seconds=0.005,
     backoff_base_seconds=0.001,
     backoff_cap_seconds=0.01,
     failed_query_cap_seconds=0.01,
@@ -46,10 +47,15 @@ class Ticks:
     """A clock that never stands still, near that of the orgs."""
 
     def __init__(self) -> None:
-        self._numbers = count(EPOCH_MS)
+        self._now_ms = EPOCH_MS - 1
+
+    @property
+    def asked(self) -> int:
+        return self._now_ms - EPOCH_MS + 1
 
     def now_ms(self) -> int:
-        return next(self._numbers)
+        self._now_ms += 1
+        return self._now_ms
 
 
 def connection(team: str, **changed: Any) -> Connection:
@@ -68,14 +74,17 @@ def connection(team: str, **changed: Any) -> Connection:
 class Rig:
     def __init__(self, teams: Iterable[str] = ("acme",), pace: Pace = QUICK) -> None:
         self.pace = pace
+        self.ticks = Ticks()
         self.store = memory_store()
         self.topics = MemoryTopics()
+        self.publisher = MemoryPublisher()
         self.orgs = MemoryOrgs({team: MemoryOrg() for team in teams})
         self.ownership = MemoryShardOwnership(range(SHARDS))
         self.capture = self.process()
 
     def process(self, ownership: MemoryShardOwnership | None = None) -> Capture:
-        return Capture(self.store, self.orgs, self.topics.open, ownership or self.ownership, Ticks(), self.pace)
+        shards = ownership or self.ownership
+        return Capture(self.store, self.orgs, self.topics.open, shards, self.ticks, self.publisher, self.pace)
 
     @property
     def org(self) -> MemoryOrg:
@@ -122,6 +131,11 @@ class Rig:
     def titles(self) -> list[Any]:
         """The Title of each published update, in order."""
         return [change.fields.get("Title") for change in self.published("update")]
+
+    def looked(self, times: int) -> Callable[[], bool]:
+        """Whether from now on the process has asked so often what time it is: at each look at its lists it does."""
+        asked = self.ticks.asked
+        return lambda: self.ticks.asked >= asked + times
 
     async def job(self, team: str = "acme", job_id: str = "import") -> Job | None:
         return (await self.store.jobs.load([(team, job_id)])).get((team, job_id))

@@ -11,6 +11,7 @@ import pytest
 from schemas.events import Change, Position, Snapshot
 from tests.support.waiting import until
 from workers.adapters.memory.changelog import MemoryTopics
+from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.salesforce import EPOCH_MS, MemoryOrg, MemoryOrgs
 from workers.adapters.memory.store import memory_store
 from workers.capture.committer import Committer
@@ -69,7 +70,7 @@ async def polled() -> AsyncIterator[Polled]:
     log = await topics.open(1)
     done = Position(team="acme", entity="contact", confirmed_ms=START_MS, snapshot=Snapshot(state="done"))
     committer = Committer(log, {("acme", "contact"): done})
-    context = Context(MemoryOrgs({"acme": org}), committer, memory_store(), clock, QUICK)
+    context = Context(MemoryOrgs({"acme": org}), committer, memory_store(), clock, QUICK, MemoryPublisher())
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(committer.run())
         readings = Readings("acme", org, context, tasks)

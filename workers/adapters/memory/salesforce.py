@@ -21,6 +21,7 @@ from workers.ports import (
     Habits,
     IngestRow,
     IngestState,
+    Invisible,
     ListInfo,
     Meter,
     Page,
@@ -54,6 +55,7 @@ QUERY = re.compile(
     r"SELECT (?P<names>.+?) FROM (?P<object>\w+)(?: WHERE (?P<where>.+?))?"
     r"(?: ORDER BY (?P<order>.+?))?(?: LIMIT (?P<limit>\d+))?"
 )
+AMONG = re.compile(r"(?: AND )?Id IN \((?P<ids>[^)]*)\)")
 CONDITION = re.compile(r"(?P<name>\w+) (?P<operator>>=|>|=|<) '?(?P<value>[^' )]+)'?")
 
 
@@ -227,6 +229,8 @@ class MemoryOrg:
 
     async def list_describe(self, entity: Entity, list_id: str) -> dict[str, Any]:
         self._fail_as_told("list_describe")
+        if list_id not in self.list_views[entity]:
+            raise Invisible(f"the list {list_id} was deleted, or is no longer shared")
         return self.list_views[entity][list_id][1]
 
     async def records(self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -257,7 +261,7 @@ class MemoryOrg:
         entity = next(e for e, name in OBJECTS.items() if name == found["object"])
         self._refuse_unreadable(entity)
         held = (self.recycle_bin[entity] if deleted else {}) | self.rows[entity]
-        rows = [row for row in held.values() if _meets(row, found["where"] or "")]
+        rows = [row for row in held.values() if _is_selected(row, found["where"] or "")]
         if found["names"] == "count()":
             return rows
         order = (found["order"] or "Id").split(", ")
@@ -350,6 +354,14 @@ class MemoryOrgs:
 
     def meters(self) -> Collection[Meter]:
         return ()
+
+
+def _is_selected(row: Mapping[str, Any], where: str) -> bool:
+    """`(conditions) AND Id IN ('...','...')`, or conditions alone."""
+    among = AMONG.search(where)
+    if among is None:
+        return _meets(row, where)
+    return f"'{row['Id']}'" in among["ids"] and _meets(row, where[: among.start()])
 
 
 def _meets(row: Mapping[str, Any], where: str) -> bool:

@@ -11,13 +11,30 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.events import Entity
 from workers.adapters.salesforce.api import Api
+from workers.adapters.salesforce.errors import SalesforceRefused
 from workers.adapters.salesforce.http import parsed
 from workers.adapters.salesforce.names import DATA_PATH, OBJECT_NAME
-from workers.ports import FieldInfo, ListInfo, Unavailable
+from workers.ports import FieldInfo, Invisible, ListInfo, Unavailable
 
 IDS_PER_QUERY = 200
 FIELD_CHARACTERS_PER_QUERY = 8_000
 """Salesforce takes 16,384 bytes of URL: 8,000 for fields and 200 quoted ids (5,400 when encoded) stay below."""
+
+_GONE = (
+    "Salesforce does not show the list to the connected user any more: it was deleted, or it is no longer shared with "
+    "him. To share it, open the list view, List View Controls (gear), Sharing Settings"
+)
+_NO_ACCESS = "the connected user may not read what the list shows any more: give him read access to the object"
+INVISIBLE_LIST = {
+    "NOT_FOUND": _GONE,
+    "INSUFFICIENT_ACCESS_OR_READONLY": _GONE,
+    "INSUFFICIENT_ACCESS": _NO_ACCESS,
+    "INVALID_TYPE": _NO_ACCESS,
+    "INVALID_FIELD": "the list uses a field that the connected user may not read: give him read access "
+    "to it (field-level security)",
+    "INVALID_OPERATION": "Salesforce cannot tell the list's filter as a query (it is not SOQL compatible)",
+}
+"""By code of the answer to a describe: what an administrator must know."""
 
 _RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _LEADING_FIELDS = ("Id", "SystemModstamp", "IsDeleted", "LastModifiedDate")
@@ -88,7 +105,13 @@ class Rest:
     async def list_describe(self, entity: Entity, list_id: str) -> dict[str, Any]:
         _check_ids([list_id])
         path = f"{_object_path(entity)}/listviews/{list_id}/describe"
-        return dict(parsed(_Anything, await self._api.get(path), path).model_extra or {})
+        try:
+            described = await self._api.get(path)
+        except SalesforceRefused as error:
+            if (reason := INVISIBLE_LIST.get(error.code)) is not None:
+                raise Invisible(f"{reason} ({error.code})") from error
+            raise
+        return dict(parsed(_Anything, described, path).model_extra or {})
 
     async def records(self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
         _check_ids(record_ids)

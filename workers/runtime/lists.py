@@ -1,0 +1,52 @@
+"""List views as the org describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.documents import ListDefinition
+from schemas.events import Entity
+from workers.core.lists.days import Calendar
+from workers.core.lists.operators import Reading
+from workers.core.lists.predicates import CompiledList, UnsupportedCondition, compile_list
+from workers.core.lists.queries import NoQuery, list_query
+from workers.ports import ListInfo
+
+NO_CONDITION: Mapping[str, Any] = {"conditions": [], "conjunction": "and"}
+
+
+def definition_of(entity: Entity, info: ListInfo, describe: Mapping[str, Any], now_ms: int) -> ListDefinition:
+    return ListDefinition(
+        list_id=info.list_id,
+        entity=entity,
+        label=info.label,
+        scope=describe.get("scope") or "everything",
+        where=describe.get("whereCondition") or dict(NO_CONDITION),
+        query=str(describe.get("query") or ""),
+        fetched_at_ms=now_ms,
+    )
+
+
+def compiled_today(definition: ListDefinition, now_ms: int) -> CompiledList:
+    """How the list is evaluated, whatever the day: here, or by the org and why.
+
+    Raises UnsupportedCondition when neither can be done.
+    """
+    calendar = Calendar()
+    compiled = compile_list(definition, Reading(calendar.today(now_ms), calendar))
+    if compiled.predicate is None and not compiled.frozen:
+        try:
+            list_query(definition.query)
+        except NoQuery as error:
+            raise UnsupportedCondition(
+                f"List “{definition.label}” cannot be imported: {'; '.join(compiled.reasons)}; and {error}. "
+                "Change the list's filter in Salesforce, or choose another list."
+            ) from error
+    return compiled
+
+
+def evaluated_by_org(definition: ListDefinition, now_ms: int) -> bool:
+    """Whether the org has to be asked who is in the list."""
+    compiled = compiled_today(definition, now_ms)
+    return compiled.predicate is None and not compiled.frozen
