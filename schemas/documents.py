@@ -392,7 +392,8 @@ class Job(Document):
 
 
 class ApiUsage(Document):
-    """What all our processes asked of a team's org on one day (UTC), by kind of call; `events` are delivered events.
+    """What all our processes asked of a team's org on one day (UTC), by kind of call; `events` are delivered events and
+    `tokens` granted access tokens, neither of which counts as an API request.
 
     `allowed` and `remaining` are the org's daily API requests over the last 24 hours, as it told last.
     """
@@ -425,6 +426,8 @@ class ChannelState(Document):
     polling: bool = False
     confirmed_ms: int | None = None
     lag_ms: int | None = None
+    waiting: int = 0
+    parked: int = 0
     reconnects: int = 0
 
 

@@ -406,6 +406,9 @@ class Meter(Protocol):
     def has_news(self) -> bool:
         """Something is not saved yet."""
 
+    def background_calls_left(self) -> int | None:
+        """As of `SalesforceOrg`."""
+
     async def flush(self, days: Documents[ApiUsage]) -> None:
         """Add it to the team's day. Raises Unavailable; nothing is forgotten then."""
 

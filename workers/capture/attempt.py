@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import cast
@@ -12,6 +13,7 @@ import structlog
 from schemas.documents import Connection
 from schemas.events import ENTITIES, Entity, Snapshot
 from schemas.topics import PARKED
+from workers.capture import metrics
 from workers.capture.committer import Move, Submission
 from workers.capture.confirmations import Confirmations
 from workers.capture.context import Context
@@ -47,7 +49,7 @@ class Attempt:
         # The port promises an iterator; the adapters are generators, which must be closed to leave the org's session.
         async with aclosing(cast("AsyncGenerator[StreamBatch, None]", events)) as batches:
             first = await anext(batches)
-            log.info("subscribed", team=self._team, refused=sorted(first.refused))
+            log.info("subscribed", team=self._team, replay_ids=replay_ids, refused=sorted(first.refused))
             on_subscribed(first.refused)
             await self._begin_readings()
             channels = [entity for entity in ENTITIES if entity not in first.refused]
@@ -61,8 +63,11 @@ class Attempt:
     async def _capture_all(self, events: Sequence[StreamEvent]) -> dict[Entity, int]:
         """Commit time of the last event of each channel that delivered any."""
         commits_ms: dict[Entity, int] = {}
+        self._vitals.handling = Counter(event.entity for event in events)
         for start in range(0, len(events), EVENTS):
-            commits_ms |= await self._capture(events[start : start + EVENTS])
+            some = events[start : start + EVENTS]
+            commits_ms |= await self._capture(some)
+            self._vitals.handling -= Counter(event.entity for event in some)
             await asyncio.sleep(0)  # thousands may have come at once: the other teams' turn
         return commits_ms
 
@@ -88,13 +93,30 @@ class Attempt:
         await self._committer.submit(Submission(self._team, tuple(read.changes), moves, tuple(read.parked)))
         if read.owed:
             await self._readings.begin_when_committed(read.owed)
+        self._tell_parked(read)
         self._vitals.poison.note(read.malformed)
         if (why := self._vitals.poison.exceeded()) is not None:
             raise StreamEnded(f"{why}: see the topic {PARKED.name}, then {RESUME} {self._team}", "poisoned")
         commits_ms = {move.entity: move.commit_time_ms for move in moves if move.commit_time_ms is not None}
         received_ms = events[-1].received_at_ms
-        self._vitals.lag_ms |= {entity: received_ms - commit_ms for entity, commit_ms in commits_ms.items()}
+        for entity, commit_ms in commits_ms.items():
+            # The org's clock may run ahead of ours.
+            self._vitals.lag_ms[entity] = lag_ms = max(0, received_ms - commit_ms)
+            metrics.LAG_SECONDS.observe(lag_ms / 1000)
         return commits_ms
+
+    def _tell_parked(self, read: Digest) -> None:
+        for entity, why in read.first_malformed.items():
+            number = read.parked_of[entity]
+            self._vitals.parked[entity] += number
+            log.warning(
+                "events parked",
+                team=self._team,
+                entity=entity,
+                number=number,
+                first_replay_id=why.replay_id,
+                reason=why.detail,
+            )
 
     async def _read_again(self, entity: Entity, read: Digest) -> None:
         """Before the position may move past the events that ask for it; or with a reading that is owed from then on."""

@@ -88,6 +88,7 @@ class Committer:
         self._teams: set[str] = set()
         self._parts: deque[_Waiting] = deque()
         self._pending: Counter[str] = Counter()
+        self._committing: list[Submission] = []
         self._arrived = asyncio.Event()
         self._committed = asyncio.Condition()
 
@@ -125,15 +126,22 @@ class Committer:
         async with self._committed:
             await self._committed.wait_for(lambda: self._pending[team] == 0)
 
+    def waiting(self, team: str) -> Counter[Entity]:
+        """Changes that the team's stream submitted and that are not committed."""
+        submissions = [*self._streams.get(team, ()), *(s for s in self._committing if s.team == team)]
+        return Counter(change.entity for submission in submissions for change in submission.changes)
+
     async def run(self) -> None:
         """Commit for ever. Raises what the log raises: nothing queued then is lost, since no position moved past it."""
         while True:
             await self._arrived.wait()
             streamed, part = self._take()
+            self._committing = streamed
             if not self._streams and not self._parts:
                 self._arrived.clear()
             if streamed or part:
                 await self._append([*streamed, *([part.submission] if part else [])])
+            self._committing = []
             if part and not part.committed.done():
                 part.committed.set_result(None)
             async with self._committed:

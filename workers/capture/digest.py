@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -29,6 +30,8 @@ class Digest:
     """Entities whose moves owe a reading, be it of everything."""
     malformed: list[bool] = field(default_factory=list)
     """Of each event, in order."""
+    parked_of: Counter[Entity] = field(default_factory=Counter)
+    first_malformed: dict[Entity, Parked] = field(default_factory=dict)
 
     def owe_since(self, entity: Entity, since_ms: int) -> None:
         self.moves[entity] = replace(self.moves[entity], due_since_ms=since_ms)
@@ -58,7 +61,10 @@ def _take(result: Digest, team: str, event: StreamEvent) -> Version | None:
     normalized = normalize(team, event)
     result.malformed.append(isinstance(normalized, Malformed))
     if isinstance(normalized, Malformed):
-        result.parked.append(parked_event(team, CHANGES[event.entity].name, event, normalized.reason))
+        parked = parked_event(team, CHANGES[event.entity].name, event, normalized.reason)
+        result.parked.append(parked)
+        result.parked_of[event.entity] += 1
+        result.first_malformed.setdefault(event.entity, parked)
         return None
     if isinstance(normalized, Reread):
         _note(result, event.entity, normalized)

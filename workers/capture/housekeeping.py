@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 
@@ -11,7 +12,7 @@ import structlog
 
 from schemas.documents import Connection
 from workers.capture import metrics
-from workers.core.channel_status import ChannelStatus
+from workers.core.channel_status import TOLD_EVERY_MS, ChannelStatus
 from workers.ports import Clock, SalesforceOrgs, Store, Unavailable
 from workers.runtime.capture_status import keep_channels, keep_checks
 from workers.runtime.preflight import check
@@ -21,7 +22,7 @@ log = structlog.get_logger()
 
 ROUND_SECONDS = 60.0
 PROGRESS_MS = 15 * 60 * 1000
-"""How old the moments may be that a team's status tells when nothing else has changed: a write for each team."""
+"""How old the confirmed moments of a status may be when nothing else has changed: a write for each team."""
 CHECK_MS = 24 * 60 * 60 * 1000
 CHECKS_PER_ROUND = 20
 """Some ten calls each: a worker that takes over 1,000 teams spreads them over an hour."""
@@ -56,6 +57,8 @@ class Housekeeping:
 
     async def round(self) -> None:
         """Raises Unavailable; what was done until then stays done."""
+        metrics.tell_channels(self._statuses(), self._clock.now_ms())
+        metrics.BUDGETS_USED_UP.set(sum(meter.background_calls_left() == 0 for meter in self._orgs.meters()))
         await flush(self._orgs.meters(), self._store.api_usage)
         await self._tell()
         await self._check()
@@ -65,7 +68,8 @@ class Housekeeping:
         for team, channels in groupby(sorted(self._statuses(), key=attrgetter("team", "entity")), attrgetter("team")):
             told = tuple(channels)
             kept_ms, kept = self._kept.get(team, (0, ()))
-            if _news(kept, told) or (told != kept and now_ms - kept_ms >= PROGRESS_MS):
+            age_ms = now_ms - kept_ms
+            if _news(kept, told) or (told != kept and age_ms >= PROGRESS_MS) or age_ms >= TOLD_EVERY_MS:
                 await keep_channels(self._store, team, told, now_ms)
                 self._kept[team] = (now_ms, told)
 
@@ -95,9 +99,9 @@ class Housekeeping:
 
 
 def _news(kept: tuple[ChannelStatus, ...], told: tuple[ChannelStatus, ...]) -> bool:
-    """Whether more has changed than moments and counters."""
+    """Whether more has changed than confirmed moments."""
     return [_shown(channel) for channel in kept] != [_shown(channel) for channel in told]
 
 
-def _shown(channel: ChannelStatus) -> tuple[str, str, str, bool]:
-    return (channel.entity, channel.state, channel.reason, channel.polling)
+def _shown(channel: ChannelStatus) -> ChannelStatus:
+    return replace(channel, confirmed_ms=None)

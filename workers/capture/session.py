@@ -230,6 +230,8 @@ class Session:
             polling=self._pollers is not None and entity in self._pollers.entities,
             confirmed_ms=position.confirmed_ms if position else None,
             lag_ms=self._vitals.lag_ms.get(entity),
+            waiting=self._vitals.handling[entity] + self._context.committer.waiting(self._team)[entity],
+            parked=self._vitals.parked[entity],
             reconnects=self._reconnects,
         )
 

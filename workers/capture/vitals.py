@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from schemas.events import Entity
@@ -18,5 +19,8 @@ class Vitals:
     """From the commit in the org to the arrival here, of the last event."""
     arrived: int = 0
     """Events."""
+    handling: Counter[Entity] = field(default_factory=Counter)
+    """Events that have arrived and are not submitted yet."""
+    parked: Counter[Entity] = field(default_factory=Counter)
     look_seconds: float = FIRST_LOOK_SECONDS
     """Until silence is compared with the org's own count: grows while that was in vain (`stuck`)."""

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from workers.core.budget import NO_CALLS
+from workers.core.channel_status import RETENTION_MS, TOLD_EVERY_MS
+
 if TYPE_CHECKING:
     from schemas.documents import ApiUsage, CaptureStatus, ChannelState
     from workers.console.progress import TeamStatus
+
+
+SILENT_MS = TOLD_EVERY_MS + 15 * 60 * 1000
+"""Since a worker has told the status of a team: past it there may be none."""
 
 
 def as_document(status: TeamStatus) -> dict[str, object]:
@@ -24,9 +31,18 @@ def as_document(status: TeamStatus) -> dict[str, object]:
         ],
         "unevaluated": status.unevaluated,
         "jobs": [job.model_dump(mode="json") for job in status.jobs],
-        "capture": status.capture.model_dump(mode="json", exclude={"team", "rev"}) if status.capture else None,
+        "capture": _capture_document(status.capture, status.at_ms) if status.capture else None,
         "api_usage": [day.model_dump(mode="json", exclude={"team", "rev"}) for day in status.usage],
     }
+
+
+def _capture_document(capture: CaptureStatus, now_ms: int) -> dict[str, object]:
+    document = capture.model_dump(mode="json", exclude={"team", "rev"})
+    for entity, channel in capture.channels.items():
+        late_ms = _late_ms(channel, now_ms)
+        headroom_ms = None if late_ms is None else RETENTION_MS - late_ms
+        document["channels"][entity] |= {"late_ms": late_ms, "headroom_ms": headroom_ms}
+    return document
 
 
 def as_table(status: TeamStatus) -> Table:
@@ -42,34 +58,54 @@ def as_table(status: TeamStatus) -> Table:
     if status.unevaluated:
         table.add_row("still to evaluate", str(status.unevaluated))
     if status.capture is not None:
-        _add_capture(table, status.capture)
+        _add_capture(table, status.capture, status.at_ms)
     if status.usage:
         table.add_row("asked of the org today", usage_text(status.usage[0]))
     return table
 
 
-def _add_capture(table: Table, capture: CaptureStatus) -> None:
+def _add_capture(table: Table, capture: CaptureStatus, now_ms: int) -> None:
+    if capture.channels and now_ms - capture.updated_at_ms > SILENT_MS:
+        table.add_row("capture", f"has told nothing since {moment(capture.updated_at_ms)}: is it running?")
     for entity, channel in sorted(capture.channels.items()):
-        table.add_row(f"{entity} changes", channel_text(channel))
+        table.add_row(f"{entity} changes", channel_text(channel, now_ms))
     for result in capture.checks:
         if result.outcome in ("failed", "warning"):
             table.add_row(f"check: {result.check}", result.says)
 
 
-def channel_text(channel: ChannelState) -> str:
-    """E.g. "polling since 2026-02-28 12:00 UTC: Contact is not selected ...; complete up to 11:58"."""
+def channel_text(channel: ChannelState, now_ms: int) -> str:
+    """E.g. "polled since 2026-02-28 12:00 UTC: Contact is not selected ...; complete up to 2026-02-28 14:58 UTC (1.2
+    min late; unread events expire in 71.9 h)"."""
     state = "polled" if channel.polling else channel.state.replace("_", " ")
     text = f"{state} since {moment(channel.since_ms)}"
     if channel.reason:
         text += f": {channel.reason}"
-    if channel.confirmed_ms is not None:
-        text += f"; complete up to {moment(channel.confirmed_ms)}"
-    return text
+    if (late_ms := _late_ms(channel, now_ms)) is not None and channel.confirmed_ms is not None:
+        left_ms = RETENTION_MS - late_ms
+        expiry = f"unread events expire in {_duration(left_ms)}" if left_ms > 0 else "events may have expired unread"
+        text += f"; complete up to {moment(channel.confirmed_ms)} ({_duration(late_ms)} late; {expiry})"
+    if channel.lag_ms is not None:
+        text += f"; the last event took {_duration(channel.lag_ms)}"
+    counted = {"waiting": channel.waiting, "parked": channel.parked, "reconnects": channel.reconnects}
+    return "; ".join([text, *(f"{number:,} {what}" for what, number in counted.items() if number)])
+
+
+def _late_ms(channel: ChannelState, now_ms: int) -> int | None:
+    return None if channel.confirmed_ms is None else max(0, now_ms - channel.confirmed_ms)
+
+
+def _duration(ms: int) -> str:
+    for unit, unit_ms in (("h", 3_600_000), ("min", 60_000)):
+        if ms >= unit_ms:
+            return f"{ms / unit_ms:.1f} {unit}"
+    return f"{ms / 1000:.1f} s"
 
 
 def usage_text(day: ApiUsage) -> str:
-    calls = sum(number for kind, number in day.calls.items() if kind != "events")
-    text = f"{calls:,} API calls, {day.calls.get('events', 0):,} change events"
+    calls = sum(number for kind, number in day.calls.items() if kind not in NO_CALLS)
+    events, tokens = day.calls.get("events", 0), day.calls.get("tokens", 0)
+    text = f"{calls:,} API calls, {events:,} change events, {tokens:,} new tokens"
     if day.allowed is not None and day.remaining is not None:
         text += f"; the org has {day.remaining:,} of {day.allowed:,} API calls left"
     return text

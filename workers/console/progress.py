@@ -17,6 +17,7 @@ DAYS = 7
 @dataclass(frozen=True, slots=True)
 class TeamStatus:
     team: str
+    at_ms: int
     records: dict[Entity, int]
     people: int
     accounts: int
@@ -38,6 +39,7 @@ async def team_status(store: Store, team: str, now_ms: int) -> TeamStatus:
     segments = {s.segment_id: 0 async for s in store.segments.scan(team)}
     return TeamStatus(
         team=team,
+        at_ms=now_ms,
         records=await store.record_queries.count(team),
         people=await store.people_queries.count(team),
         accounts=await store.account_queries.count(team),

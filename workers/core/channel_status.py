@@ -19,6 +19,9 @@ SessionState: TypeAlias = Literal[
     "stopping",
 ]
 
+TOLD_EVERY_MS = 60 * 60 * 1000
+"""A worker tells the status of its teams at least so often, also when nothing has changed: silence means trouble."""
+
 RETENTION_MS = 72 * 60 * 60 * 1000
 """How long Salesforce keeps a change event (CDC guide, "Change Event Storage")."""
 
@@ -38,6 +41,10 @@ class ChannelStatus:
     """Moment of the org up to which every change is committed."""
     lag_ms: int | None = None
     """From the commit in the org to the arrival at the worker, of the last event."""
+    waiting: int = 0
+    """Events and changes that have arrived and are not committed yet."""
+    parked: int = 0
+    """Events set aside as malformed since the worker took the team over."""
     reconnects: int = 0
 
     def headroom_ms(self, now_ms: int) -> int | None:

@@ -42,5 +42,7 @@ def as_state(channel: ChannelStatus) -> ChannelState:
         polling=channel.polling,
         confirmed_ms=channel.confirmed_ms,
         lag_ms=channel.lag_ms,
+        waiting=channel.waiting,
+        parked=channel.parked,
         reconnects=channel.reconnects,
     )

@@ -6,9 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from prometheus_client import Counter as Metric
+
 from schemas.documents import ApiUsage
-from workers.core.budget import Allowance, Shares, allowance_told, background_calls_left
+from workers.core.budget import NO_CALLS, Allowance, Shares, allowance_told, background_calls_left
 from workers.ports import Clock, Documents, Meter
+
+CALLS = Metric("salesforce_calls_total", "Replies of Salesforce's APIs", ["kind"])
+TOKENS = Metric("salesforce_tokens_total", "Access tokens that Salesforce granted")
+EVENTS = Metric("salesforce_events_total", "Change events that Salesforce delivered")
 
 SWAP_ATTEMPTS = 5
 """Several processes add to the same day, once a minute each."""
@@ -28,6 +34,7 @@ class UsageMeter:
     def called(self, kind: str, limit_info: str | None) -> None:
         """A reply has come; `limit_info` is its `Sforce-Limit-Info`."""
         self._unsaved[kind] += 1
+        CALLS.labels(kind).inc()
         if limit_info is not None:
             self._told = allowance_told(limit_info) or self._told
 
@@ -35,6 +42,12 @@ class UsageMeter:
         """Change events that count against the org's daily delivery limit."""
         if events:
             self._unsaved["events"] += events
+            EVENTS.inc(events)
+
+    def granted(self) -> None:
+        """An access token."""
+        self._unsaved["tokens"] += 1
+        TOKENS.inc()
 
     @property
     def has_news(self) -> bool:
@@ -44,7 +57,8 @@ class UsageMeter:
         """None: not known yet. See `workers.core.budget`."""
         saved = self._saved.calls if self._saved and self._saved.day == self._today() else {}
         total = Counter(saved) + self._unsaved
-        return background_calls_left(self._told, total.total() - total["events"], self._shares)
+        calls = sum(number for kind, number in total.items() if kind not in NO_CALLS)
+        return background_calls_left(self._told, calls, self._shares)
 
     def _today(self) -> str:
         return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).date().isoformat()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import structlog
+from prometheus_client import generate_latest
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.faults.bayeux_errors import BAYEUX_ERRORS
@@ -30,6 +34,7 @@ from workers.adapters.secrets import TokenCipher, generate_key
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
 from workers.core.channel_status import ChannelStatus
+from workers.runtime.logs import configure_logs
 from workers.runtime.process import SystemClock
 
 QUICK = Pace(
@@ -172,6 +177,42 @@ async def test_a_used_up_allocation_of_events_is_bridged_by_polling() -> None:
         await until(lambda: bool(team.carrying(texts[-1])))
         team.sandbox.cometd_sessions.bus.reset_delivered()
         await until(lambda: team.state() == "streaming")
+
+
+@pytest.fixture
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("_logging_as_before")
+async def test_logs_name_team_and_replay_id_and_neither_they_nor_metrics_a_secret(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("debug")
+    async with connected() as team, team.capturing():
+        await until(team.streams)
+        canaries = {team.sandbox.org.config.client_secret, *team.sandbox.tokens._access}
+        text = team.edit()
+        await until(lambda: bool(team.carrying(text)))
+        position = next(iter(team.carrying(text))).replay_id
+        team.sandbox.tokens.revoke_access_tokens()
+        team.edit()
+        await until(lambda: team.reconnects() == 1)
+        await until(team.streams)
+        canaries |= set(team.sandbox.tokens._access)
+    logged = capsys.readouterr().err
+    lines = [json.loads(line) for line in logged.splitlines()]
+
+    assert len(canaries) >= 3
+    assert not [canary for canary in canaries if canary in logged or canary in generate_latest().decode()]
+    told = [line for line in lines if line["event"] == "subscribed" and line["replay_ids"]["contact"] == position]
+    assert [line["team"] for line in told] == ["acme"]
+    assert any("authentication" in str(line.get("trouble")) for line in lines), "debugging was on"
 
 
 async def test_a_token_that_expires_costs_one_refresh() -> None:

@@ -44,7 +44,7 @@ async def test_delivered_events_are_counted(connect: Connect) -> None:
         await listener.take(3)
     await flush(setup.orgs.meters(), setup.store.api_usage)
     (day,) = [day async for day in setup.store.api_usage.scan(TEAM)]
-    assert day.calls == {"events": 3}
+    assert day.calls == {"events": 3, "tokens": 1}
 
 
 async def test_every_call_is_counted_and_the_org_says_what_is_left(connect: Connect) -> None:
@@ -55,7 +55,7 @@ async def test_every_call_is_counted_and_the_org_says_what_is_left(connect: Conn
     assert setup.org.background_calls_left() == 48
     await flush(setup.orgs.meters(), setup.store.api_usage)
     (day,) = [day async for day in setup.store.api_usage.scan(TEAM)]
-    assert day.calls == {"rest": 1, "query": 1}
+    assert day.calls == {"rest": 1, "query": 1, "tokens": 1}
     assert (day.allowed, day.remaining) == (100, 98)
 
 

@@ -298,7 +298,7 @@ async def test_an_event_confirms_its_channel_and_the_silent_ones_beside_it(rig: 
         status = next(status for status in rig.capture.statuses() if status.entity == "contact")
 
     assert confirmed(rig, "contact") == committed_ms()
-    assert status.lag_ms == EPOCH_MS - committed_ms()
+    assert status.lag_ms == 0, "the clock of this org is ahead of ours"
 
 
 async def test_a_refused_channel_is_not_confirmed(rig: Rig) -> None:

@@ -12,7 +12,7 @@ from tests.support.clock import SetClock
 from workers.adapters.memory.salesforce import MemoryOrg, MemoryOrgs
 from workers.adapters.memory.store import memory_store
 from workers.capture.housekeeping import CHECK_MS, CHECKS_PER_ROUND, PROGRESS_MS, Housekeeping
-from workers.core.channel_status import ChannelStatus
+from workers.core.channel_status import TOLD_EVERY_MS, ChannelStatus
 from workers.ports import Refused, Store, Unavailable
 
 STREAMING = ChannelStatus("acme", "contact", "streaming", since_ms=1, confirmed_ms=10)
@@ -72,6 +72,25 @@ async def test_moments_alone_are_told_rarely() -> None:
     rig.clock.now += 1
     await keeping.round()
     assert (await rig.kept()).channels["contact"].confirmed_ms == 99
+
+
+async def test_an_event_that_comes_is_told_in_the_next_round() -> None:
+    rig = Rig()
+    keeping = rig.housekeeping()
+    await keeping.round()
+    rig.statuses = [replace(STREAMING, lag_ms=700)]
+    rig.clock.now += 1
+    await keeping.round()
+    assert (await rig.kept()).channels["contact"].lag_ms == 700
+
+
+async def test_a_worker_gives_a_sign_of_life_also_when_nothing_changes() -> None:
+    rig = Rig()
+    keeping = rig.housekeeping()
+    await keeping.round()
+    rig.clock.now += TOLD_EVERY_MS
+    await keeping.round()
+    assert (await rig.kept()).updated_at_ms == rig.clock.now
 
 
 async def test_what_has_not_changed_is_not_written() -> None:

@@ -46,10 +46,11 @@ async def test_what_another_process_took_counts_against_the_share(days: Document
     assert one.background_calls_left() == 500 - 451
 
 
-async def test_events_are_no_calls() -> None:
+async def test_events_and_tokens_are_no_calls() -> None:
     counted = meter(SetClock(NOON_MS))
     counted.called("rest", "api-usage=1/1000")
     counted.delivered(400)
+    counted.granted()
     assert counted.background_calls_left() == 499
 
 

@@ -82,6 +82,7 @@ class Orgs:
             known.tokens.adopt(connection)
             return known
         checked_org_url(connection.instance_url, allow_insecure_loopback=self._allow_insecure_loopback)
+        meter = self._meters.setdefault(connection.team, UsageMeter(connection.team, self._clock, self._shares))
         tokens = Tokens(
             connection,
             self._connections,
@@ -89,7 +90,7 @@ class Orgs:
             self._session,
             self._clock,
             allow_insecure_loopback=self._allow_insecure_loopback,
+            granted=meter.granted,
         )
-        meter = self._meters.setdefault(connection.team, UsageMeter(connection.team, self._clock, self._shares))
         self._opened[connection.team] = _Opened(tokens, Org(Api(tokens, self._session, meter)))
         return self._opened[connection.team]

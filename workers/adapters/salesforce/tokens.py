@@ -9,6 +9,7 @@ reply of the token endpoint and the write has taken the only good refresh token 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -64,8 +65,11 @@ class Tokens:
         clock: Clock,
         *,
         allow_insecure_loopback: bool = False,
+        granted: Callable[[], None] = lambda: None,
     ) -> None:
+        """`granted` is told of every token that the org grants to this process."""
         self.connection = connection
+        self._tell_granted = granted
         self._clock = clock
         self._connections = connections
         self._cipher = cipher
@@ -169,6 +173,7 @@ class Tokens:
         except (Refused, Unavailable):
             await self._release()
             raise
+        self._tell_granted()
         access = Access(grant.access_token, grant.instance_url)
         secret = {**used, "refresh_token": grant.refresh_token} if grant.refresh_token else used
         self._granted = _Granted(used, secret, access)
