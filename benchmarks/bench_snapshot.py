@@ -1,8 +1,9 @@
 """First import: the contacts of one org into committed Kafka transactions, by one worker process.
 
-python benchmarks/bench_snapshot.py [--contacts 1000000] [--save]
+python benchmarks/bench_snapshot.py [--contacts 1000000] [--singer] [--save]
 
-The org has the first core, the worker the second; Kafka takes what they leave.
+The org has the first core, the worker the second; Kafka takes what they leave. `--singer`: then the same org through
+the Bulk export of Singer's tap, on the second core as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from benchmarks import singer_side
 from benchmarks.org_client import org_process
 from benchmarks.results import environment, save
 from sandbox.org.config import OrgConfig
@@ -29,7 +31,7 @@ from schemas.topics import CHANGES
 from workers.adapters.kafka.topics import ensure_topics, topic_name
 
 
-def measure(servers: str, contacts: int) -> dict[str, Any]:
+def measure(servers: str, contacts: int, directory: Path, *, singer: bool) -> dict[str, Any]:
     namespace = f"b{uuid.uuid4().hex[:8]}"
     asyncio.run(ensure_topics(servers, namespace, 1))
     settings = {"contacts": contacts, "connect_timeout_seconds": 5}
@@ -39,10 +41,24 @@ def measure(servers: str, contacts: int) -> dict[str, Any]:
         figures = run_worker(org.base_url, config, servers, namespace, contacts)
         figures["org_cpu_seconds"] = round(org.cpu_seconds() - before_seconds, 1)
         figures["org_load_seconds"] = org.load_seconds
+        tap = exported(org.base_url, config, directory) if singer else None
     found = asyncio.run(imported(servers, namespace))
     if found != contacts:
         raise SystemExit(f"{found} different contacts are in the topic, of {contacts}")
-    return figures
+    if tap is None:
+        return figures
+    if tap["records"] != contacts:
+        raise SystemExit(f"the tap found {tap['records']} contacts of {contacts}")
+    return {"worker": figures, "singer": tap, "worker_to_singer": round(tap["seconds"] / figures["seconds"], 2)}
+
+
+def exported(org_url: str, config: OrgConfig, directory: Path) -> dict[str, Any] | None:
+    try:
+        singer_side.install()
+    except singer_side.Missing as missing:
+        print(missing)
+        return None
+    return singer_side.export(org_url, config.client_id, config.client_secret, directory)
 
 
 def run_worker(org_url: str, config: OrgConfig, servers: str, namespace: str, contacts: int) -> dict[str, Any]:
@@ -78,11 +94,13 @@ async def imported(servers: str, namespace: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--contacts", type=int, default=1_000_000)
+    parser.add_argument("--singer", action="store_true", help="beside the Bulk export of Singer's tap (PyPI)")
     parser.add_argument("--save", action="store_true", help="append to benchmarks/results/snapshot.json")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory) / "stack") as stack:
         where = environment(stack.endpoints)
-        result = measure(stack.endpoints.kafka_bootstrap_servers, options.contacts)
+        servers = stack.endpoints.kafka_bootstrap_servers
+        result = measure(servers, options.contacts, Path(directory), singer=options.singer)
     print(f"on {where['cpu']}, load {where['load_before']}: {result}")
     if options.save:
         print(f"kept in {save('snapshot', {'environment': where, **result})}")
