@@ -340,6 +340,12 @@ class WritebackRun(Document):
     unprocessed: int = 0
     disabled: int = 0
     """Switched off while the run went on."""
+    postponed: int = 0
+    """Left for the next day, since the org's API allowance is used up."""
+    kept: int = 0
+    """Of an undo: changed by somebody since, and left alone."""
+    undoes: str | None = None
+    """The run whose values this one puts back."""
     detail: str | None = None
 
 
@@ -349,10 +355,13 @@ class WritebackRow(Document):
     record_id: RecordId
     rev: int = 0
     entity: Entity
-    score: float
+    score: float | None
     last_engagement_date: str | None
-    outcome: Literal["planned", "accepted", "rejected", "unprocessed", "disabled"] = "planned"
+    outcome: Literal["planned", "accepted", "rejected", "unprocessed", "disabled", "postponed", "kept"] = "planned"
     error: str | None = None
+    before_score: float | None = None
+    before_date: str | None = None
+    """What Salesforce had when the row was planned, as far as the mirror knows: what an undo puts back."""
 
 
 class ReadRequest(Document):

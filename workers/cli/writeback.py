@@ -13,7 +13,7 @@ from workers import wiring
 from workers.cli.output import Json, Team, console, print_json, run, show
 from workers.cli.rules import EntityArgument, entity_of
 from workers.cli.status import moment
-from workers.core.writeback import fields_of, is_on
+from workers.core.writeback import fields_of, is_on, remedy
 from workers.settings import load_settings
 
 app = typer.Typer(help="Scores and last engagement dates, written back to Salesforce every day.", no_args_is_help=True)
@@ -95,6 +95,47 @@ def runs(team: Team, json: Json = False) -> None:
     found = run(wiring.writeback_runs(load_settings(), team))
     columns = ("Run", "State", "Began", "Planned", "Accepted", "Rejected", "Unprocessed", "Switched off", "Detail")
     show(json, [each.model_dump(mode="json") for each in found], columns, [_row(each) for each in found])
+
+
+@app.command("rows")
+def rows(
+    team: Team,
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="As `writeback runs` shows it.")],
+    outcome: Annotated[str | None, typer.Option(help="Only accepted, rejected, unprocessed, postponed, ...")] = None,
+    json: Json = False,
+) -> None:
+    """What became of each row of a run, and what to do about those that Salesforce rejected."""
+    found = run(wiring.writeback_rows(load_settings(), team, run_id, outcome))
+    document = [{**row.model_dump(mode="json", exclude={"team", "rev"}), "remedy": remedy(row.error)} for row in found]
+    columns = ("Record", "Entity", "Score", "Last engagement", "Outcome", "Why, and what to do")
+    told = [
+        (row.record_id, row.entity, row.score, row.last_engagement_date, row.outcome, _why(row.error)) for row in found
+    ]
+    show(json, document, columns, told)
+
+
+@app.command("undo")
+def undo(
+    team: Team,
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="As `writeback runs` shows it.")],
+    json: Json = False,
+) -> None:
+    """Put back what a run replaced, where nobody has changed it since. It stays so until the score changes."""
+    done = run(wiring.undo_write_back(load_settings(), team, run_id))
+    if json:
+        print_json(done.model_dump(mode="json"))
+        return
+    console.print(
+        f"{done.accepted} put back, {done.kept} left since they were changed, {done.rejected} rejected"
+        f"{f' ({done.detail})' if done.detail else ''}",
+        markup=False,
+    )
+    if done.state == "failed":
+        raise typer.Exit(1)
+
+
+def _why(error: str | None) -> str:
+    return f"{error}: {remedy(error)}" if error else ""
 
 
 def _row(of: WritebackRun) -> tuple[object, ...]:

@@ -72,9 +72,60 @@ def differs(values: Values, accepted: Insight | None, dead_band: float = 0.0) ->
 
 def cells(row: WritebackRow, fields: InsightFields) -> dict[str, str]:
     return {
-        fields.score: repr(row.score),
+        fields.score: NULL_CELL if row.score is None else repr(row.score),
         fields.date: row.last_engagement_date or NULL_CELL,
     }
+
+
+def undone(row: WritebackRow, run_id: str, current: Mapping[str, object] | None, fields: InsightFields) -> WritebackRow:
+    """The row that puts back what `row` replaced; one that is kept when somebody has changed the record since.
+
+    `current`: what the org has now; None: no such record any more.
+    """
+    back = row.model_copy(
+        update={
+            "run_id": run_id,
+            "rev": 0,
+            "score": row.before_score,
+            "last_engagement_date": row.before_date,
+            "before_score": row.score,
+            "before_date": row.last_engagement_date,
+            "outcome": "planned",
+        }
+    )
+    if current is None:
+        return back.model_copy(update={"outcome": "kept", "error": "the record does not exist any more"})
+    if not _same_score(current.get(fields.score), row.score) or current.get(fields.date) != row.last_engagement_date:
+        return back.model_copy(update={"outcome": "kept", "error": "changed since by somebody else"})
+    return back
+
+
+def _same_score(current: object, written: float | None) -> bool:
+    """Salesforce rounds to the digits of the field, two at least where we created it."""
+    if not isinstance(current, int | float) or written is None:
+        return current is None and written is None
+    return math.isclose(current, written, rel_tol=1e-9, abs_tol=0.0051)
+
+
+REMEDIES = {
+    "UNABLE_TO_LOCK_ROW": "nothing: it is tried again the next day",
+    "INSUFFICIENT_ACCESS_OR_READONLY": "give the connected user edit access to the record (sharing, or Modify All)",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "give the connected user access to the record's account or owner",
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "exempt the connected user from the validation rule, or mend the record",
+    "REQUIRED_FIELD_MISSING": "fill the required field of the record",
+    "ENTITY_IS_DELETED": "nothing: the record is gone",
+    "INVALID_CROSS_REFERENCE_KEY": "nothing: the record is gone",
+    "NUMBER_OUTSIDE_VALID_RANGE": "give the score field more digits",
+    "CANNOT_EXECUTE_FLOW_TRIGGER": "mend the flow that runs when such records are saved",
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "mend the trigger that runs when such records are saved",
+    "STORAGE_LIMIT_EXCEEDED": "free storage in the org",
+}
+
+
+def remedy(error: str | None) -> str:
+    """What to do about a rejected row, by Salesforce's code (`CODE:message:fields --`)."""
+    code = (error or "").partition(":")[0].strip()
+    return REMEDIES.get(code, "look the code up in Salesforce's documentation") if error else ""
 
 
 def is_on(settings: WritebackSettings, entity: Entity) -> bool:

@@ -67,10 +67,10 @@ class Claims:
         self._clock = clock
         self._moved_at_ms: dict[tuple[str, str, int], int] = {}
 
-    async def take(self, team: str, run_id: str) -> tuple[Claim | None, WritebackRun]:
+    async def take(self, team: str, run_id: str, undoes: str | None = None) -> tuple[Claim | None, WritebackRun]:
         """The claim and the run; no claim when the run has ended or another worker is on it."""
         now_ms = self._clock.now_ms()
-        new = Claim(self._store, WritebackRun(team=team, run_id=run_id, started_at_ms=now_ms))
+        new = Claim(self._store, WritebackRun(team=team, run_id=run_id, started_at_ms=now_ms, undoes=undoes))
         with suppress(TakenOver):
             return new, await new.update()
         found = (await self._store.writeback_runs.load([(team, run_id)]))[team, run_id]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from itertools import chain
 
-from schemas.documents import Engagement, Member, WritebackRow, WritebackRun, WritebackSettings
+from schemas.documents import Engagement, Member, Record, WritebackRow, WritebackRun, WritebackSettings
 from schemas.events import Entity
-from workers.core.writeback import Values, differs, is_on, sources, values_of
+from workers.core.writeback import Values, differs, fields_of, is_on, sources, values_of
 from workers.ports import Documents, Store
 
 PAGE = 1000
@@ -40,7 +40,7 @@ async def page_rows(
     # While routing moves a record from one person to another it stands in both: the next run puts right what is off.
     by_record = {record_id: (entity, values) for entity, record_id, values in wanted if is_on(settings, entity)}
     accepted = await store.insights.load([(run.team, record_id) for record_id in by_record])
-    return [
+    rows = [
         WritebackRow(
             team=run.team,
             run_id=run.run_id,
@@ -52,6 +52,22 @@ async def page_rows(
         for record_id, (entity, values) in by_record.items()
         if differs(values, accepted.get((run.team, record_id)), settings.dead_band)
     ]
+    mirrored = await store.records.load([(run.team, row.record_id) for row in rows])
+    return [_with_before(row, mirrored.get((run.team, row.record_id)), settings) for row in rows]
+
+
+def _with_before(row: WritebackRow, record: Record | None, settings: WritebackSettings) -> WritebackRow:
+    """What the row replaces, so that it can be put back."""
+    if record is None:
+        return row
+    fields = fields_of(settings, row.entity)
+    score, date = record.fields.get(fields.score), record.fields.get(fields.date)
+    return row.model_copy(
+        update={
+            "before_score": float(score) if isinstance(score, int | float) else None,
+            "before_date": date if isinstance(date, str) else None,
+        }
+    )
 
 
 async def wanted_values(members: Documents[Member], scores: Sequence[Engagement]) -> list[Wanted]:

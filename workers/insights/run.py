@@ -9,7 +9,7 @@ from itertools import chain, repeat
 
 from schemas.documents import Insight, InsightFields, WritebackRow, WritebackRun
 from schemas.events import Entity
-from workers.core.writeback import Settled, cells, fields_of, is_on, jobs_of, settle, unfit
+from workers.core.writeback import Settled, cells, fields_of, is_on, jobs_of, settle, undone, unfit
 from workers.insights.claim import Claim, TakenOver
 from workers.insights.plan import changed_rows
 from workers.ports import Clock, IngestRow, IngestState, Refused, SalesforceOrg, Store, Unavailable
@@ -18,6 +18,12 @@ from workers.runtime.writeback_settings import settings_of
 
 POLL_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 """First waits between two looks at a job, then five seconds: small jobs take one, the largest hours."""
+
+JOB_CALLS = 30
+"""API calls that a job takes at most: create, upload, complete, three results, and polls with growing pauses."""
+
+UNDO_ROWS = 200
+"""Records that one query reads."""
 
 UNSETTLED = frozenset({"UploadComplete", "InProgress"})
 SAVE_ROWS = 1000
@@ -36,9 +42,9 @@ class Runner:
     async def run(self, claim: Claim) -> WritebackRun:
         """Carry a claimed run to its end, from wherever a predecessor left it; raises Unavailable or Refused."""
         if not claim.run.jobs:
-            await self._plan(claim.run)
-        rows = await planned_rows(self._store, claim.run)
-        for job, sent in jobs_of(rows).items():
+            await (self._plan(claim.run) if claim.run.undoes is None else self._plan_undo(claim.run, claim.run.undoes))
+        rows = await rows_of(self._store, claim.run.team, claim.run.run_id)
+        for job, sent in jobs_of(row for row in rows if row.outcome != "kept").items():
             if any(row.outcome == "planned" for row in sent):
                 await self._job_if_on(claim, job, sent)
         return await finish(self._store, claim, self._clock.now_ms())
@@ -50,14 +56,36 @@ class Runner:
             if page:
                 await self._store.writeback_rows.swap(page)
 
+    async def _plan_undo(self, run: WritebackRun, of: str) -> None:
+        """The rows of a run in reverse, where the org still has what it wrote."""
+        settings = await settings_of(self._store, run.team)
+        written = [row for row in await rows_of(self._store, run.team, of) if row.outcome == "accepted"]
+        for rows in jobs_of(written).values():
+            entity = entity_of(rows)
+            fields = fields_of(settings, entity)
+            for start in range(0, len(rows), UNDO_ROWS):
+                page = rows[start : start + UNDO_ROWS]
+                names = ["Id", fields.score, fields.date]
+                found = await self._org.records(entity, [row.record_id for row in page], names)
+                current = {row["Id"]: row for row in found}
+                back = [undone(row, run.run_id, current.get(row.record_id), fields) for row in page]
+                await self._store.writeback_rows.swap(back)
+
     async def _job_if_on(self, claim: Claim, job: str, sent: Sequence[WritebackRow]) -> None:
         """A switch counts at once: it is looked at before every job that has not begun."""
         settings, entity = await settings_of(self._store, claim.run.team), entity_of(sent)
-        if is_on(settings, entity) or job in claim.run.jobs:
+        if job in claim.run.jobs:
             await self._job(claim, job, sent, fields_of(settings, entity))
+        elif not (is_on(settings, entity) or claim.run.undoes):
+            await self._leave(claim, sent, "disabled")
+        elif (left := self._org.background_calls_left()) is not None and left < JOB_CALLS:
+            await self._leave(claim, sent, "postponed")
         else:
-            rows = [row.model_copy(update={"outcome": "disabled"}) for row in sent]
-            await self._save(Settled(rows, 0))
+            await self._job(claim, job, sent, fields_of(settings, entity))
+
+    async def _leave(self, claim: Claim, sent: Sequence[WritebackRow], outcome: str) -> None:
+        rows = [row.model_copy(update={"outcome": outcome}) for row in sent if row.outcome == "planned"]
+        await self._save(claim, Settled(rows, 0))
 
     async def _check(self, entity: Entity, fields: InsightFields) -> None:
         """Before anything is sent. Raises Refused with what an administrator must do."""
@@ -80,7 +108,7 @@ class Runner:
         settled, state = await self._results(job_id, sent)
         if (problem := problem_of(job_id, state, settled)) is not None:
             await claim.update(detail=problem)  # before the rows: settled ones are not looked at again
-        await self._save(settled)
+        await self._save(claim, settled)
 
     async def _send(self, claim: Claim, job: str, sent: Sequence[WritebackRow], fields: InsightFields) -> str:
         job_id = await self._org.ingest_create(entity_of(sent))
@@ -109,11 +137,12 @@ class Runner:
     async def _state(self, job_id: str) -> IngestState:
         return await patiently(lambda: self._org.ingest_state(job_id))
 
-    async def _save(self, settled: Settled) -> None:
+    async def _save(self, claim: Claim, settled: Settled) -> None:
         """The insights first: a row marked accepted is not looked at again."""
         for start in range(0, len(settled.rows), SAVE_ROWS):
             page = settled.rows[start : start + SAVE_ROWS]
-            await self._remember([row for row in page if row.outcome == "accepted"])
+            if claim.run.undoes is None:  # what was undone stays so until the score changes
+                await self._remember([row for row in page if row.outcome == "accepted"])
             if losers := await self._store.writeback_rows.swap(page):
                 raise TakenOver(f"another worker has settled {len(losers)} rows of the write-back run meanwhile")
 
@@ -128,10 +157,10 @@ class Runner:
         raise Unavailable(f"{len(accepted)} insights lost {SAVE_ROUNDS} compare-and-swaps in a row")
 
 
-async def planned_rows(store: Store, run: WritebackRun) -> list[WritebackRow]:
+async def rows_of(store: Store, team: str, run_id: str) -> list[WritebackRow]:
     rows: list[WritebackRow] = []
-    async for row in store.writeback_rows.scan(run.team, after=f"{run.run_id}:"):
-        if row.run_id != run.run_id:
+    async for row in store.writeback_rows.scan(team, after=f"{run_id}:"):
+        if row.run_id != run_id:
             break
         rows.append(row)
     return rows
@@ -139,7 +168,7 @@ async def planned_rows(store: Store, run: WritebackRun) -> list[WritebackRow]:
 
 async def finish(store: Store, claim: Claim, now_ms: int, problem: str | None = None) -> WritebackRun:
     """Count what became of every planned row; with a problem, now or in one of its jobs, the run has failed."""
-    outcomes = Counter(row.outcome for row in await planned_rows(store, claim.run))
+    outcomes = Counter(row.outcome for row in await rows_of(store, claim.run.team, claim.run.run_id))
     detail = problem or claim.run.detail
     return await claim.update(
         state="failed" if detail else "done",
@@ -150,6 +179,8 @@ async def finish(store: Store, claim: Claim, now_ms: int, problem: str | None = 
         rejected=outcomes["rejected"],
         unprocessed=outcomes["unprocessed"] + outcomes["planned"],
         disabled=outcomes["disabled"],
+        postponed=outcomes["postponed"],
+        kept=outcomes["kept"],
     )
 
 
@@ -161,6 +192,7 @@ def problem_of(job_id: str, state: IngestState, settled: Settled) -> str | None:
 
 
 def insight_of(row: WritebackRow, known: Insight | None) -> Insight:
+    assert row.score is not None, "only an undo clears scores, and it remembers none"
     return Insight(
         team=row.team,
         record_id=row.record_id,

@@ -75,9 +75,21 @@ class Insights:
             raise postponed[0]
         return runs
 
-    async def _ended(self, connection: Connection, run_id: str) -> WritebackRun:
+    async def undo(self, team: str, run_id: str) -> WritebackRun:
+        """Put back what a run replaced, where nobody has changed it since. Raises Refused for a run that has not ended.
+
+        What was undone stays so until the score changes again. The same call resumes an undo that was cut off.
+        """
+        run = (await self._store.writeback_runs.load([(team, run_id)])).get((team, run_id))
+        if run is None or run.state == "running":
+            raise Refused(
+                f"team {team} has no ended run {run_id}: `segment-sync writeback runs {team}` shows what there is"
+            )
+        return await self._ended(await connection_of(self._store, team), f"{run_id}-undone", undoes=run_id)
+
+    async def _ended(self, connection: Connection, run_id: str, undoes: str | None = None) -> WritebackRun:
         while True:
-            run = await self._write_back(connection, run_id)
+            run = await self._write_back(connection, run_id, undoes)
             if run.state != "running":
                 return run
             await asyncio.sleep(ENDED_LOOK_SECONDS)
@@ -121,12 +133,12 @@ class Insights:
             for each in connections
         }
 
-    async def _write_back(self, connection: Connection, run_id: str) -> WritebackRun:
+    async def _write_back(self, connection: Connection, run_id: str, undoes: str | None = None) -> WritebackRun:
         """Once per team and run id: whoever creates the run document carries it out, the others see how it stands.
 
         What Salesforce refuses for good ends the run as failed, with the reason; the other teams' runs go on.
         """
-        claim, run = await self._claims.take(connection.team, run_id)
+        claim, run = await self._claims.take(connection.team, run_id, undoes)
         if claim is None:
             return run
         async with claim.kept():

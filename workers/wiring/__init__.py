@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workers.wiring.processes import run_capture, run_insights, run_replay, run_routing, write_back
+    from workers.wiring.processes import run_capture, run_insights, run_replay, run_routing, undo_write_back, write_back
     from workers.wiring.rules import (
         Into,
         activate_rule,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         missing_insight_fields,
         name_writeback_fields,
         switch_writeback,
+        writeback_rows,
         writeback_runs,
         writeback_settings,
     )
@@ -84,14 +85,16 @@ __all__ = [
     "set_mappings",
     "status",
     "switch_writeback",
+    "undo_write_back",
     "unset_mappings",
     "visible_lists",
     "write_back",
+    "writeback_rows",
     "writeback_runs",
     "writeback_settings",
 ]
 
-PROCESSES = frozenset({"run_capture", "run_insights", "run_replay", "run_routing", "write_back"})
+PROCESSES = frozenset({"run_capture", "run_insights", "run_replay", "run_routing", "undo_write_back", "write_back"})
 RULES = frozenset(
     {
         "Into",
@@ -120,6 +123,7 @@ WRITEBACK = frozenset(
         "missing_insight_fields",
         "name_writeback_fields",
         "switch_writeback",
+        "writeback_rows",
         "writeback_runs",
         "writeback_settings",
     }

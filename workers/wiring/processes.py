@@ -98,6 +98,16 @@ async def write_back(settings: Settings, team: str | None, *, again: bool) -> li
         return await Insights(opened, salesforce, topics, clock).write_back(team, again=again)
 
 
+async def undo_write_back(settings: Settings, team: str, run_id: str) -> WritebackRun:
+    configure_logs(settings.log_level)
+    async with (
+        store(settings) as opened,
+        publisher(settings) as topics,
+        orgs(settings, opened) as salesforce,
+    ):
+        return await Insights(opened, salesforce, topics, clock).undo(team, run_id)
+
+
 async def run_replay(
     settings: Settings, since_ms: int | None, team: str | None, advance: Callable[[int, Replayed], None]
 ) -> Replayed:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.documents import InsightFields, WritebackRun, WritebackSettings
+from schemas.documents import InsightFields, WritebackRow, WritebackRun, WritebackSettings
 from schemas.events import ENTITIES, Entity
 from workers.console import writeback
 from workers.core.writeback import fields_of
+from workers.insights.run import rows_of
 from workers.runtime.writeback_settings import settings_of
 from workers.settings import Settings
 from workers.wiring.resources import team_org, team_store
@@ -54,6 +55,11 @@ async def create_insight_fields(settings: Settings, team: str) -> dict[Entity, l
                 kind = "score" if name == fields.score else "date"
                 await org.create_insight_field(entity, name, kind, user_id)
         return created
+
+
+async def writeback_rows(settings: Settings, team: str, run_id: str, outcome: str | None) -> list[WritebackRow]:
+    async with team_store(settings, team) as opened:
+        return [row for row in await rows_of(opened, team, run_id) if outcome in (None, row.outcome)]
 
 
 async def writeback_runs(settings: Settings, team: str) -> list[WritebackRun]:

@@ -26,10 +26,12 @@ from workers.core.writeback import (
     is_on,
     jobs_of,
     newest,
+    remedy,
     schedule_of,
     settle,
     sources,
     storable,
+    undone,
     unfit,
     values_of,
 )
@@ -173,6 +175,28 @@ def test_what_keeps_insights_from_being_written(found: dict[str, tuple[str, bool
     problems = unfit("contact", FIELDS, found)
     assert len(problems) == (0 if says is None else 1)
     assert all(says is not None and says in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("current", "outcome"),
+    [
+        ({FIELDS.score: 7.13, FIELDS.date: "2026-01-01"}, "planned"),  # Salesforce keeps two digits of 7.126
+        ({FIELDS.score: 7.2, FIELDS.date: "2026-01-01"}, "kept"),
+        ({FIELDS.score: 7.126, FIELDS.date: None}, "kept"),
+        ({FIELDS.score: None, FIELDS.date: "2026-01-01"}, "kept"),
+        (None, "kept"),
+    ],
+)
+def test_only_what_we_wrote_is_undone(current: dict[str, object] | None, outcome: str) -> None:
+    written = row(record_id(1), score=7.126, date="2026-01-01").model_copy(update={"before_score": 3.0})
+    back = undone(written, "r-undone", current, FIELDS)
+    assert (back.outcome, back.score, back.before_score, back.run_id) == (outcome, 3.0, 7.126, "r-undone")
+
+
+def test_a_rejected_row_says_what_to_do() -> None:
+    assert "Modify All" in remedy("INSUFFICIENT_ACCESS_OR_READONLY:insufficient access rights on object id:--")
+    assert "look the code up" in remedy("SOMETHING_NEW:what:--")
+    assert remedy(None) == ""
 
 
 def test_a_date_that_is_gone_is_cleared() -> None:

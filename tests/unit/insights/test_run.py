@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from schemas.documents import Contribution, InsightFields, Member, Switch, WritebackSettings
+from schemas.documents import Contribution, InsightFields, Member, Record, Switch, WritebackRun, WritebackSettings
 from workers.core import writeback
 from workers.insights import plan
-from workers.ports import FieldInfo, IngestRow, IngestState, RowOutcome
+from workers.insights import run as run_module
+from workers.ports import FieldInfo, IngestRow, IngestState, Refused, RowOutcome
 
 from .insights_rig import TEAM, Rig, record_id
 
@@ -249,3 +250,75 @@ async def test_a_score_within_the_dead_band_is_not_written(rig: Rig) -> None:
     assert (await rig.write_back()).planned == 0
     await rig.score("person", "ada@acme.com", 8.6)
     assert (await rig.write_back()).accepted == 1
+
+
+# --- budget and undo -------------------------------------------------------------------------------------------------
+
+
+async def test_a_run_leaves_the_org_its_reserve_and_goes_on_the_next_day(rig: Rig) -> None:
+    await rig.person("ada@acme.com", ("contact", 1), score=7.5)
+    rig.org.calls_left = run_module.JOB_CALLS - 1
+    run = await rig.write_back()
+    assert (run.state, run.planned, run.postponed, rig.org.uploads) == ("done", 1, 1, [])
+    rig.org.calls_left = run_module.JOB_CALLS
+    assert (await rig.write_back()).accepted == 1
+
+
+async def written_over(rig: Rig) -> WritebackRun:
+    """A score of 7.5 over one of 3 that Salesforce had."""
+    await rig.person("ada@acme.com", ("contact", 1), ("contact", 2), score=7.5)
+    records = [
+        Record(
+            team=TEAM, record_id=record_id("contact", 1), entity="contact", alive=True, fields={SCORE: 3, DATE: None}
+        ),
+        Record(team=TEAM, record_id=record_id("contact", 2), entity="contact", alive=True, fields={}),
+    ]
+    assert not await rig.store.records.swap(records)
+    run = await rig.write_back()
+    for number in (1, 2):
+        rig.org.rows["contact"][record_id("contact", number)] |= {SCORE: 7.5, DATE: "1970-01-02"}
+    return run
+
+
+async def undo(rig: Rig, run: WritebackRun) -> WritebackRun:
+    rig.org.uploads.clear()
+    return await rig.insights().undo(TEAM, run.run_id)
+
+
+async def test_an_undo_puts_back_what_was_replaced(rig: Rig) -> None:
+    done = await undo(rig, await written_over(rig))
+    assert (done.state, done.accepted, done.kept) == ("done", 2, 0)
+    assert rig.org.uploaded == {
+        record_id("contact", 1): {SCORE: "3.0", DATE: "#N/A"},
+        record_id("contact", 2): {SCORE: "#N/A", DATE: "#N/A"},
+    }
+
+
+async def test_what_somebody_has_changed_since_is_left_alone(rig: Rig) -> None:
+    run = await written_over(rig)
+    rig.org.rows["contact"][record_id("contact", 1)][SCORE] = 9
+    done = await undo(rig, run)
+    assert (done.accepted, done.kept) == (1, 1)
+    assert set(rig.org.uploaded) == {record_id("contact", 2)}
+    assert (await rig.rows(done))[record_id("contact", 1)].error == "changed since by somebody else"
+
+
+async def test_what_was_undone_stays_so_until_the_score_changes(rig: Rig) -> None:
+    await undo(rig, await written_over(rig))
+    assert (await rig.write_back()).planned == 0
+    await rig.score("person", "ada@acme.com", 8)
+    assert (await rig.write_back()).accepted == 2
+
+
+async def test_an_undo_counts_once(rig: Rig) -> None:
+    run = await written_over(rig)
+    first = await undo(rig, run)
+    again = await undo(rig, run)
+    assert again.model_copy(update={"rev": first.rev}) == first
+    assert rig.org.uploads == []
+
+
+async def test_a_run_that_is_unknown_cannot_be_undone(rig: Rig) -> None:
+    await rig.person("ada@acme.com", ("contact", 1))
+    with pytest.raises(Refused, match="no ended run 2026-01-01: `segment-sync writeback runs acme`"):
+        await rig.insights().undo(TEAM, "2026-01-01")
