@@ -21,9 +21,10 @@ NO_EMAIL = Skip(reason="no_email")
 NO_WEBSITE = Skip(reason="no_website")
 INVALID_WEBSITE = Skip(reason="invalid_website", detail="no registrable domain")
 
-PLAIN_ADDRESS = re.compile(r"([a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)@((?!.*xn--)[a-z0-9.-]+)")
-"""Nearly every address: valid and in its normal form if its domain is and neither part is too long (RFC 5321)."""
-LOCAL_CHARACTERS, ADDRESS_CHARACTERS = 64, 254
+PLAIN_ADDRESS = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@((?!.*xn--)[a-z0-9.-]+)")
+"""Nearly every address: valid and in its normal form if its domain is and the whole is not too long."""
+ADDRESS_CHARACTERS = 254
+"""RFC 3696, erratum 1690."""
 
 SCHEME = re.compile(r"(?:https?:[/\\]*|(?:[a-z][a-z0-9+.-]*:)?[/\\]{2,})", re.IGNORECASE)
 """Also the slips of the pen: `http:/acme.com`, `http:acme.com`, `HTTP:\\\\acme.com`, `//acme.com`."""
@@ -74,7 +75,7 @@ def _normal_email(email: str) -> str | Skip:
     # Lower case first: the library then composes (NFC) and checks what is kept. İ becomes two characters.
     lower = email.lower()
     plain = PLAIN_ADDRESS.fullmatch(lower) if len(lower) <= ADDRESS_CHARACTERS else None
-    if plain and len(plain[1]) <= LOCAL_CHARACTERS and _is_domain(plain[2]):
+    if plain and _is_domain(plain[1]):
         return lower
     try:
         return _validated(lower)
