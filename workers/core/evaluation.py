@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -10,7 +11,8 @@ from typing import TypeAlias
 from schemas.documents import Contribution, FieldMapping, ListDefinition, Reason, Record, Rule, RuleSet, Skip, Targets
 from schemas.events import ENTITIES, Entity
 from workers.core.identity import account_key, lead_account_key, person_key
-from workers.core.lists.days import Calendar, next_flip
+from workers.core.lists.days import Calendar, RelativeDays, next_flip
+from workers.core.lists.gates import GateKeeper
 from workers.core.lists.operators import Reading
 from workers.core.lists.predicates import ACCOUNT, CompiledList, UnsupportedCondition, compile_list
 from workers.core.mapping import map_fields, precedences
@@ -47,6 +49,10 @@ class EntityRules:
     """(list id, list) of every list in use, each once."""
     bindings: tuple[Binding, ...] = ()
     mappings: tuple[FieldMapping, ...] = ()
+    index: RuleIndex = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", index_of(self))
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -59,6 +65,32 @@ class EntityRules:
         read = {name for _, compiled in self.lists for name in compiled.tested}
         read |= {source for mapping in self.mappings for source in mapping.sources}
         return frozenset(name.removeprefix(ACCOUNT) for name in read if name.startswith(ACCOUNT))
+
+
+@dataclass(frozen=True, slots=True)
+class RuleIndex:
+    """What evaluation asks of an entity's rules, so that a record meets only the few that may concern it."""
+
+    gates: GateKeeper
+    """By the place of the list."""
+    fed_by: Mapping[str, tuple[int, ...]]
+    """By list id: places of the bindings that it feeds."""
+    keeping: Mapping[str, int]
+    """By rule id: places of the bindings that keep whom they held."""
+    relative: frozenset[tuple[str, RelativeDays]]
+
+
+def index_of(rules: EntityRules) -> RuleIndex:
+    fed_by: dict[str, tuple[int, ...]] = defaultdict(tuple)
+    for place, binding in enumerate(rules.bindings):
+        for list_id, _ in binding.reasons:
+            fed_by[list_id] += (place,)
+    return RuleIndex(
+        GateKeeper(compiled.gate for _, compiled in rules.lists),
+        dict(fed_by),
+        {binding.rule_id: place for place, binding in enumerate(rules.bindings) if binding.keeps},
+        frozenset(relative for _, compiled in rules.lists for relative in compiled.relative),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +248,7 @@ def _next_flip(fields: Mapping[str, object], rules: EntityRules, reading: Readin
     """The first day on which a relative date may let the record enter or leave a list."""
     flips = (
         next_flip(relative, day, reading.today, reading.calendar)
-        for _, compiled in rules.lists
-        for name, relative in compiled.relative
+        for name, relative in rules.index.relative
         if isinstance(value := fields.get(name), str) and (day := reading.calendar.day_of(value)) is not None
     )
     return min((flip for flip in flips if flip is not None), default=None)
@@ -254,9 +285,10 @@ def _evaluate_account(record: Record, related: Related, rules: EntityRules, held
 
 def _holding(record: Record, fields: Mapping[str, object], rules: EntityRules) -> set[str]:
     """The lists that hold the record. Where only the org can tell and has not yet, those that held it before."""
+    lists = (rules.lists[place] for place in rules.index.gates.opened(fields))
     return {
         list_id
-        for list_id, compiled in rules.lists
+        for list_id, compiled in lists
         if (
             compiled.predicate(fields)
             if compiled.predicate
@@ -267,7 +299,9 @@ def _holding(record: Record, fields: Mapping[str, object], rules: EntityRules) -
 
 def _held(record: Record, holding: set[str], rules: EntityRules) -> Held:
     """The rules that select the record, each with its reasons."""
-    held = ((binding, _reasons(binding, holding, record.held)) for binding in rules.bindings)
+    places = {place for list_id in holding for place in rules.index.fed_by.get(list_id, ())}
+    places |= {place for each in record.held if (place := rules.index.keeping.get(each.rule_id)) is not None}
+    held = ((rules.bindings[place], _reasons(rules.bindings[place], holding, record.held)) for place in sorted(places))
     return tuple((binding, reasons) for binding, reasons in held if reasons)
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from schemas.documents import ListDefinition
 from workers.core.lists.days import RelativeDays
+from workers.core.lists.gates import Gate, gate_of
 from workers.core.lists.literals import Amount, Literal, UnsupportedLiteral, parse_literal
 from workers.core.lists.operators import OPERATORS, Operands, Reading, Test, WrongOperands
 
@@ -57,6 +58,8 @@ class CompiledList:
     """Fields that the predicate reads."""
     relative: tuple[tuple[str, RelativeDays], ...] = ()
     """Fields compared with dates that move: a record may enter or leave without being changed."""
+    gate: Gate | None = None
+    """Who does not have one of these values is not in the list."""
     frozen: bool = False
     """Nobody can tell who is in the list: whom it held it holds."""
 
@@ -87,14 +90,14 @@ def compile_where(where: Mapping[str, Any], reading: Reading, *, several_currenc
     predicate = compiler.condition(where, depth=0) or _always
     if compiler.reasons:
         return CompiledList(None, tuple(dict.fromkeys(compiler.reasons)))
-    return CompiledList(predicate, (), frozenset(compiler.tested), tuple(compiler.relative))
+    return CompiledList(predicate, (), frozenset(compiler.tested), tuple(compiler.relative), gate_of(where))
 
 
 def _of_owner(compiled: CompiledList, user_id: str) -> CompiledList:
     if compiled.predicate is None:
         return compiled
     owned = _on_field("OwnerId", lambda value: isinstance(value, str) and value[:15] == user_id[:15])
-    return CompiledList(_conjunction((owned, compiled.predicate)), (), compiled.tested | {"OwnerId"}, compiled.relative)
+    return replace(compiled, predicate=_conjunction((owned, compiled.predicate)), tested=compiled.tested | {"OwnerId"})
 
 
 def _always(_fields: Mapping[str, object]) -> bool:
