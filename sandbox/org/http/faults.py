@@ -30,26 +30,37 @@ def http_faults(plan: FaultPlan) -> Middleware:
     async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(ADMIN_PREFIX):
             return await handler(request)
-        if plan.idle:
-            return await handler(request)
-        occasion = {"path": request.path, "method": request.method, "surface": path_class(request.path)}
-        before = plan.take(*_BEFORE, **occasion)
-        answer = None if before is None else await _STRIKES[before.kind](request, before)
-        if answer is not None:
-            return answer
-        truncation = plan.take("truncated-reply", **occasion)
-        if truncation is not None:
-            return await _truncated(request, handler, truncation)
-        if plan.take("duplicate-request", **occasion) is not None:
-            # Bodies are read once and kept.
-            await request.read()
-            await handler(request)
+        response = None if plan.idle else await _struck_before(plan, request, handler)
+        if response is not None:
+            return response
         response = await handler(request)
-        if plan.take("lost-reply", **occasion) is not None:
+        # Also what was planned since the request came: polls are open for minutes.
+        if not plan.idle and plan.take("lost-reply", **_occasion(request)) is not None:
             _reset(request)
         return response
 
     return misbehave
+
+
+def _occasion(request: web.Request) -> dict[str, str]:
+    return {"path": request.path, "method": request.method, "surface": path_class(request.path)}
+
+
+async def _struck_before(plan: FaultPlan, request: web.Request, handler: Handler) -> web.StreamResponse | None:
+    """What the request is answered when a fault strikes it on its way in."""
+    occasion = _occasion(request)
+    before = plan.take(*_BEFORE, **occasion)
+    answer = None if before is None else await _STRIKES[before.kind](request, before)
+    if answer is not None:
+        return answer
+    truncation = plan.take("truncated-reply", **occasion)
+    if truncation is not None:
+        return await _truncated(request, handler, truncation)
+    if plan.take("duplicate-request", **occasion) is not None:
+        # Bodies are read once and kept.
+        await request.read()
+        await handler(request)
+    return None
 
 
 async def _delay(_request: web.Request, fault: FaultSpec) -> None:

@@ -78,6 +78,15 @@ async def test_the_lost_reply_of_a_creation(caller: Caller) -> None:
     assert caller.org.org.count("Contact") == 1
 
 
+async def test_the_lost_reply_of_a_poll_that_was_open_before(caller: Caller) -> None:
+    await caller.established(CONTACTS)
+    poll = await caller.polling()
+    await caller.plan("lost-reply", where={"path": COMETD})
+    create(caller.org)
+    with pytest.raises(aiohttp.ClientError):
+        await poll
+
+
 async def test_a_half_open_connection_answers_nothing(caller: Caller) -> None:
     await caller.plan("half-open", where={"path": DATA})
     silent = asyncio.create_task(caller.call("GET", f"{DATA}/limits"))
