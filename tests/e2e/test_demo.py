@@ -16,6 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.terminal import obeying_ctrl_c
+
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 SMALL = ["--contacts", "150", "--leads", "60", "--accounts", "40", "--edits", "150", "--rate", "50"]
@@ -30,13 +32,14 @@ class DemoRun:
         self.directory = directory
         self.mark = uuid.uuid4().hex
         self._told = (directory.parent / "stderr.txt").open("w+")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "workers", "demo", *arguments, "--directory", str(directory)],
-            env=os.environ | {MARK: self.mark, "COLUMNS": "200"},
-            stdin=subprocess.DEVNULL,
-            stdout=self._told,
-            stderr=subprocess.STDOUT,
-        )
+        with obeying_ctrl_c():
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "workers", "demo", *arguments, "--directory", str(directory)],
+                env=os.environ | {MARK: self.mark, "COLUMNS": "200"},
+                stdin=subprocess.DEVNULL,
+                stdout=self._told,
+                stderr=subprocess.STDOUT,
+            )
 
     @property
     def told(self) -> str:

@@ -17,6 +17,7 @@ import pytest
 from pymongo import MongoClient
 
 from sandbox.stack import Control, Endpoints, Platform, Service, Source, Stack, StackError, StackSettings, start_stack
+from tests.support.terminal import obeying_ctrl_c
 
 pytestmark = pytest.mark.skipif(not Platform.current().runs_local_stack, reason="the local programs do not run here")
 
@@ -95,17 +96,21 @@ with start_stack(Path(sys.argv[1]), settings):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_outlives_the_parent(how: signal.Signals, stack: Endpoints, tmp_path: Path) -> None:
     directory = tmp_path / "stack"
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(directory), stack.kafka_bootstrap_servers],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    with obeying_ctrl_c():
+        parent = subprocess.Popen(
+            [sys.executable, "-c", PARENT, str(directory), stack.kafka_bootstrap_servers],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
     with parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == b"ready\n"
-        assert "mongod" in processes_on(directory)
-        parent.send_signal(how)
-        parent.communicate(timeout=DEADLINE_SECONDS)
+        try:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == b"ready\n"
+            assert "mongod" in processes_on(directory)
+            parent.send_signal(how)
+            parent.communicate(timeout=DEADLINE_SECONDS)
+        finally:
+            parent.kill()
     wait_until(lambda: processes_on(directory) == [])
 
 
