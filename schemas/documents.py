@@ -174,6 +174,15 @@ class AuditEntry(Document):
     what: str
 
 
+class Handwork(Document):
+    """Members to put into a segment, or to take out, by hand."""
+
+    keys: tuple[str, ...]
+    put: bool
+    who: str
+    at_ms: int
+
+
 class Segment(Document):
     team: TeamId
     segment_id: str
@@ -181,6 +190,12 @@ class Segment(Document):
     name: str
     kind: Literal["people", "accounts"]
     created_at_ms: int
+    edits: int = 0
+    edit: Edit | None = None
+    """The last one; it is in the audit log before the next one is made."""
+    deleted: bool = False
+    handwork: Handwork | None = None
+    """Begun and perhaps not finished; the next one on this segment finishes it first."""
 
 
 # --- what the pipeline keeps -----------------------------------------------------------------------------------------
@@ -252,6 +267,13 @@ class Contribution(Document):
     segments: dict[str, tuple[Reason, ...]] = Field(default_factory=dict)
 
 
+class ByHand(Document):
+    """Somebody put a member into a segment: it stays there until somebody takes it out, whatever rules say."""
+
+    who: str
+    at_ms: int
+
+
 class Member(Document):
     """A person (key: normalized e-mail) or an account (key: registrable domain), folded from its contributions."""
 
@@ -259,6 +281,8 @@ class Member(Document):
     key: str
     rev: int = 0
     contributions: dict[RecordId, Contribution] = Field(default_factory=dict)
+    by_hand: dict[str, ByHand] = Field(default_factory=dict)
+    """By segment id."""
     alive: bool = False
     fields: dict[str, Any] = Field(default_factory=dict)
     segments: tuple[str, ...] = ()

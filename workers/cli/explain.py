@@ -116,6 +116,8 @@ def _add_condition(tree: Tree, condition: Condition) -> None:
 def _add_member(tree: Tree, member: Member) -> None:
     segments = ", ".join(member.segments) or "no segment"
     branch = tree.add(Text(f"{member.key}: {segments if member.alive else 'gone'}"))
+    for segment_id, by_hand in member.by_hand.items():
+        branch.add(Text(f"in segment {segment_id} by hand, {by_hand.who} at {moment(by_hand.at_ms)}"))
     for record_id, contribution in sorted(member.contributions.items()):
         if not contribution.gone:
             fed = ", ".join(contribution.segments) or "no segment"

@@ -9,9 +9,10 @@ from typing import Generic, TypeVar
 
 from schemas.documents import Member, Record, Segment
 from schemas.events import Entity
+from workers.console.segments import check_name, make_segment
 from workers.core.evaluation import CompiledRuleSet, Related, evaluate
 from workers.core.preview import ACCOUNTS, PEOPLE, Comparison, Preview, extrapolated, only_the_org_tells
-from workers.ports import Documents, Refused, Store
+from workers.ports import Documents, Store
 from workers.runtime.edits import By, RuleSetEdit, edit_rule_set, edited, rule_set_of
 from workers.runtime.relations import Relations
 from workers.runtime.rule_sets import compiled_for
@@ -41,21 +42,15 @@ class Plan(Generic[T]):
 
 async def save(store: Store, plan: Plan[T], by: By) -> T:
     """Raises Refused when the segment's name is taken."""
-    if plan.segment is not None and await store.segments.swap([plan.segment]):
-        raise name_taken(plan.segment)
+    if plan.segment is not None:
+        await make_segment(store, plan.segment, by)
     return await edit_rule_set(store, plan.team, plan.edit, by)
-
-
-def name_taken(segment: Segment) -> Refused:
-    return Refused(
-        f"team {segment.team} has a segment “{segment.name}” already: use it with --existing-segment, or name another"
-    )
 
 
 async def preview(store: Store, plan: Plan[T], by: By, advance: Advance) -> Preview:
     """What saving the plan would do, from the mirror; nothing is written. Raises Refused for what `save` refuses."""
-    if plan.segment is not None and await store.segments.load([(plan.team, plan.segment.segment_id)]):
-        raise name_taken(plan.segment)
+    if plan.segment is not None:
+        await check_name(store, plan.segment)
     rule_set = await rule_set_of(store, plan.team)
     after, _ = edited(rule_set, plan.edit, by)
     look = Look(store, plan.team, compiled_for(rule_set, by.now_ms), compiled_for(after, by.now_ms))

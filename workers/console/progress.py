@@ -36,7 +36,7 @@ async def team_status(store: Store, team: str, now_ms: int) -> TeamStatus:
     rule_set = await rule_set_of(store, team)
     people = await store.people_queries.segment_sizes(team)
     accounts = await store.account_queries.segment_sizes(team)
-    segments = {s.segment_id: 0 async for s in store.segments.scan(team)}
+    segments = {s.segment_id: 0 async for s in store.segments.scan(team) if not s.deleted}
     return TeamStatus(
         team=team,
         at_ms=now_ms,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.documents import Contribution, Member
+from schemas.documents import ByHand, Contribution, Member
 from schemas.events import Version
 
 BEFORE_ALL = Version(-1, -1, -1)
@@ -23,14 +23,34 @@ def fold(member: Member, record_id: str, contribution: Contribution) -> Member:
     known = member.contributions.get(record_id)
     if known is not None and contribution.rev <= known.rev:
         return member
-    contributions = {**member.contributions, record_id: contribution}
+    return _folded(member, {**member.contributions, record_id: contribution}, member.by_hand)
+
+
+def put_by_hand(member: Member, segment_id: str, by_hand: ByHand) -> Member:
+    """The member in a segment that somebody put it into; the same object when somebody did so before."""
+    if segment_id in member.by_hand:
+        return member
+    return _folded(member, member.contributions, {**member.by_hand, segment_id: by_hand})
+
+
+def taken_by_hand(member: Member, segment_id: str) -> Member:
+    """The member without that; it stays in the segment if a record holds it there."""
+    if segment_id not in member.by_hand:
+        return member
+    kept = {each: by_hand for each, by_hand in member.by_hand.items() if each != segment_id}
+    return _folded(member, member.contributions, kept)
+
+
+def _folded(member: Member, contributions: dict[str, Contribution], by_hand: dict[str, ByHand]) -> Member:
     living = {each_id: each for each_id, each in contributions.items() if not each.gone}
+    segments = {segment for each in living.values() for segment in each.segments} | by_hand.keys()
     return member.model_copy(
         update={
             "contributions": contributions,
-            "alive": bool(living),
+            "by_hand": by_hand,
+            "alive": bool(living or by_hand),
             "fields": _fields(living),
-            "segments": tuple(sorted({segment for each in living.values() for segment in each.segments})),
+            "segments": tuple(sorted(segments)),
         }
     )
 

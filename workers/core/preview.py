@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from schemas.documents import Contribution, Member, Record
+from schemas.documents import Member, Record
 from schemas.events import Entity
 from workers.core.evaluation import CompiledRuleSet, Outcome
 
@@ -96,10 +96,11 @@ class Comparison:
         alive, elsewhere = set(), defaultdict(set)
         for key, member in members.items():
             others = [each for record_id, each in member.contributions.items() if record_id not in self.record_ids]
-            if (segments := _held_by(others)) is not None:
+            living = [each for each in others if not each.gone]
+            if living or member.by_hand:
                 alive.add(key)
-                for segment in segments:
-                    elsewhere[segment].add(key)
+            for segment in {segment for each in living for segment in each.segments} | member.by_hand.keys():
+                elsewhere[segment].add(key)
         before, after = self.before.segments[kind], self.after.segments[kind]
         return (
             _moves(self.before.imported[kind], self.after.imported[kind], alive),
@@ -115,12 +116,6 @@ def _said(outcome: Outcome) -> Mapping[str, object]:
 def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> Iterable[str]:
     """Mapped fields that differ, of who is imported before and after."""
     return {name for name in {*before, *after} if before.get(name) != after.get(name)} if before and after else ()
-
-
-def _held_by(contributions: Iterable[Contribution]) -> set[str] | None:
-    """The segments that they hold somebody in; None: none of them holds him at all."""
-    living = [each for each in contributions if not each.gone]
-    return {segment for each in living for segment in each.segments} if living else None
 
 
 def _moves(before: set[str], after: set[str], anyway: Collection[str]) -> Moves:

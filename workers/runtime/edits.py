@@ -37,11 +37,14 @@ async def rule_set_of(store: Store, team: str) -> RuleSet:
 
 async def keep_edit(store: Store, rule_set: RuleSet) -> None:
     """Copy the rule set's last edit to the log; nothing happens if it is there."""
-    edit = rule_set.edit
+    await log_edit(store, rule_set.team, "rules", rule_set.edit)
+
+
+async def log_edit(store: Store, team: str, of: str, edit: Edit | None) -> None:
     if edit is not None:
-        entry_id = f"rules-{edit.version:08d}"
+        entry_id = f"{of}-{edit.version:08d}"
         await store.audit.swap(
-            [AuditEntry(team=rule_set.team, entry_id=entry_id, at_ms=edit.at_ms, who=edit.who, what=edit.what)]
+            [AuditEntry(team=team, entry_id=entry_id, at_ms=edit.at_ms, who=edit.who, what=edit.what)]
         )
 
 

@@ -89,7 +89,9 @@ async def swap_changed(
     members: Documents[Member], stored: Mapping[Key, Member], after: Mapping[Key, Member]
 ) -> tuple[dict[Key, Member], set[Key]]:
     """What was written, as it is stored now, and who lost."""
-    changed = {key: m for key, m in after.items() if m is not stored.get(key) and (m.contributions or m.rev)}
+    changed = {
+        key: m for key, m in after.items() if m is not stored.get(key) and (m.contributions or m.by_hand or m.rev)
+    }
     losers = await members.swap(list(changed.values())) if changed else []
     lost = {(member.team, member.key) for member in losers}
     return {key: m.model_copy(update={"rev": m.rev + 1}) for key, m in changed.items() if key not in lost}, lost

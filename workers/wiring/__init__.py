@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         activate_rule,
         add_rule,
         audit_log,
-        create_segment,
         deactivate_rule,
         edit_rule,
         explain,
@@ -23,11 +22,18 @@ if TYPE_CHECKING:
         previewing,
         readable_fields,
         save,
-        segment_members,
-        segments,
         set_mappings,
         unset_mappings,
         visible_lists,
+    )
+    from workers.wiring.segments import (
+        create_segment,
+        delete_segment,
+        put_members,
+        rename_segment,
+        segment_members,
+        segments,
+        take_members,
     )
     from workers.wiring.setup import (
         JwtUser,
@@ -65,6 +71,7 @@ __all__ = [
     "create_insight_fields",
     "create_segment",
     "deactivate_rule",
+    "delete_segment",
     "edit_rule",
     "explain",
     "job",
@@ -73,7 +80,9 @@ __all__ = [
     "missing_insight_fields",
     "name_writeback_fields",
     "previewing",
+    "put_members",
     "readable_fields",
+    "rename_segment",
     "request_backfill",
     "run_capture",
     "run_insights",
@@ -85,6 +94,7 @@ __all__ = [
     "set_mappings",
     "status",
     "switch_writeback",
+    "take_members",
     "undo_write_back",
     "unset_mappings",
     "visible_lists",
@@ -101,7 +111,6 @@ RULES = frozenset(
         "activate_rule",
         "add_rule",
         "audit_log",
-        "create_segment",
         "deactivate_rule",
         "edit_rule",
         "explain",
@@ -109,11 +118,20 @@ RULES = frozenset(
         "previewing",
         "readable_fields",
         "save",
-        "segment_members",
-        "segments",
         "set_mappings",
         "unset_mappings",
         "visible_lists",
+    }
+)
+SEGMENTS = frozenset(
+    {
+        "create_segment",
+        "delete_segment",
+        "put_members",
+        "rename_segment",
+        "segment_members",
+        "segments",
+        "take_members",
     }
 )
 WRITEBACK = frozenset(
@@ -128,7 +146,7 @@ WRITEBACK = frozenset(
         "writeback_settings",
     }
 )
-MODULES = {"processes": PROCESSES, "rules": RULES, "writeback": WRITEBACK}
+MODULES = {"processes": PROCESSES, "rules": RULES, "segments": SEGMENTS, "writeback": WRITEBACK}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
-from schemas.documents import AuditEntry, Destination, FieldMapping, Member, Rule, RuleSet, Segment
+from schemas.documents import AuditEntry, Destination, FieldMapping, Rule, RuleSet, Segment
 from schemas.events import Entity
 from workers.console import audit, lists, mappings, plans, rules
 from workers.console import explain as explanations
@@ -134,8 +134,9 @@ async def deactivate_rule(settings: Settings, team: str, rule_id: str, *, remove
 
 async def activate_rule(settings: Settings, team: str, rule_id: str, *, do: Do[Rule, R]) -> R:
     async with team_store(settings, team) as opened:
-        entity = rules.rule_in(await rule_set_of(opened, team), rule_id).entity
-        return await do(opened, Plan(team, entity, rules.activating_rule(rule_id, by())))
+        rule = rules.rule_in(await rule_set_of(opened, team), rule_id)
+        await console_segments.check_destination(opened, team, rule)
+        return await do(opened, Plan(team, rule.entity, rules.activating_rule(rule_id, by())))
 
 
 async def explain(settings: Settings, team: str, subject: str) -> Explanation:
@@ -171,30 +172,3 @@ async def unset_mappings(
 ) -> R:
     async with team_store(settings, team) as opened:
         return await do(opened, Plan(team, entity, mappings.unmapping_fields(entity, targets)))
-
-
-async def segments(settings: Settings, team: str) -> list[tuple[Segment, int]]:
-    """Each segment with its size."""
-    async with team_store(settings, team) as opened:
-        sizes = await opened.people_queries.segment_sizes(team) | await opened.account_queries.segment_sizes(team)
-        return [(segment, sizes.get(segment.segment_id, 0)) async for segment in opened.segments.scan(team)]
-
-
-async def create_segment(settings: Settings, team: str, name: str, entity: Entity) -> Segment:
-    async with team_store(settings, team) as opened:
-        return await console_segments.new_segment(opened, team, name, entity, clock.now_ms())
-
-
-async def segment_members(settings: Settings, team: str, segment_id: str, limit: int) -> list[Member] | None:
-    """None: no such segment."""
-    async with team_store(settings, team) as opened:
-        segment = (await opened.segments.load([(team, segment_id)])).get((team, segment_id))
-        if segment is None:
-            return None
-        queries = opened.people_queries if segment.kind == "people" else opened.account_queries
-        members: list[Member] = []
-        async for member in queries.in_segment(team, segment_id):
-            members.append(member)
-            if len(members) == limit:
-                break
-        return members

@@ -22,7 +22,7 @@ from workers.console.rules import (
     deactivating_rule,
     editing_rule,
 )
-from workers.console.segments import existing_segment, new_segment, slug
+from workers.console.segments import existing_segment, make_segment, planned_segment, slug
 from workers.console.teams import save_connection
 from workers.ports import FieldInfo, Habits, ListInfo, Refused, Store, Unavailable
 from workers.runtime.edits import By, edit_rule_set, rule_set_of
@@ -320,27 +320,27 @@ def test_a_name_that_gives_no_id_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(("entity", "kind"), [("contact", "people"), ("lead", "people"), ("account", "accounts")])
 async def test_the_entity_decides_what_a_segment_holds(store: Store, entity: Entity, kind: str) -> None:
-    segment = await new_segment(store, TEAM, "Key", entity, 3)
+    segment = await make_segment(store, planned_segment(TEAM, "Key", entity, 3), at(3))
     assert (segment.segment_id, segment.name, segment.kind, segment.created_at_ms) == ("key", "Key", kind, 3)
-    assert [each.model_copy(update={"rev": 0}) async for each in store.segments.scan(TEAM)] == [segment]
+    assert [each async for each in store.segments.scan(TEAM)] == [segment]
 
 
 async def test_a_new_segment_does_not_take_the_place_of_another(store: Store) -> None:
-    first = await new_segment(store, TEAM, "Key", "lead", 3)
+    first = await make_segment(store, planned_segment(TEAM, "Key", "lead", 3), at(3))
     with pytest.raises(Refused, match="has a segment “KEY!” already: use it with --existing-segment"):
-        await new_segment(store, TEAM, "KEY!", "account", 4)
+        await make_segment(store, planned_segment(TEAM, "KEY!", "account", 4), at(4))
     assert [each.kind async for each in store.segments.scan(TEAM)] == [first.kind]
-    assert (await new_segment(store, "other", "Key", "account", 4)).kind == "accounts"
+    assert (await make_segment(store, planned_segment("other", "Key", "account", 4), at(4))).kind == "accounts"
 
 
 @pytest.mark.parametrize("name", ["key-people", "Key people"])
 async def test_an_existing_segment_is_found_by_id_or_name(store: Store, name: str) -> None:
-    segment = await new_segment(store, TEAM, "Key people", "lead", 3)
+    segment = await make_segment(store, planned_segment(TEAM, "Key people", "lead", 3), at(3))
     assert (await existing_segment(store, TEAM, name, "contact")).segment_id == segment.segment_id
 
 
 async def test_a_segment_of_the_other_kind_is_refused(store: Store) -> None:
-    await new_segment(store, TEAM, "Key", "account", 3)
+    await make_segment(store, planned_segment(TEAM, "Key", "account", 3), at(3))
     with pytest.raises(Refused, match="segment “Key” holds accounts: a rule for leads needs one of people"):
         await existing_segment(store, TEAM, "Key", "lead")
 
@@ -348,8 +348,8 @@ async def test_a_segment_of_the_other_kind_is_refused(store: Store) -> None:
 async def test_an_unknown_segment_is_named_with_those_that_exist(store: Store) -> None:
     with pytest.raises(Refused, match="team acme has no segment “Key”; it has: none"):
         await existing_segment(store, TEAM, "Key", "lead")
-    await new_segment(store, TEAM, "Other", "lead", 3)
-    await new_segment(store, "globex", "Key", "lead", 3)
+    await make_segment(store, planned_segment(TEAM, "Other", "lead", 3), at(3))
+    await make_segment(store, planned_segment("globex", "Key", "lead", 3), at(3))
     with pytest.raises(Refused, match=r"it has: Other$"):
         await existing_segment(store, TEAM, "Key", "lead")
 
@@ -386,6 +386,6 @@ async def test_a_team_has_one_org(store: Store) -> None:
 
 
 async def test_the_status_counts_empty_segments_too(store: Store) -> None:
-    await new_segment(store, TEAM, "Key", "lead", 3)
+    await make_segment(store, planned_segment(TEAM, "Key", "lead", 3), at(3))
     status = await team_status(store, TEAM, now_ms=0)
     assert (status.segments, status.people, status.unevaluated, status.jobs) == ({"key": 0}, 0, 0, [])
