@@ -81,3 +81,19 @@ def test_whoever_is_in_a_list_opens_its_gate(wheres: list[dict[str, Any]], field
     assert opened == sorted(opened)
     holding = [number for number, each in enumerate(compiled) if each.predicate and each.predicate(fields)]
     assert set(holding) <= set(opened)
+
+
+@pytest.mark.parametrize(
+    ("fields", "opened"),
+    [
+        ({}, [0]),
+        ({"Title": "vP"}, [0, 1]),
+        ({"Title": "Sales"}, [0]),
+        ({"Title": 5}, [0]),
+        ({"OwnerId": "005A0000000000bAAA", "Title": "head"}, [0, 1, 2]),
+        ({"OwnerId": "005A0000000000b"}, [0, 2]),
+        ({"OwnerId": "005a0000000000BAAA"}, [0]),
+    ],
+)
+def test_what_a_record_opens(fields: dict[str, object], opened: list[int]) -> None:
+    assert GateKeeper(gate_of(where) for where in (LIKE, TITLE, OWNER)).opened(fields) == opened
