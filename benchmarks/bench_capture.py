@@ -40,7 +40,9 @@ IDLE_POLL_SECONDS = 20
 """110 in the field: five times as many polls as there."""
 WORKER_CORE = 1
 ROUNDS_WITH_CAMEL = 3
-CAMEL_WARMUP_SECONDS = 10
+WARMUP_SECONDS = 10
+"""Of the steady rate: what happened until a worker is connected comes at once."""
+
 CAMEL_TOPIC = Topic("camel.contact.changes", CHANGES["contact"].partitions, "delete")
 PER_TRANSACTION = 50
 """Changes that the org commits together: each is an event of its own."""
@@ -65,7 +67,7 @@ class Bench:
         await ensure_topics(self._servers, self._namespace, 1)
         await self._connect_once()
         rounds = [await self._backlog(events) for _ in range(ROUNDS_WITH_CAMEL if self._camel else 1)]
-        worker = await self._worker(int(rate * seconds))
+        worker = await self._worker(int(rate * seconds), warmup=int(rate * WARMUP_SECONDS))
         await self._write_at(rate, worker)
         result = {"backlog": rounds, "steady": {"rate": rate, **await self._finished(worker)}}
         await self._verify()
@@ -86,7 +88,7 @@ class Bench:
 
     async def _beside_camel(self, rounds: list[dict[str, Any]], rate: float, seconds: float) -> dict[str, Any]:
         tip = self._sandbox.org.events.tip
-        camel = await self._camel_from(tip, int(rate * CAMEL_WARMUP_SECONDS), int(rate * seconds))
+        camel = await self._camel_from(tip, int(rate * WARMUP_SECONDS), int(rate * seconds))
         await self._write_at(rate, camel)
         ratios = [one["worker"]["updates_per_second"] / one["camel"]["updates_per_second"] for one in rounds]
         return {
@@ -117,12 +119,12 @@ class Bench:
             await asyncio.sleep(0.5)
         await self._finished(worker)
 
-    async def _worker(self, number: int, what: str = "updates") -> Process:
+    async def _worker(self, number: int, what: str = "updates", warmup: int = 0) -> Process:
         config = self._sandbox.org.config
         arguments = [self._sandbox.base_url, config.client_id, config.client_secret, self._servers, self._namespace]
         return await asyncio.create_subprocess_exec(
             *(["taskset", "-c", str(WORKER_CORE)] if hasattr(os, "sched_setaffinity") else []),
-            *(sys.executable, "-m", "benchmarks.capture_side", what, *arguments, str(number)),
+            *(sys.executable, "-m", "benchmarks.capture_side", what, *arguments, str(number), str(warmup)),
             stdout=PIPE,
         )
 

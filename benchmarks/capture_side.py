@@ -1,9 +1,9 @@
 """One capture worker as a process of its own, which ends when so many updates of contacts are committed, or when so
 many teams have been connected and idle for a while.
 
-    python -m benchmarks.capture_side updates|idle ORG_URL CLIENT_ID CLIENT_SECRET BOOTSTRAP_SERVERS NAMESPACE NUMBER
+    python -m benchmarks.capture_side updates|idle ORG_URL CLIENT_ID CLIENT_SECRET SERVERS NAMESPACE NUMBER WARMUP
 
-prints one JSON line. Updates are timed from the first transaction with one to the end of the last one.
+prints one JSON line. Updates are timed from the first transaction with one after the warm-up to the end of the last.
 """
 
 from __future__ import annotations
@@ -56,8 +56,10 @@ class Meter(Protocol):
 class UpdatesMeter:
     """Delivery is when the event was read from the socket, commit when the transaction's end was acknowledged."""
 
-    def __init__(self, wanted: int) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: int, warmup: int = 0) -> None:
+        self._wanted = wanted + warmup
+        self._warmup = warmup
+        self._left_out = 0
         self._began: tuple[float, float] | None = None
         self._latencies_ms: list[int] = []
         self._transactions = 0
@@ -65,14 +67,15 @@ class UpdatesMeter:
         self._ended = (0.0, 0.0)
 
     def begins(self, changes: Sequence[Change]) -> None:
-        if self._began is None and _updates(changes):
+        if self._began is None and len(self._latencies_ms) >= self._warmup and _updates(changes):
             self._began = (time.perf_counter(), time.process_time())
+            self._left_out = len(self._latencies_ms)
 
     def committed(self, changes: Sequence[Change]) -> None:
         now_ms = SystemClock().now_ms()
         if found := [now_ms - change.captured_at_ms for change in _updates(changes)]:
             self._latencies_ms += found
-            self._transactions += 1
+            self._transactions += self._began is not None
         if len(self._latencies_ms) >= self._wanted:
             self._ended = (time.perf_counter(), time.process_time())
             self.full.set()
@@ -80,12 +83,13 @@ class UpdatesMeter:
     def figures(self) -> dict[str, Any]:
         assert self._began is not None
         seconds, cpu_seconds = self._ended[0] - self._began[0], self._ended[1] - self._began[1]
-        cuts = quantiles(self._latencies_ms, n=100) if len(self._latencies_ms) > 1 else [0.0] * 99
+        latencies_ms = self._latencies_ms[self._left_out :]
+        cuts = quantiles(latencies_ms, n=100) if len(latencies_ms) > 1 else [0.0] * 99
         return {
-            "updates": len(self._latencies_ms),
+            "updates": len(latencies_ms),
             "seconds": round(seconds, 2),
-            "updates_per_second": round(len(self._latencies_ms) / max(seconds, 1e-9)),
-            "cpu_us_per_update": round(cpu_seconds / len(self._latencies_ms) * 1e6, 1),
+            "updates_per_second": round(len(latencies_ms) / max(seconds, 1e-9)),
+            "cpu_us_per_update": round(cpu_seconds / len(latencies_ms) * 1e6, 1),
             "transactions": self._transactions,
             "latency_ms": {"p50": round(cuts[49]), "p95": round(cuts[94]), "p99": round(cuts[98])},
             "peak_rss_mb": peak_rss_mb(),
@@ -189,23 +193,19 @@ class Worker:
         return MeteredLog(await open_change_log(self._place.servers, shard, self._place.namespace), self._meter)
 
 
-async def capture(
-    org_url: str, client_id: str, client_secret: str, servers: str, namespace: str, meter: Meter
-) -> dict[str, Any]:
+async def capture(place: Place, meter: Meter) -> dict[str, Any]:
     """A worker that captures the org until the meter is full; what it measured."""
     collect_seldom()  # as the command does
-    async with Worker(Place(org_url, client_id, client_secret, servers, namespace), ["acme"], meter).running():
+    async with Worker(place, ["acme"], meter).running():
         await meter.full.wait()
     return meter.figures()
 
 
-async def updates(place: Place, wanted: int) -> dict[str, Any]:
-    return await capture(
-        place.org_url, place.client_id, place.client_secret, place.servers, place.namespace, UpdatesMeter(wanted)
-    )
+async def updates(place: Place, wanted: int, warmup: int) -> dict[str, Any]:
+    return await capture(place, UpdatesMeter(wanted, warmup))
 
 
-async def idle(place: Place, teams: int) -> dict[str, Any]:
+async def idle(place: Place, teams: int, _: int) -> dict[str, Any]:
     collect_seldom()  # as the command does
     # In the field every team has a host of its own.
     cometd.HANDSHAKES_PER_SECOND_OF_HOST = cometd.HANDSHAKES_PER_SECOND
@@ -242,9 +242,9 @@ def rss_mb() -> int:
 
 
 def main() -> None:
-    what, *place, number = sys.argv[1:]
+    what, *place, number, warmup = sys.argv[1:]
     measured = {"updates": updates, "idle": idle}[what]
-    print(json.dumps(asyncio.run(measured(Place(*place), int(number)))))
+    print(json.dumps(asyncio.run(measured(Place(*place), int(number), int(warmup)))))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.capture_side import capture
+from benchmarks.capture_side import Place, capture
 from benchmarks.memory import peak_rss_mb
 from schemas.events import Change
 
@@ -55,13 +55,8 @@ class RecordsMeter:
 
 
 def main() -> None:
-    *where, wanted = sys.argv[1:]
-    org_url, client_id, client_secret, servers, namespace = where
-
-    async def measure() -> dict[str, Any]:
-        return await capture(org_url, client_id, client_secret, servers, namespace, RecordsMeter(int(wanted)))
-
-    print(json.dumps(asyncio.run(measure())))
+    *place, wanted = sys.argv[1:]
+    print(json.dumps(asyncio.run(capture(Place(*place), RecordsMeter(int(wanted))))))
 
 
 if __name__ == "__main__":
