@@ -158,7 +158,7 @@ async def keep_up(directory: Path, sizes: Sizes) -> None:
             f"\nTeam [bold]demo[/] is connected. In another terminal:\n"
             f"  export SEGMENT_SYNC_ENV_FILE={settings}\n"
             f"  segment-sync teams status demo --wait\n"
-            f"  segment-sync rules lists demo contact\n"
+            f"  segment-sync lists list demo contact\n"
             f"Logs: {directory / 'log'}. Ctrl-C stops everything.",
             highlight=False,
         )

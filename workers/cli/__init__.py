@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import typer
 from rich.markup import escape
 
-from workers.cli import explain, jobs, mappings, rules, segments, teams, workers, writeback
+from workers.cli import explain, jobs, lists, mappings, rules, segments, teams, workers, writeback
 from workers.cli.output import console, debugging
 from workers.ports import Refused, Unavailable
 from workers.runtime.logs import configure_logs, redacted
@@ -27,6 +27,7 @@ app.command()(workers.replay)
 app.command()(jobs.backfill)
 app.command()(explain.explain)
 app.add_typer(teams.app, name="teams")
+app.add_typer(lists.app, name="lists")
 app.add_typer(rules.app, name="rules")
 app.add_typer(segments.app, name="segments")
 app.add_typer(mappings.app, name="mappings")

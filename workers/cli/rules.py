@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -29,14 +30,6 @@ class EntityName(StrEnum):
 
 
 EntityArgument = Annotated[EntityName, typer.Argument(help="contact, lead or account")]
-
-
-@app.command("lists")
-def lists(team: Team, entity: EntityArgument, json: Json = False) -> None:
-    """The Salesforce lists that the connected user sees. One that is missing needs sharing by an administrator."""
-    found = run(wiring.visible_lists(load_settings(), team, entity_of(entity)))
-    document = [{"id": each.list_id, "label": each.label, "developer_name": each.developer_name} for each in found]
-    show(json, document, ("Id", "Label", "Developer name"), [tuple(each.values()) for each in document])
 
 
 class OnLeave(StrEnum):
@@ -159,10 +152,12 @@ def history(team: Team, json: Json = False) -> None:
 def told(team: str, rule: Rule, what: str, wait: bool, json: bool) -> None:
     if wait:
         run(await_applied(load_settings(), team))
+    notes = run(wiring.rule_notes(load_settings(), team))
     if json:
-        print_json(rule.model_dump(mode="json"))
+        print_json({**rule.model_dump(mode="json"), "notes": notes.get(rule.rule_id, ())})
     else:
         console.print(what)
+        console.print(said(notes, rule), markup=False, soft_wrap=True)
 
 
 @app.command("list")
@@ -174,9 +169,17 @@ def list_rules(
     """The rules of a team: source and destination."""
     rule_set = run(wiring.load_rule_set(load_settings(), team))
     rules = [rule for rule in rule_set.rules if rule.active or all_]
-    document = [rule.model_dump(mode="json") for rule in rules]
-    rows = [(r.rule_id, r.entity, sources(rule_set, r), target(r), "yes" if r.active else "no") for r in rules]
-    show(json, document, ("Rule", "Entity", "Source", "Destination", "Active"), rows)
+    notes = run(wiring.rule_notes(load_settings(), team))
+    document = [{**rule.model_dump(mode="json"), "notes": notes.get(rule.rule_id, ())} for rule in rules]
+    rows = [
+        (r.rule_id, r.entity, sources(rule_set, r), target(r), "yes" if r.active else "no", said(notes, r))
+        for r in rules
+    ]
+    show(json, document, ("Rule", "Entity", "Source", "Destination", "Active", "To know"), rows)
+
+
+def said(notes: Mapping[str, Sequence[str]], rule: Rule) -> str:
+    return "\n".join(notes.get(rule.rule_id, ()))
 
 
 def entity_of(name: EntityName) -> Entity:

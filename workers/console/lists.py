@@ -1,49 +1,123 @@
-"""The Salesforce lists that a rule can use."""
+"""The Salesforce lists that rules can use and use."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from schemas.documents import ListDefinition, OrgCalendar
+from schemas.documents import Job, ListDefinition, OrgCalendar, Rule, RuleSet
 from schemas.events import Entity
 from workers.core.data.first_weekday import first_weekday
-from workers.core.lists.days import Calendar
-from workers.core.lists.operators import Reading
-from workers.core.lists.predicates import UnsupportedCondition, compile_list
-from workers.ports import ListInfo, Refused, SalesforceOrg
+from workers.core.lists.comparing import comparison_id
+from workers.core.lists.predicates import UnsupportedCondition
+from workers.core.lists.queries import NoQuery, list_query
+from workers.core.lists.scheduling import lists_in_use
+from workers.ports import ListInfo, Refused, SalesforceOrg, Store
+from workers.runtime.edits import rule_set_of
+from workers.runtime.lists import ask_for_comparison, compiled_today, definition_of
+
+
+@dataclass(frozen=True, slots=True)
+class ListShown:
+    """A list as Salesforce has it now."""
+
+    definition: ListDefinition
+    records: int | None
+    """That it holds; None: its query cannot be counted."""
+    only_the_org_can_tell: tuple[str, ...] = ()
+    """Why Salesforce is asked who is in it."""
+    unusable: str = ""
+    """Why no rule can use it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListStatus:
+    """A list that rules use."""
+
+    definition: ListDefinition
+    rules: tuple[str, ...]
+    only_the_org_can_tell: tuple[str, ...]
+    comparison: Job | None
+    """The last one with Salesforce, or the one that is going on."""
 
 
 async def define_list(org: SalesforceOrg, entity: Entity, name: str, now_ms: int) -> ListDefinition:
-    """The definition of a list given by label, developer name or id; refuses what cannot be evaluated here."""
-    found = find_list(await org.lists(entity), entity, name)
-    describe = await org.list_describe(entity, found.list_id)
-    definition = ListDefinition(
-        list_id=found.list_id,
-        entity=entity,
-        label=found.label,
-        scope=describe.get("scope") or "everything",
-        where=describe.get("whereCondition") or {"conditions": [], "conjunction": "and"},
-        query=str(describe.get("query") or ""),
-        user_id=(await org.habits()).user_id,
-        several_currencies=any(each.name == "CurrencyIsoCode" for each in await org.fields(entity)),
-        fetched_at_ms=now_ms,
-    )
-    check_list(definition, now_ms)
+    """The definition of a list given by label, developer name or id. Raises Refused when no rule can use it."""
+    definition = await _read(org, entity, name, now_ms)
+    try:
+        compiled_today(definition, now_ms)
+    except UnsupportedCondition as error:
+        raise Refused(str(error)) from error
     return definition
 
 
-def check_list(definition: ListDefinition, now_ms: int) -> None:
-    """Raises Refused when no rule can use the list."""
-    calendar = Calendar()
+async def show_list(org: SalesforceOrg, entity: Entity, name: str, now_ms: int) -> ListShown:
+    """Also a list that no rule can use."""
+    definition = await _read(org, entity, name, now_ms)
     try:
-        compiled = compile_list(definition, Reading(calendar.today(now_ms), calendar))
+        records = await org.count(list_query(definition.query).count)
+    except (NoQuery, Refused):
+        records = None
+    try:
+        return ListShown(definition, records, needs_org(definition, now_ms))
     except UnsupportedCondition as error:
-        raise Refused(str(error)) from error
-    if compiled.predicate is None:
-        raise Refused(
-            f"List “{definition.label}” cannot be evaluated here: {'; '.join(compiled.reasons)}. "
-            "Change the list's filter in Salesforce, or choose another list."
+        return ListShown(definition, records, unusable=str(error))
+
+
+async def _read(org: SalesforceOrg, entity: Entity, name: str, now_ms: int) -> ListDefinition:
+    found = find_list(await org.lists(entity), entity, name)
+    definition = definition_of(entity, found, await org.list_describe(entity, found.list_id), now_ms)
+    user_id = (await org.habits()).user_id
+    several = any(each.name == "CurrencyIsoCode" for each in await org.fields(entity))
+    return definition.model_copy(update={"user_id": user_id, "several_currencies": several})
+
+
+def needs_org(definition: ListDefinition, now_ms: int) -> tuple[str, ...]:
+    """Why only the org can tell who is in the list, if so. Raises UnsupportedCondition."""
+    compiled = compiled_today(definition, now_ms)
+    return compiled.reasons if compiled.predicate is None and not compiled.frozen else ()
+
+
+def notes(rule_set: RuleSet, rule: Rule, now_ms: int) -> tuple[str, ...]:
+    """What an administrator should know about a rule's lists."""
+    return tuple(note for each in rule.list_ids if (note := _note(rule_set.lists[each], now_ms)))
+
+
+def _note(definition: ListDefinition, now_ms: int) -> str:
+    if definition.trouble:
+        return f"list “{definition.label}” stands still, its members stay: {definition.trouble}"
+    if reasons := needs_org(definition, now_ms):
+        return f"Salesforce is asked who is in list “{definition.label}”: {'; '.join(reasons)}"
+    return ""
+
+
+async def list_statuses(store: Store, team: str, now_ms: int) -> list[ListStatus]:
+    """Of every list that an active rule uses, by label."""
+    rule_set = await rule_set_of(store, team)
+    in_use = [rule_set.lists[list_id] for list_id in lists_in_use(rule_set)]
+    jobs = await store.jobs.load([(team, comparison_id(each.list_id)) for each in in_use])
+    return [
+        ListStatus(
+            each,
+            tuple(rule.rule_id for rule in rule_set.rules if rule.active and each.list_id in rule.list_ids),
+            needs_org(each, now_ms),
+            jobs.get((team, comparison_id(each.list_id))),
         )
+        for each in sorted(in_use, key=lambda definition: (definition.label, definition.list_id))
+    ]
+
+
+async def request_comparison(store: Store, team: str, name: str, now_ms: int) -> str:
+    """Have a list, given by label or id, compared with Salesforce now; the id of the job. Raises Refused."""
+    rule_set = await rule_set_of(store, team)
+    in_use = [rule_set.lists[list_id] for list_id in lists_in_use(rule_set)]
+    found = [each for each in in_use if name.casefold() == each.label.casefold() or name[:15] == each.list_id[:15]]
+    if len(found) != 1:
+        known = ", ".join(f"{each.label} ({each.list_id})" for each in found or in_use) or "none"
+        many = "several lists are" if found else "no list that a rule uses is"
+        raise Refused(f"{many} called “{name}”: {known}")
+    await ask_for_comparison(store.jobs, team, found[0], now_ms)
+    return comparison_id(found[0].list_id)
 
 
 async def read_calendar(org: SalesforceOrg) -> OrgCalendar:

@@ -73,7 +73,7 @@ def _list(definition: ListDefinition, record: Record, fields: Mapping[str, objec
     except UnsupportedCondition as error:
         return ListVerdict(definition.list_id, definition.label, None, condition, (str(error),))
     if compiled.predicate is None:
-        answer = record.answers.get(definition.list_id)
+        answer = record.answers.get(definition.list_id, definition.list_id in record.in_lists or None)
         return ListVerdict(definition.list_id, definition.label, answer, condition, compiled.reasons)
     return ListVerdict(definition.list_id, definition.label, compiled.predicate(fields), condition)
 

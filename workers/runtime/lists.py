@@ -1,17 +1,18 @@
-"""List views as the org describes them."""
+"""List views as the org describes them, and the jobs that compare them with it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.documents import ListDefinition
+from schemas.documents import Job, ListDefinition, ReadRequest
 from schemas.events import Entity
+from workers.core.lists.comparing import comparison_id
 from workers.core.lists.days import Calendar
 from workers.core.lists.operators import Reading
 from workers.core.lists.predicates import CompiledList, UnsupportedCondition, compile_list
 from workers.core.lists.queries import NoQuery, list_query
-from workers.ports import ListInfo
+from workers.ports import Documents, ListInfo
 
 NO_CONDITION: Mapping[str, Any] = {"conditions": [], "conjunction": "and"}
 
@@ -50,3 +51,18 @@ def evaluated_by_org(definition: ListDefinition, now_ms: int) -> bool:
     """Whether the org has to be asked who is in the list."""
     compiled = compiled_today(definition, now_ms)
     return compiled.predicate is None and not compiled.frozen
+
+
+async def ask_for_comparison(jobs: Documents[Job], team: str, definition: ListDefinition, now_ms: int) -> None:
+    """Unless one is open. What the last one found stays told until the next one is done. Raises Unavailable."""
+    job_id = comparison_id(definition.list_id)
+    last = (await jobs.load([(team, job_id)])).get((team, job_id))
+    if last is not None and last.state in ("pending", "running"):
+        return
+    request = ReadRequest(entity=definition.entity, list_id=definition.list_id)
+    job = Job(team=team, job_id=job_id, kind="list", state="pending", request=request, updated_at_ms=now_ms)
+    if last is not None:
+        told = ("rev", "report", "detail", "finished_at_ms")
+        job = job.model_copy(update={name: getattr(last, name) for name in told})
+    # Who loses the swap finds the winner's document: it asks for the same.
+    await jobs.swap([job])

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workers.wiring.lists import compare_list, list_statuses, rule_notes, show_list, visible_lists
     from workers.wiring.processes import run_capture, run_insights, run_replay, run_routing, undo_write_back, write_back
     from workers.wiring.rules import (
         Into,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         save,
         set_mappings,
         unset_mappings,
-        visible_lists,
     )
     from workers.wiring.segments import (
         create_segment,
@@ -65,6 +65,7 @@ __all__ = [
     "audit_log",
     "change_writeback",
     "check_team",
+    "compare_list",
     "confirm_job",
     "connect_team",
     "connections",
@@ -76,6 +77,7 @@ __all__ = [
     "explain",
     "job",
     "jobs",
+    "list_statuses",
     "load_rule_set",
     "missing_insight_fields",
     "name_writeback_fields",
@@ -84,6 +86,7 @@ __all__ = [
     "readable_fields",
     "rename_segment",
     "request_backfill",
+    "rule_notes",
     "run_capture",
     "run_insights",
     "run_replay",
@@ -92,6 +95,7 @@ __all__ = [
     "segment_members",
     "segments",
     "set_mappings",
+    "show_list",
     "status",
     "switch_writeback",
     "take_members",
@@ -120,7 +124,6 @@ RULES = frozenset(
         "save",
         "set_mappings",
         "unset_mappings",
-        "visible_lists",
     }
 )
 SEGMENTS = frozenset(
@@ -146,7 +149,8 @@ WRITEBACK = frozenset(
         "writeback_settings",
     }
 )
-MODULES = {"processes": PROCESSES, "rules": RULES, "segments": SEGMENTS, "writeback": WRITEBACK}
+LISTS = frozenset({"compare_list", "list_statuses", "rule_notes", "show_list", "visible_lists"})
+MODULES = {"lists": LISTS, "processes": PROCESSES, "rules": RULES, "segments": SEGMENTS, "writeback": WRITEBACK}
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from workers.console.explain import Explanation
 from workers.console.mappings import Wanted
 from workers.console.plans import Advance, Plan
 from workers.core.preview import Preview
-from workers.ports import FieldInfo, ListInfo, Store
+from workers.ports import FieldInfo, Store
 from workers.runtime.edits import By, rule_set_of
 from workers.runtime.process import SystemClock
 from workers.settings import Settings
@@ -57,11 +57,6 @@ def previewing(advance: Advance) -> Do[T, Preview]:
         return await plans.preview(opened, plan, by(), advance)
 
     return preview
-
-
-async def visible_lists(settings: Settings, team: str, entity: Entity) -> list[ListInfo]:
-    async with team_org(settings, team) as (_, org):
-        return await org.lists(entity)
 
 
 async def add_rule(

@@ -94,7 +94,7 @@ async def test_an_unknown_team_is_named_by_every_command(command: Command) -> No
     ended = await asyncio.gather(
         command("teams", "status", "nobody", "--wait"),
         command("rules", "list", "nobody"),
-        command("rules", "lists", "nobody", "lead"),
+        command("lists", "list", "nobody", "lead"),
         command("segments", "create", "nobody", "Key"),
         command("insights", "--once", "--team", "nobody"),
     )
@@ -119,7 +119,7 @@ async def test_what_a_connected_team_does_not_have_is_named(command: Command, or
     added = await command("rules", "add", TEAM, "lead", "--list", "Open Leads", "--new-segment", "Key", "--json")
     assert (added.status, json.loads(added.out)["rule_id"]) == (0, "lead-1")
     org.outage.start(60)
-    unreachable = await command("rules", "lists", TEAM, "lead")
+    unreachable = await command("lists", "list", TEAM, "lead")
     one_sentence(unreachable, "Salesforce", "503")
 
 

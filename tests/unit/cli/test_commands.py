@@ -11,10 +11,11 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from schemas.documents import Job, ReadRequest, WritebackRun
+from schemas.documents import Job, ListDefinition, ReadRequest, WritebackRun
 from workers import cli, wiring
 from workers.adapters.secrets import generate_key
 from workers.cli.output import debugging
+from workers.console.lists import ListShown, ListStatus
 from workers.ports import ListInfo, Refused, Unavailable
 
 NEEDED = ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", "TOKEN_ENCRYPTION_KEYS")
@@ -77,7 +78,7 @@ def test_every_command_of_the_readme_is_there() -> None:
         *("demo", "up", "sandbox"),
         *("capture", "routing", "insights", "replay"),
         *("backfill", "explain", "jobs", "writeback"),
-        *("teams", "rules", "segments", "mappings"),
+        *("teams", "lists", "rules", "segments", "mappings"),
     }
 
 
@@ -92,7 +93,7 @@ def test_help_says_what_each_command_and_option_does(path: tuple[str, ...]) -> N
         assert getattr(parameter, "help", None), f"{' '.join(path)}: {parameter.name} has no help"
 
 
-@pytest.mark.parametrize("group", ["teams", "rules", "segments", "mappings", "jobs"])
+@pytest.mark.parametrize("group", ["teams", "lists", "rules", "segments", "mappings", "jobs"])
 def test_a_group_alone_shows_its_help(group: str) -> None:
     result = CliRunner().invoke(cli.app, [group])
     assert f"{group} [OPTIONS] COMMAND" in result.output
@@ -226,14 +227,14 @@ LISTS = [ListInfo("00B000000000001AAA", "[red]Größe[/x]", "Size")]
 
 def test_json_is_one_document_on_standard_output(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "visible_lists", answers(LISTS), raising=False)
-    status, out, err = main("rules", "lists", "acme", "lead", "--json")
+    status, out, err = main("lists", "list", "acme", "lead", "--json")
     assert (status, err) == (0, "")
     assert json.loads(out) == [{"id": "00B000000000001AAA", "label": "[red]Größe[/x]", "developer_name": "Size"}]
 
 
 def test_what_customers_write_is_no_markup(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "visible_lists", answers(LISTS), raising=False)
-    status, out, _ = main("rules", "lists", "acme", "lead")
+    status, out, _ = main("lists", "list", "acme", "lead")
     assert status == 0
     assert "[red]Größe[/x]" in out
 
@@ -249,6 +250,60 @@ def test_a_failed_write_back_fails_the_command(
     code, _, err = main("insights", "--once")
     assert code == status
     assert err == "acme: 2 changed, 0 accepted, 0 rejected, 0 unprocessed ([why])"
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+OWNERS = ListDefinition(
+    list_id="00B000000000001AAA", entity="lead", label="Of [Ann]", scope="everything", where={}, fetched_at_ms=1
+)
+
+
+def test_a_list_says_who_evaluates_it(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = ListShown(OWNERS, 1_234, ("the condition on Owner.Name",))
+    monkeypatch.setattr(wiring, "show_list", answers(shown), raising=False)
+    status, out, _ = main("lists", "show", "acme", "lead", "Of [Ann]")
+    assert status == 0
+    assert all(part in out for part in ("Of [Ann]", "1,234", "by Salesforce", "Owner.Name"))
+    monkeypatch.setattr(wiring, "show_list", answers(ListShown(OWNERS, None, unusable="mru")), raising=False)
+    status, out, _ = main("lists", "show", "acme", "lead", "Of [Ann]", "--json")
+    document = json.loads(out)
+    assert (document["records"], document["evaluated"], document["unusable"]) == (
+        None,
+        "not: no rule can use it",
+        "mru",
+    )
+
+
+def test_lists_in_use_tell_their_trouble_and_their_last_comparison(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    job = Job(
+        team="acme",
+        job_id="list-00B000000000001AAA",
+        kind="list",
+        state="done",
+        report={"rows": 71, "missing": 3, "repaired": 2},
+        detail="for example 00Q000000000001AAA",
+        updated_at_ms=1,
+        finished_at_ms=1_793_491_200_000,
+    )
+    found = [
+        ListStatus(OWNERS, ("lead-1",), ("the condition on Owner.Name",), job),
+        ListStatus(OWNERS.model_copy(update={"label": "Gone", "trouble": "it was deleted"}), ("lead-2",), (), None),
+    ]
+    monkeypatch.setattr(wiring, "list_statuses", answers(found), raising=False)
+    status, out, _ = main("lists", "status", "acme")
+    assert status == 0
+    for part in ("2026-11-01 00:00 UTC", "71", "for example", "stands still", "it was deleted", "not yet"):
+        assert part in out
+    status, out, _ = main("lists", "status", "acme", "--json")
+    first, second = json.loads(out)
+    assert (first["comparison"]["report"]["rows"], second["comparison"], second["trouble"]) == (
+        71,
+        None,
+        "it was deleted",
+    )
 
 
 # --- jobs ------------------------------------------------------------------------------------------------------------

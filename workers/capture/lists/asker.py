@@ -15,7 +15,6 @@ import structlog
 from schemas.documents import ListDefinition, Record, RuleSet
 from schemas.events import Reevaluation, Version
 from workers.capture import metrics
-from workers.capture.lists.jobs import ask_for_comparison
 from workers.capture.lists.reading import list_ids
 from workers.capture.pace import Backoff
 from workers.capture.queries import QueryFailed
@@ -26,6 +25,7 @@ from workers.core.merge import latest_version
 from workers.core.sweeping import Ids
 from workers.ports import Refused, Unavailable
 from workers.runtime.edits import rule_set_of
+from workers.runtime.lists import ask_for_comparison
 
 log = structlog.get_logger()
 

@@ -11,13 +11,12 @@ import structlog
 
 from schemas.documents import Connection, Job, ListDefinition, RuleSet
 from workers.capture import metrics
-from workers.capture.lists.jobs import ask_for_comparison
 from workers.capture.pace import Pace
 from workers.core.lists.comparing import comparison_id
 from workers.core.lists.predicates import UnsupportedCondition
 from workers.core.lists.scheduling import lists_in_use, next_comparison_ms, pause_ms
 from workers.ports import Clock, Store, Unavailable
-from workers.runtime.lists import evaluated_by_org
+from workers.runtime.lists import ask_for_comparison, evaluated_by_org
 
 log = structlog.get_logger()
 

@@ -40,6 +40,10 @@ class ListQuery:
         return f"SELECT Id FROM {self.source}" + (f" WHERE {self.where}" if self.where else "")  # noqa: S608
 
     @property
+    def count(self) -> str:
+        return self.ids.replace("Id", "count()", 1)
+
+    @property
     def most_ids(self) -> int:
         """How many `among` can take; none where the conditions alone are too long for a URL."""
         left = REST_QUERY_CHARACTERS - len(quote(self.among(())))
