@@ -40,7 +40,7 @@ class Backfill:
         report = dict(self._file.job.report)
         for start in range(self._file.job.done, len(ids), REREAD_RECORDS):
             some = ids[start : start + REREAD_RECORDS]
-            found = await self._readings.rereader.read(self._request.entity, some)
+            found = await self._readings.rereader.read_within_budget(self._request.entity, some)
             await self._committer.commit(Submission(self._team, tuple(found.changes), (), tuple(found.parked)))
             for name, number in (("read", len(found.changes)), ("vanished", len(found.vanished))):
                 report[name] = report.get(name, 0) + number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import structlog
 from schemas.events import Entity, Snapshot, Version
 from schemas.topics import CHANGES
 from workers.capture import metrics
+from workers.capture.allowance import within_budget
 from workers.capture.committer import PART_ROWS, Move, Submission
 from workers.capture.context import Context
 from workers.capture.described import Described
@@ -110,7 +110,7 @@ class Importer:
             self._lost_jobs.add(snapshot.job_id)
 
     async def _step(self, snapshot: Snapshot) -> None:
-        await self._within_budget()
+        await within_budget(self._org, self._pace, self._waits)
         if snapshot.state == "pending":
             # Before the query: what becomes due from now on is read after it.
             await self._commit(self._move(snapshot, self._begun(snapshot, None)))
@@ -128,11 +128,6 @@ class Importer:
             self._progress.expects(self._entity, state.processed)
             self._pages = Pages(self._org, job_id)
         return self._pages
-
-    async def _within_budget(self) -> None:
-        while self._org.background_calls_left() == 0:
-            self._waits("our share of the org's daily API requests is used up")
-            await asyncio.sleep(self._pace.budget_seconds)
 
     async def _query(self, snapshot: Snapshot) -> None:
         names = (await self._described.types(self._entity)).keys()

@@ -6,6 +6,7 @@ import structlog
 
 from schemas.documents import Job
 from workers.capture import metrics
+from workers.capture.allowance import USED_UP
 from workers.capture.backfill import Backfill
 from workers.capture.jobfile import JobFile
 from workers.capture.lists.asker import Asker
@@ -49,7 +50,7 @@ class Jobs:
 
     async def _attempt(self, file: JobFile) -> None:
         if self._readings.org.background_calls_left() == 0:
-            raise Unavailable("our share of the org's daily API requests is used up")
+            raise Unavailable(USED_UP)
         try:
             await self._work(file)
         except Refused as error:

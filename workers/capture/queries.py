@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from schemas.events import Entity
+from workers.capture.allowance import within_budget
 from workers.capture.pace import Pace
 from workers.core.normalize import OBJECTS
 from workers.ports import IngestState, Page, SalesforceOrg
@@ -75,6 +76,7 @@ async def query_ids(org: SalesforceOrg, soql: str, pace: Pace) -> AsyncIterator[
     await completed(org, job_id, pace)
     locator: str | None = None
     while True:
+        await within_budget(org, pace)
         page = await org.query_page(job_id, locator)
         for row in page.rows:
             yield row["Id"]

@@ -20,7 +20,7 @@ class Reconciler:
         """Raises Unavailable and Refused."""
         entity, queries = self._file.request.entity, self._context.store.record_queries
         sample = {record.record_id: record for record in await queries.sample(self._team, entity, SAMPLE_RECORDS)}
-        found = await self._readings.rereader.read(entity, sample)
+        found = await self._readings.rereader.read_within_budget(entity, sample)
         now_ms = self._context.clock.now_ms()
         missed = {change.record_id: missed_fields(sample[change.record_id], change, now_ms) for change in found.changes}
         differing = tuple(change for change in found.changes if missed[change.record_id])

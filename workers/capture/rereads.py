@@ -9,6 +9,7 @@ from types import MappingProxyType
 from schemas.events import Change, Entity, Parked, Version
 from schemas.topics import CHANGES
 from workers.capture import metrics
+from workers.capture.allowance import within_budget
 from workers.capture.context import Context
 from workers.capture.described import Described
 from workers.core.snapshot_rows import snapshot_changes
@@ -44,11 +45,20 @@ class Rereader:
     async def read(
         self, entity: Entity, record_ids: Iterable[str], at_least: Mapping[str, Version] = NO_VERSIONS
     ) -> Reread:
-        """The records as they are now, deleted ones as deletions. `at_least`: see `snapshot_changes`."""
+        """The records as they are now, deleted ones as deletions, at once. `at_least`: see `snapshot_changes`."""
         found = Reread()
         for ids in parts(list(dict.fromkeys(record_ids)), REREAD_RECORDS):
             if ids:
                 await self._read(entity, ids, at_least, found)
+        return found
+
+    async def read_within_budget(self, entity: Entity, record_ids: Iterable[str]) -> Reread:
+        """The same for background work, which leaves the org's requests to others."""
+        found = Reread()
+        for ids in parts(list(dict.fromkeys(record_ids)), REREAD_RECORDS):
+            if ids:
+                await within_budget(self._org, self._context.pace)
+                await self._read(entity, ids, NO_VERSIONS, found)
         return found
 
     async def _read(self, entity: Entity, ids: Sequence[str], at_least: Mapping[str, Version], found: Reread) -> None:

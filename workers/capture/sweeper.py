@@ -49,7 +49,7 @@ class Sweeper:
     async def _decide(self, missing: Sequence[str], mirrored: int, began_ms: int) -> None:
         confirmed = self._file.request.confirmed
         looked_at = missing if confirmed else missing[:LOOKED_AT]
-        found = await self._readings.rereader.read(self._entity, looked_at)
+        found = await self._readings.rereader.read_within_budget(self._entity, looked_at)
         verdict = judge(self._entity, mirrored, len(missing), len(found.vanished), confirmed=confirmed)
         gone = self._gone(found, began_ms) if verdict.deletes else []
         for part in parts(gone, PART_ROWS):

@@ -144,6 +144,10 @@ class Rig:
         job = await self.job(job_id=job_id)
         return job is not None and job.state not in ("pending", "running")
 
+    async def has_done(self, job_id: str, number: int) -> bool:
+        job = await self.job(job_id=job_id)
+        return job is not None and job.done == number
+
     async def ended(self, job_id: str) -> Job:
         await until(lambda: self.job_ended(job_id))
         job = await self.job(job_id=job_id)

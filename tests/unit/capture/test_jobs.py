@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from schemas.events import Entity
 from tests.support.waiting import until
 from workers.adapters.memory.salesforce import EPOCH_MS
 from workers.adapters.memory.shards import MemoryShardOwnership
+from workers.capture import backfill, rereads
 from workers.console.jobs import confirm, request_backfill
 from workers.ports import Refused, Unavailable
 
@@ -121,6 +124,51 @@ async def test_a_job_that_is_refused_has_failed_and_the_stream_goes_on(rig: Rig)
 
 
 # --- sweeps ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_backfill_of_many_records_leaves_off_between_batches_when_our_share_is_used_up(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backfill, "REREAD_RECORDS", 1)
+    read = rig.org.records
+
+    async def one_more(entity: Entity, ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
+        rig.org.calls_left = 0
+        return await read(entity, ids, names)
+
+    async with rig.running():
+        await until(rig.streaming)
+        monkeypatch.setattr(rig.org, "records", one_more)
+        job_id = await ask(rig, ids=(ADA, BOB))
+        await until(lambda: rig.has_done(job_id, 1))
+        rig.org.calls_left = None
+        assert (await rig.ended(job_id)).report == {"read": 2, "vanished": 0}
+
+
+async def test_a_sweep_looks_at_the_budget_before_each_batch_of_a_confirmation(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rereads, "REREAD_RECORDS", 1)
+    await rig.mirror("contact", *(record_id(number) for number in range(100, 104)), at_ms=EPOCH_MS - 7_200_000)
+    looked_at: list[str] = []
+    read = rig.org.records
+
+    async def one_more(entity: Entity, ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
+        assert rig.org.calls_left != 0, "asked although nothing was left"
+        looked_at.extend(ids)
+        rig.org.calls_left = 0
+        return await read(entity, ids, names)
+
+    async with rig.running():
+        await until(rig.streaming)
+        monkeypatch.setattr(rig.org, "records", one_more)
+        job_id = await ask(rig, "sweep", confirmed=True)
+        for number in range(1, 5):
+            await until(lambda number=number: len(looked_at) == number)  # type: ignore[misc]
+            rig.org.calls_left = None
+        job = await rig.ended(job_id)
+
+    assert job.report["vanished"] == 4
 
 
 async def test_a_sweep_deletes_what_the_recycle_bin_confirms(rig: Rig) -> None:
