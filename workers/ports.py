@@ -98,8 +98,9 @@ class RecordQueries(Protocol):
     async def with_imported_contacts(self, accounts: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Of the given (team, account record id), those that an imported, living contact points at by AccountId."""
 
-    async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[Record]:
-        """Up to `limit` records last evaluated under an older rule set version."""
+    async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[tuple[Entity, str]]:
+        """Entity and id of up to `limit` records last evaluated under an older rule set version, the same ones as long
+        as they are."""
 
     async def due_by_date(self, now_ms: int, limit: int) -> list[Record]:
         """Up to `limit` records of any team whose `evaluate_at_ms` has come."""

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.documents import RuleSet
 from workers.runtime import reapply as module
-from workers.runtime.reapply import reapply, reapply_due, reapply_page
+from workers.runtime.reapply import PATIENT_LOOKS, Sent, reapply, reapply_due, reapply_page
 
 from .crm import ACME, ANN, JOE, change, record_id, rule
 from .routed import Routed, heard, memberships, routed
@@ -22,7 +22,7 @@ async def rule_set(team: Routed, of: str = "acme") -> RuleSet:
 
 async def look(team: Routed) -> list[str]:
     """One look at what is due, and what it commands done; the records commanded."""
-    await reapply_due(team.store, team.publisher)
+    await reapply_due(team.store, team.publisher, Sent())
     commands = team.commands()
     await team.applier.apply(commands)
     return [command.record_id for command in commands]
@@ -59,7 +59,7 @@ async def test_a_command_names_its_version_and_reason() -> None:
     acme = await routed(OSLO)
     await people(acme)
     await acme.rules(BERGEN)
-    await reapply_due(acme.store, acme.publisher)
+    await reapply_due(acme.store, acme.publisher, Sent())
     command = acme.commands()[0]
     assert (command.team, command.entity, command.record_id, command.reason, command.rule_set_version) == (
         "acme",
@@ -87,7 +87,7 @@ async def test_an_edit_between_a_look_and_its_note_is_not_noted_as_applied() -> 
     acme = await routed(OSLO)
     before = await rule_set(acme)
     await acme.rules(BERGEN)
-    await reapply_page(acme.store, acme.publisher, before)
+    await reapply_page(acme.store, acme.publisher, before, Sent())
     assert (await rule_set(acme)).applied_version == 0
 
 
@@ -136,3 +136,32 @@ async def test_it_looks_again_until_it_is_stopped() -> None:
     stop.set()
     await asyncio.wait_for(reapplying, 10)
     assert acme.people() == {"joe@acme.com": ("north",)}
+
+
+async def test_what_is_on_its_way_is_not_commanded_again_until_nothing_moves() -> None:
+    acme, sent = await routed(OSLO), Sent()
+    await people(acme)
+    await acme.rules(BERGEN)
+
+    async def look() -> list[str]:
+        await reapply_due(acme.store, acme.publisher, sent)
+        return [command.record_id for command in acme.commands()]
+
+    assert await look() == [JOE, ANN]
+    assert [await look() for _ in range(PATIENT_LOOKS)] == [[]] * PATIENT_LOOKS
+    assert await look() == [JOE, ANN]
+    await acme.rules(OSLO)
+    assert await look() == [JOE, ANN]
+
+
+async def test_the_window_moves_on_with_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAGE", 3)
+    acme, sent = await routed(OSLO), Sent()
+    await acme.apply(*(change(record_id("contact", n), "create", 1, City="Oslo") for n in range(5)))
+    await acme.rules(BERGEN)
+    await reapply_due(acme.store, acme.publisher, sent)
+    first, *others = acme.commands()
+    await acme.applier.apply([first])
+    await reapply_due(acme.store, acme.publisher, sent)
+    assert [command.record_id for command in acme.commands()] == [record_id("contact", 3)]
+    assert len(others) == 2

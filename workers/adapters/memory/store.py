@@ -98,8 +98,9 @@ class MemoryRecordQueries:
         }
         return set(accounts) & followed
 
-    async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[Record]:
-        return [record for record in self._records.all(team) if record.rule_set_version < rule_set_version][:limit]
+    async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[tuple[Entity, str]]:
+        older = (record for record in self._records.all(team) if record.rule_set_version < rule_set_version)
+        return [(record.entity, record.record_id) for record in islice(older, limit)]
 
     async def due_by_date(self, now_ms: int, limit: int) -> list[Record]:
         due = (r for r in self._records.all() if r.evaluate_at_ms is not None and r.evaluate_at_ms <= now_ms)

@@ -36,8 +36,13 @@ class MongoRecordQueries:
         with self._records.errors.translated():
             return await self._records.mongo.distinct("fields.AccountId", condition)
 
-    async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[Record]:
-        return await self._records.find(_older(team, rule_set_version), limit)
+    async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[tuple[Entity, str]]:
+        if limit < 1:  # to the server, 0 is no limit
+            return []
+        shown = {"_id": 0, "entity": 1, "record_id": 1}
+        wanted = self._records.mongo.find(_older(team, rule_set_version), shown, limit=limit)
+        with self._records.errors.translated():
+            return [(row["entity"], row["record_id"]) for row in await wanted.to_list(None)]
 
     async def due_by_date(self, now_ms: int, limit: int) -> list[Record]:
         return await self._records.find({"evaluate_at_ms": {"$gt": 0, "$lte": now_ms}}, limit)
