@@ -15,6 +15,7 @@ import structlog
 from schemas.documents import ListDefinition, Record, RuleSet
 from schemas.events import Reevaluation, Version
 from workers.capture import metrics
+from workers.capture.allowance import within_budget
 from workers.capture.lists.reading import list_ids
 from workers.capture.pace import Backoff
 from workers.capture.queries import QueryFailed
@@ -137,13 +138,13 @@ class Asker:
     async def _some_of(self, query: ListQuery, record_ids: Sequence[str]) -> set[str]:
         held: set[str] = set()
         for start in range(0, len(record_ids), query.most_ids):
-            self._check_budget()
+            await within_budget(self._readings.org, self._context.pace)
             rows = await self._readings.org.query(query.among(record_ids[start : start + query.most_ids]))
             held |= {str(row["Id"]) for row in rows}
         return held
 
     async def _read_whole(self, list_id: str, query: ListQuery) -> _Whole:
-        self._check_budget()
+        await within_budget(self._readings.org, self._context.pace)
         whole = self._whole[list_id] = _Whole(self._context.clock.now_ms())
         try:
             async for record_id in list_ids(self._readings.org, query, self._context.pace):
@@ -152,10 +153,6 @@ class Asker:
             del self._whole[list_id]
             raise
         return whole
-
-    def _check_budget(self) -> None:
-        if self._readings.org.background_calls_left() == 0:
-            raise Unavailable("our share of the org's daily API requests is used up")
 
 
 def _by_list(records: Sequence[Record], list_id: str | None) -> dict[str, list[Record]]:

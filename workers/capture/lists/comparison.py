@@ -189,7 +189,7 @@ class _Settling:
             return
         record_ids = record_ids[: self._left_to_reread]
         self._left_to_reread -= len(record_ids)
-        found = await self._readings.rereader.read(entity, record_ids)
+        found = await self._readings.rereader.read_within_budget(entity, record_ids)
         await self._context.committer.commit(Submission(team, tuple(found.changes), (), tuple(found.parked)))
         now_ms = self._context.clock.now_ms()
         for change in found.changes:
