@@ -221,7 +221,10 @@ class Reason(Document):
 
 
 class Record(Document):
-    """The private mirror of one Salesforce record. A field's version is `field_versions[f]`, else `full_version`."""
+    """The private mirror of one Salesforce record. A field's version is `field_versions[f]`, else `full_version`.
+
+    One that is older than `full_version`: the full state could not read the field, which keeps its last known value.
+    """
 
     team: TeamId
     record_id: RecordId

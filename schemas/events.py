@@ -49,6 +49,8 @@ class Change(Event):
     kind: Literal["create", "update", "delete", "undelete", "snapshot"]
     version: Version
     fields: dict[str, Any] = Field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    """Of a snapshot: fields in use that the connected user could not read; what was known of them stays."""
     origin: Origin = Origin()
     transaction_key: str | None = None
     replay_id: str | None = None

@@ -167,7 +167,8 @@ class Importer:
         floor: Version | None,
     ) -> Submission:
         now_ms, topic = self._context.clock.now_ms(), CHANGES[self._entity].name
-        changes, parked = snapshot_changes(self._team, self._entity, rows, types, now_ms, topic, floor=floor)
+        used = self._described.used(self._entity)
+        changes, parked = snapshot_changes(self._team, self._entity, rows, types, now_ms, topic, floor=floor, used=used)
         return Submission(self._team, tuple(changes), moves, tuple(parked))
 
     def _begun(self, snapshot: Snapshot, job_id: str | None) -> Snapshot:

@@ -98,10 +98,13 @@ class Poller:
     async def _publish(self, rows: Sequence[Mapping[str, Any]], floor: Version | None) -> None:
         news = [row for row in rows if self._published.get(str(row["Id"])) != _stamp(row)]
         types = await self._readings.described.types(self._entity)
+        used = self._readings.described.used(self._entity)
         for part in parts(news, PART_ROWS):
             if part:
                 now_ms, topic = self._clock.now_ms(), CHANGES[self._entity].name
-                changes, parked = snapshot_changes(self._team, self._entity, part, types, now_ms, topic, floor=floor)
+                changes, parked = snapshot_changes(
+                    self._team, self._entity, part, types, now_ms, topic, floor=floor, used=used
+                )
                 await self._committer.commit(Submission(self._team, tuple(changes), parked=tuple(parked)))
                 metrics.POLLED.labels(self._entity).inc(len(part))
         self._published.update((str(row["Id"]), _stamp(row)) for row in news)

@@ -42,7 +42,7 @@ class Readings:
         self.team = team
         self.org = org
         self.context = context
-        self.described = Described(org)
+        self.described = Described(team, org, context.store)
         self.rereader = Rereader(team, org, self.described, context)
         self._tasks = tasks
         self._progress = ImportProgress(context.store.jobs, team, context.clock, context.pace)

@@ -68,7 +68,15 @@ class Rereader:
         metrics.REREADS.inc(len(rows))
         now_ms, topic = self._context.clock.now_ms(), CHANGES[entity].name
         changes, parked = snapshot_changes(
-            self._team, entity, rows, types, now_ms, topic, at_least=at_least, floor=last_event
+            self._team,
+            entity,
+            rows,
+            types,
+            now_ms,
+            topic,
+            at_least=at_least,
+            floor=last_event,
+            used=self._described.used(entity),
         )
         seen = {str(row.get("Id")) for row in rows}
         found.changes += changes

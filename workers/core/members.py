@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.documents import ByHand, Contribution, Member
-from schemas.events import Version
-
-BEFORE_ALL = Version(-1, -1, -1)
+from workers.core.merge import BEFORE_ALL
 
 
 def blank_member(team: str, key: str) -> Member:

@@ -12,6 +12,8 @@ from typing import Any
 from schemas.documents import Record
 from schemas.events import Change, Version
 
+BEFORE_ALL = Version(-1, -1, -1)
+
 
 def blank(change: Change) -> Record:
     """The record before its first change."""
@@ -44,8 +46,6 @@ def _versions(record: Record) -> Iterator[Version]:
 
 def _merge_delta(record: Record, change: Change) -> Record:
     """A full state of the same version wins: it was read after the event, or is the same event."""
-    if record.full_version is not None and change.version <= record.full_version:
-        return record
     newer = {name: value for name, value in change.fields.items() if _is_newer(record, change.version, name, value)}
     if not newer:
         return record if record.alive or record.full_version is not None else record.model_copy(update={"alive": True})
@@ -61,24 +61,53 @@ def _merge_delta(record: Record, change: Change) -> Record:
 
 def _is_newer(record: Record, version: Version, name: str, value: object) -> bool:
     known = record.field_versions.get(name)
-    if known is None or version > known:
-        return True
-    return version == known and _prevails(value, record.fields.get(name))
+    if known is None:
+        return record.full_version is None or version > record.full_version
+    return version > known or (version == known and _prevails(value, record.fields.get(name)))
 
 
 def _merge_full(record: Record, change: Change) -> Record:
     if record.full_version is not None and change.version < record.full_version:
-        return record
+        return _filled(record, change)
     alive, base = change.kind != "delete", _without_nulls(change.fields) if change.kind != "delete" else {}
+    unread = _unread(record, change)
     if change.version == record.full_version:
         alive, base = _join(record, alive, base)
-    newer = {name: version for name, version in record.field_versions.items() if version > change.version}
+        unread = unread if alive else {}
+    newer = {name: version for name, version in record.field_versions.items() if version > change.version} | unread
     fields = {name: value for name, value in base.items() if name not in newer}
     fields.update((name, record.fields[name]) for name in newer if name in record.fields)
-    if (change.version, alive, fields) == (record.full_version, record.alive, record.fields):
+    after = {"alive": alive, "fields": fields, "full_version": change.version, "field_versions": newer}
+    if all(getattr(record, name) == value for name, value in after.items()):
+        return record
+    return record.model_copy(update=after)
+
+
+def _unread(record: Record, change: Change) -> dict[str, Version]:
+    """Of the fields that a full state could not read, since when each is as it is known: before the full state."""
+    if not change.unread:
+        return {}
+    full = record.full_version or BEFORE_ALL
+    known = {name: record.field_versions.get(name, full) for name in change.unread}
+    return {name: version for name, version in known.items() if version < change.version}
+
+
+def _filled(record: Record, change: Change) -> Record:
+    """The record with what an older full state tells of fields that the newer one could not read."""
+    told = {
+        name: change.fields.get(name)
+        for name, version in record.field_versions.items()
+        if version <= change.version
+        and name not in change.unread
+        and (version < change.version or _prevails(change.fields.get(name), record.fields.get(name)))
+    }
+    if not told:
         return record
     return record.model_copy(
-        update={"alive": alive, "fields": fields, "full_version": change.version, "field_versions": newer}
+        update={
+            "fields": _without_nulls({**record.fields, **told}),
+            "field_versions": {**record.field_versions, **dict.fromkeys(told, change.version)},
+        }
     )
 
 

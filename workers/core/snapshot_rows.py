@@ -37,23 +37,32 @@ def snapshot_changes(
     topic: str,
     at_least: Mapping[str, Version] = MappingProxyType({}),
     floor: Version | None = None,
+    used: frozenset[str] = frozenset(),
 ) -> tuple[list[Change], list[Parked]]:
     """Rows as changes, those of the recycle bin as deletions; what can be neither, parked.
 
     `at_least`, by record id: the version of the event that made the record be read again. `floor`: of the last event
     of the channel before the query, which the rows include. Stamps are whole seconds: without it a row would lose
-    against an earlier change of the same second.
+    against an earlier change of the same second. `used`: fields that lists and mappings read; of those that a row has
+    not, because the connected user may not read them, nothing is said.
     """
     columns = _columns(entity, types)
     changes: list[Change] = []
     parked: list[Parked] = []
     for row in rows:
         try:
-            changes.append(_change(team, entity, row, columns, now_ms, at_least.get(str(row.get("Id"))), floor))
+            change = _change(team, entity, row, columns, now_ms, at_least.get(str(row.get("Id"))), floor)
+            changes.append(_with_unread(change, row, types, used) if used else change)
         except ValueError as error:
             text = json.dumps(row, default=str)
             parked.append(parked_payload(team, topic, "malformed", str(error), text, now_ms, None))
     return changes, parked
+
+
+def _with_unread(change: Change, row: Mapping[str, Any], types: Mapping[str, str], used: frozenset[str]) -> Change:
+    if change.kind == "delete" or not (unread := [name for name in used if name not in types or name not in row]):
+        return change
+    return change.model_copy(update={"unread": tuple(sorted(unread))})
 
 
 def is_deleted(row: Mapping[str, Any]) -> bool:

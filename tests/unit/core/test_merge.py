@@ -190,3 +190,65 @@ def test_no_field_is_kept_that_is_empty_or_has_a_version_that_the_full_state_cov
         assert all(version > record.full_version for version in record.field_versions.values())
     else:
         assert record.fields.keys() <= record.field_versions.keys()
+
+
+# --- fields that could not be read ----------------------------------------------------------------------------------
+
+
+def blind(time: int, *unread: str, **fields: object) -> Change:
+    return change("snapshot", time, 0, **fields).model_copy(update={"unread": unread})
+
+
+def test_a_field_that_cannot_be_read_keeps_its_last_value() -> None:
+    record = merged(change("create", 1, A=1, B=1), blind(3, "A", B=3))
+    assert (record.fields, record.field_versions) == ({"A": 1, "B": 3}, {"A": Version(1, 1, 1)})
+    assert merge(record, blind(3, "A", B=3)) is record
+
+
+def test_what_is_older_than_a_full_state_still_tells_the_field_that_it_could_not_read() -> None:
+    assert merged(blind(9, "A", B=9), change("update", 3, A=3, B=3)).fields == {"A": 3, "B": 9}
+    assert merged(blind(9, "A", B=9), change("snapshot", 3, A=3, B=3)).fields == {"A": 3, "B": 9}
+    assert merged(change("snapshot", 3, A=3), blind(9, "A"), change("update", 4, A=None)).fields == {}
+
+
+def test_once_it_can_be_read_again_it_is_as_the_org_says() -> None:
+    seen = merged(change("create", 1, A=1), blind(3, "A"), change("snapshot", 4, B=4))
+    assert (seen.fields, seen.field_versions) == ({"B": 4}, {})
+
+
+def test_a_delete_clears_it_too() -> None:
+    record = merged(change("create", 1, A=1), blind(3, "A"), change("delete", 4))
+    assert (record.alive, record.fields, record.field_versions) == (False, {}, {})
+
+
+@st.composite
+def blind_histories(draw: st.DrawFn) -> list[Change]:
+    """As Salesforce tells them: one event to a version, and snapshots, which have no commit number, in between."""
+    events = {each.version: each for each in draw(histories())}.values()
+    names = st.lists(st.sampled_from(["A", "B", "C"]), max_size=2, unique=True)
+    snapshots = draw(st.lists(st.tuples(st.integers(1, 4), names, fields), max_size=5))
+    seen = [
+        blind(time, *unread, **{k: v for k, v in given.items() if k not in unread}) for time, unread, given in snapshots
+    ]
+    numbered = [e.model_copy(update={"version": e.version._replace(commit_number=e.version[1] + 1)}) for e in events]
+    return draw(st.permutations(numbered + seen))
+
+
+@given(blind_histories(), st.randoms(use_true_random=False))
+def test_order_does_not_matter_to_what_cannot_be_read_either(history: list[Change], rng: Any) -> None:
+    shuffled = [*history, *rng.choices(history, k=3)]
+    rng.shuffle(shuffled)
+    assert merged(*shuffled) == merged(*history)
+
+
+@given(blind_histories())
+def test_in_commit_order_only_what_was_read_is_overwritten(history: list[Change]) -> None:
+    unique = {each.version: each for each in history}
+    state = dict[str, object]()
+    for each in (unique[version] for version in sorted(unique)):
+        if each.kind == "update":
+            state.update(each.fields)
+        else:
+            state = {name: value for name, value in state.items() if name in each.unread} | each.fields
+    known = {name: value for name, value in state.items() if value is not None}
+    assert merged(*unique.values()).fields == known

@@ -134,3 +134,27 @@ def test_a_row_is_no_older_than_the_last_event_of_its_second(floor_ms: int, wins
     floor = Version(floor_ms, 7, 1)
     (change,), _ = snapshot_changes("acme", "contact", [ROW], TYPES, 9, topic="t", floor=floor)
     assert change.version == (floor if wins else Version(1719908906000, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("used", "unread"),
+    [({"Title"}, ("Title",)), ({"Email"}, ()), ({"Gone__c"}, ("Gone__c",)), (set(), ())],
+)
+def test_of_a_field_in_use_that_the_row_has_not_nothing_is_said(used: set[str], unread: tuple[str, ...]) -> None:
+    row = {name: value for name, value in {**ROW, "Email": "a@acme.com", "Title": "VP"}.items() if name != "Title"}
+    types = {**TYPES, "Email": "email", "Title": "string"}
+    (change,), _ = snapshot_changes("acme", "contact", [row], types, 9, topic="t", used=frozenset(used))
+    assert change.unread == unread
+
+
+def test_a_field_that_is_no_longer_described_is_unread_though_the_job_still_asked_for_it() -> None:
+    row = {**ROW, "Title": "VP"}
+    types = {name: kind for name, kind in TYPES.items() if name != "Title"}
+    (change,), _ = snapshot_changes("acme", "contact", [row], types, 9, topic="t", used=frozenset({"Title"}))
+    assert change.unread == ("Title",)
+
+
+def test_a_deletion_clears_what_cannot_be_read_too() -> None:
+    row = {**ROW, "IsDeleted": "true"}
+    (change,), _ = snapshot_changes("acme", "contact", [row], TYPES, 9, topic="t", used=frozenset({"Gone__c"}))
+    assert (change.kind, change.unread) == ("delete", ())
