@@ -74,10 +74,13 @@ def sandbox(
 
     OAuth, SOAP login, REST, SOQL, list views, Bulk API 2.0 and change events over CometD; nothing leaves this machine.
     """
-    from sandbox.commands import serve_org, serve_orgs, with_settings
+    from sandbox.commands import serve_org, serve_orgs, show_settings, with_settings
     from sandbox.org.config import OrgConfig
     from sandbox.org.faults.plan import random_faults
 
+    if settings == ["help"]:
+        show_settings()
+        return
     config = OrgConfig(
         port=port,
         contacts=contacts,

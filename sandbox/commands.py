@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Coroutine, Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_type_hints
 
@@ -69,6 +69,18 @@ async def serve_orgs(config: OrgConfig, count: int, as_json: bool) -> None:
                 }
             )
         await stop.wait()
+
+
+def show_settings() -> None:
+    """Every setting of an org, with what it is when nobody sets it."""
+    table = Table(
+        "setting", "default", caption="Lists and objects are JSON; empty names and secrets come from the seed."
+    )
+    table.columns[1].overflow = "fold"
+    for one in fields(OrgConfig):
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        table.add_row(one.name, escape("null" if default is None else json.dumps(default, default=asdict)))
+    Console().print(table)
 
 
 def with_settings(config: OrgConfig, given: Iterable[str]) -> OrgConfig:

@@ -75,6 +75,7 @@ class AdminData:
             q=searched,
             query=urlencode({"q": searched, **({"bin": "1"} if in_bin else {})}),
             columns=columns,
+            shown=_cell,
             rows=found[:_ROWS_SHOWN],
             page=page,
             more=len(found) > _ROWS_SHOWN,
@@ -174,6 +175,12 @@ def _editable(field: FieldType, *, new: bool) -> bool:
 
 def _value(field: FieldType, row: Row) -> object:
     return row.get(field.name) if field.compute is None else field.compute(row)
+
+
+def _cell(field: FieldType, row: Row) -> object:
+    """A field in a list of records: moments to the second, as the other pages have them."""
+    value = row.get(field.name, "")
+    return str(value)[:19].replace("T", " ") if field.type == "datetime" else value
 
 
 def _changes(object_type: ObjectType, row: Row, entered: Mapping[str, str]) -> dict[str, object]:

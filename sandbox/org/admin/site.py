@@ -67,7 +67,8 @@ class AdminSite:
             yield f"Events held back: {self.org.publisher.held}."
         clock = self.org.clock
         if clock.moved:
-            yield f"The org's clock is {span(clock.offset_seconds)} off, at {clock.rate:g} times the speed."
+            speed = "" if clock.rate == 1 else f", and runs {clock.rate:g} times as fast"
+            yield f"The org's clock is {_beside(clock.offset_seconds)} this machine's{speed}."
 
     def latest(self, page: int = 0) -> list[dict[str, object]]:
         """A page of ledger entries, newest first."""
@@ -119,6 +120,10 @@ def moment(seconds: float) -> datetime:
 
 # 9999-12-31T00:00:00Z
 _LAST_SECOND = 253_402_214_400.0
+
+
+def _beside(offset_seconds: float) -> str:
+    return f"{span(abs(offset_seconds))} {'behind' if offset_seconds < 0 else 'ahead of'}"
 
 
 def span(seconds: float) -> str:

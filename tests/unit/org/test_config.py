@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.commands import with_settings
+from sandbox.commands import show_settings, with_settings
 from sandbox.org.config import OrgConfig
 from sandbox.org.users.specs import UserSpec
 
@@ -14,6 +14,14 @@ def test_settings_have_the_type_of_their_field() -> None:
     config = with_settings(OrgConfig(), given)
     assert (config.api_version, config.retention_seconds) == ("63.0", 60.0)
     assert (config.cookies_required, config.daily_delivered_events) == (True, 5)
+
+
+def test_every_setting_is_listed_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    show_settings()
+    lines = capsys.readouterr().out.splitlines()
+    shown = [line.replace("│", " ").split() for line in lines]
+    for words in (["retention_seconds", "259200"], ["daily_delivered_events", "null"], ["cookies_required", "false"]):
+        assert words in shown
 
 
 @pytest.mark.parametrize(
