@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from urllib.parse import parse_qs
 
 import aiohttp
@@ -56,6 +57,13 @@ def claims_for(org: RunningOrg) -> dict[str, object]:
     }
 
 
+def changed_claims(org: RunningOrg, change: Mapping[str, object]) -> dict[str, object]:
+    """With ``in N seconds`` counted from now, which is minutes after the tests were collected; as text."""
+    ahead = re.fullmatch(r"in (\d+) seconds", str(change.get("exp")))
+    claims = claims_for(org) | dict(change)
+    return claims if ahead is None else claims | {"exp": str(int(time.time()) + int(ahead[1]))}
+
+
 async def by_jwt(http: aiohttp.ClientSession, org: RunningOrg, assertion: str) -> tuple[int, dict[str, str]]:
     url, form = f"{org.base_url}/services/oauth2/token", {"grant_type": JWT_BEARER, "assertion": assertion}
     reply = await http.post(url, data=form)
@@ -66,7 +74,7 @@ async def by_jwt(http: aiohttp.ClientSession, org: RunningOrg, assertion: str) -
     "change",
     [
         {},
-        {"exp": "in two minutes"},
+        {"exp": "in 120 seconds"},
         {"exp": int(time.time() * 1000) + 300},
         {"aud": ["https://test.salesforce.com/"]},
         {"aud": "the org"},
@@ -75,9 +83,7 @@ async def by_jwt(http: aiohttp.ClientSession, org: RunningOrg, assertion: str) -
 async def test_jwt_bearer(http: aiohttp.ClientSession, app_key: RSAPrivateKey, change: dict[str, object]) -> None:
     """Without client secret; no refresh token comes back (salesforce.md 3). Some send exp as text, or in ms."""
     async with await serve(OrgConfig(jwt_public_key=self_signed(app_key))) as org:
-        claims = claims_for(org) | change
-        if change.get("exp") == "in two minutes":
-            claims["exp"] = str(int(time.time()) + 120)
+        claims = changed_claims(org, change)
         if claims["aud"] == "the org":
             claims["aud"] = org.base_url
         status, reply = await by_jwt(http, org, signed(app_key, claims))
@@ -90,7 +96,7 @@ async def test_jwt_bearer(http: aiohttp.ClientSession, app_key: RSAPrivateKey, c
     [
         ({"exp": 1}, "invalid_grant", "expired authorization code"),
         ({"exp": int(time.time() * 1000)}, "invalid_grant", "expired authorization code"),
-        ({"exp": int(time.time()) + 400}, "invalid_grant", "expired authorization code"),
+        ({"exp": "in 400 seconds"}, "invalid_grant", "expired authorization code"),
         ({"exp": "soon"}, "invalid_grant", "invalid assertion"),
         ({"exp": "inf"}, "invalid_grant", "invalid assertion"),
         ({"aud": "https://elsewhere.example"}, "invalid_grant", "Audience validation failed"),
@@ -103,7 +109,7 @@ async def test_refused_assertions(
 ) -> None:
     config = OrgConfig(jwt_public_key=self_signed(app_key), jwt_window_seconds=180)
     async with await serve(config) as org:
-        status, reply = await by_jwt(http, org, signed(app_key, claims_for(org) | change))
+        status, reply = await by_jwt(http, org, signed(app_key, changed_claims(org, change)))
     assert (status, reply) == (400, {"error": error, "error_description": description})
 
 
