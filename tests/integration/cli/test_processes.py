@@ -113,7 +113,7 @@ async def test_what_a_connected_team_does_not_have_is_named(command: Command, or
         command("rules", "deactivate", TEAM, "lead-7"),
     )
     one_sentence(segment, f"team {TEAM} has no segment “Key”")
-    one_sentence(members, f"team {TEAM} has no segment key")
+    one_sentence(members, f"team {TEAM} has no segment “key”")
     one_sentence(list_, "the connected user sees no lead list “No such list”", "administrator")
     one_sentence(rule, f"team {TEAM} has no rule lead-7")
     added = await command("rules", "add", TEAM, "lead", "--list", "Open Leads", "--new-segment", "Key", "--json")
