@@ -83,3 +83,26 @@ def test_the_schema_admits_what_the_program_admits(
 def test_users_cannot_set_a_setting_of_the_chart_twice(chart: Any, render: Render, minimal: Manifest) -> None:
     reserved = chart.schema["definitions"]["environment"]["properties"]["name"]["not"]["enum"]
     assert set(reserved) == environment(render, minimal).keys()
+
+
+def test_the_defaults_of_the_chart_are_those_of_the_program(render: Render, minimal: Manifest) -> None:
+    given = environment(render, minimal)
+    for name in ("salesforce_api_share", "salesforce_api_reserve", "capture_headroom_hours", "capture_list_minutes"):
+        assert float(given[name.upper()]) == Settings.model_fields[name].default
+
+
+@pytest.mark.parametrize(
+    ("setting", "schema_path"),
+    [
+        ("salesforce_api_share", ["salesforce", "apiShare"]),
+        ("salesforce_api_reserve", ["salesforce", "apiReserve"]),
+        ("capture_headroom_hours", ["capture", "headroomHours"]),
+        ("capture_list_minutes", ["capture", "listMinutes"]),
+    ],
+)
+def test_the_schema_has_the_bounds_of_the_program(chart: Any, setting: str, schema_path: list[str]) -> None:
+    schema, ours = chart.schema, Settings.model_json_schema()["properties"][setting]
+    for key in schema_path:
+        schema = schema["properties"][key]
+    bounds = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+    assert {key: schema[key] for key in bounds if key in schema} == {key: ours[key] for key in bounds if key in ours}

@@ -20,6 +20,8 @@ from workers.runtime.usage import flush
 
 log = structlog.get_logger()
 
+FIRST_SECONDS = 10.0
+"""Shards are assigned and sessions begun by then: whoever has just connected a team wants to know."""
 ROUND_SECONDS = 60.0
 PROGRESS_MS = 15 * 60 * 1000
 """How old the confirmed moments of a status may be when nothing else has changed: a write for each team."""
@@ -47,8 +49,10 @@ class Housekeeping:
 
     async def run(self) -> None:
         """For ever. A round that the store or an org fails is made up for by the next."""
+        pause_seconds = FIRST_SECONDS
         while True:
-            await asyncio.sleep(ROUND_SECONDS)
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = ROUND_SECONDS
             try:
                 await self.round()
             except Unavailable as error:

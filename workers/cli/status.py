@@ -84,7 +84,9 @@ def channel_text(channel: ChannelState, now_ms: int) -> str:
     if (late_ms := _late_ms(channel, now_ms)) is not None and channel.confirmed_ms is not None:
         left_ms = RETENTION_MS - late_ms
         expiry = f"unread events expire in {_duration(left_ms)}" if left_ms > 0 else "events may have expired unread"
-        text += f"; complete up to {moment(channel.confirmed_ms)} ({_duration(late_ms)} late; {expiry})"
+        # Of a quiet stream this moment is proved only now and then: it is not late.
+        late = f"{_duration(late_ms)} late; " if channel.polling else ""
+        text += f"; complete up to {moment(channel.confirmed_ms)} ({late}{expiry})"
     if channel.lag_ms is not None:
         text += f"; the last event took {_duration(channel.lag_ms)}"
     counted = {"waiting": channel.waiting, "parked": channel.parked, "reconnects": channel.reconnects}

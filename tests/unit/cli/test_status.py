@@ -35,13 +35,14 @@ def printed(status: TeamStatus) -> str:
 @pytest.mark.parametrize(
     ("channel", "says"),
     [
-        ({}, "complete up to 2026-02-28 11:58 UTC (1.5 min late; unread events expire in 72.0 h)"),
+        ({}, "complete up to 2026-02-28 11:58 UTC (unread events expire in 72.0 h)"),
         ({"confirmed_ms": NOON_MS - RETENTION_MS}, "events may have expired unread)"),
         ({"state": "quota_exceeded", "reason": "used up"}, "quota exceeded since 2026-02-28 11:00 UTC: used up"),
         (
             {"state": "forbidden", "polling": True, "reason": "no View All"},
             "polled since 2026-02-28 11:00 UTC: no",
         ),
+        ({"polling": True}, "complete up to 2026-02-28 11:58 UTC (1.5 min late; unread events expire in 72.0 h)"),
         ({"lag_ms": 2400}, "the last event took 2.4 s"),
         ({"waiting": 1200, "parked": 3, "reconnects": 2}, "1,200 waiting; 3 parked; 2 reconnects"),
     ],

@@ -3,6 +3,10 @@ KAFKA_BOOTSTRAP_SERVERS: {{ include "segment-sync.bootstrapServers" . | quote }}
 KAFKA_REPLICATION_FACTOR: {{ .Values.kafka.replicationFactor | quote }}
 MONGODB_DATABASE: {{ .Values.mongodb.database | quote }}
 MONGODB_DRIVER: {{ .Values.mongodb.driver | quote }}
+SALESFORCE_API_SHARE: {{ .Values.salesforce.apiShare | quote }}
+SALESFORCE_API_RESERVE: {{ .Values.salesforce.apiReserve | quote }}
+CAPTURE_HEADROOM_HOURS: {{ .Values.capture.headroomHours | quote }}
+CAPTURE_LIST_MINUTES: {{ .Values.capture.listMinutes | quote }}
 HEALTH_PORT: "8080"
 LOG_LEVEL: {{ .Values.logLevel | quote }}
 {{- end -}}
