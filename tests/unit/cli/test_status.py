@@ -40,7 +40,7 @@ def printed(status: TeamStatus) -> str:
         ({"state": "quota_exceeded", "reason": "used up"}, "quota exceeded since 2026-02-28 11:00 UTC: used up"),
         (
             {"state": "forbidden", "polling": True, "reason": "no View All"},
-            "polled since 2026-02-28 11:00 UTC: no",
+            "forbidden, polled since 2026-02-28 11:00 UTC: no",
         ),
         ({"polling": True}, "complete up to 2026-02-28 11:58 UTC (1.5 min late; unread events expire in 72.0 h)"),
         ({"lag_ms": 2400}, "the last event took 2.4 s"),
