@@ -75,8 +75,8 @@ def _add_capture(table: Table, capture: CaptureStatus, now_ms: int) -> None:
 
 
 def channel_text(channel: ChannelState, now_ms: int) -> str:
-    """E.g. "forbidden, polled since 2026-02-28 12:00 UTC: Contact is not selected ...; complete up to 2026-02-28 14:58 UTC (1.2
-    min late; unread events expire in 71.9 h)"."""
+    """E.g. "forbidden, polled since 2026-02-28 12:00 UTC: Contact is not selected ...; complete up to 2026-02-28 14:58
+    UTC (1.2 min late; unread events expire in 71.9 h)"."""
     state = channel.state.replace("_", " ") + (", polled" if channel.polling else "")
     text = f"{state} since {moment(channel.since_ms)}"
     if channel.reason:
