@@ -236,9 +236,14 @@ def contacts_due(before: Record | None, after: Record, rules: CompiledRuleSet) -
 
     Also when it is first evaluated under these rules: a change of it that was written under rules that did not read it
     commanded nobody, while a contact may have been evaluated under the new ones just before.
+    And when it is deleted: the deletion may be a merge, see `workers.runtime.merged`.
     """
-    if after.entity != "account" or not rules.account_fields or after.contacts_due:
+    if after.entity != "account" or after.contacts_due:
         return after.contacts_due
+    if before is not None and before.alive and not after.alive:
+        return True
+    if not rules.account_fields:
+        return False
     if before is not None and before.rule_set_version != rules.version:
         return True
     return account_fields(before, rules) != account_fields(after, rules)

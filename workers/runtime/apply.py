@@ -27,6 +27,7 @@ from workers.core.follow import accounts_due
 from workers.core.merge import blank, merge
 from workers.ports import Clock, Publisher, Refused, Store, Unavailable
 from workers.runtime.members import MemberWriter, folding
+from workers.runtime.merged import read_contacts_again
 from workers.runtime.relations import Relations
 from workers.runtime.rule_sets import RuleSets
 
@@ -167,6 +168,8 @@ class Applier:
     async def _command_contacts(self, account: Record) -> None:
         """Page by page: an account may have a hundred thousand."""
         async for ids in self._store.record_queries.contacts_of(account.team, account.record_id):
+            if ids and not account.alive:
+                await read_contacts_again(self._store, account, ids, self._clock.now_ms())
             await self._publisher.reevaluations(
                 [
                     Reevaluation(team=account.team, entity="contact", record_id=record_id, reason="account")
