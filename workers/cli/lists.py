@@ -63,7 +63,8 @@ def evaluated(found: ListShown) -> str:
 def status(team: Team, json: Json = False) -> None:
     """Every list that a rule uses: who evaluates it, what is wrong with it, what its last comparison found."""
     found = run(wiring.list_statuses(load_settings(), team))
-    columns = ("List", "Entity", "Rules", "Evaluated", "Compared", "Rows", "Missing", "Extra", "Repaired", "To know")
+    counted = ("Rows", "Missing", "Extra", "Repaired", "Unexplained")
+    columns = ("List", "Entity", "Rules", "Evaluated", "Compared", *counted, "To know")
     show(json, [as_document(each) for each in found], columns, [row(each) for each in found])
 
 
@@ -90,7 +91,7 @@ def row(status: ListStatus) -> tuple[object, ...]:
         ", ".join(status.rules),
         "stands still" if definition.trouble else "by Salesforce" if status.only_the_org_can_tell else "here",
         moment(job.finished_at_ms) if job is not None and job.finished_at_ms is not None else "not yet",
-        *(report.get(name, 0) for name in ("rows", "missing", "extra", "repaired")),
+        *(report.get(name, 0) for name in ("rows", "missing", "extra", "repaired", "unexplained")),
         "\n".join(filter(None, known)),
     )
 

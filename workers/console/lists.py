@@ -86,9 +86,11 @@ def notes(rule_set: RuleSet, rule: Rule, now_ms: int) -> tuple[str, ...]:
 def _note(definition: ListDefinition, now_ms: int) -> str:
     if definition.trouble:
         return f"list “{definition.label}” stands still, its members stay: {definition.trouble}"
-    if reasons := needs_org(definition, now_ms):
-        return f"Salesforce is asked who is in list “{definition.label}”: {'; '.join(reasons)}"
-    return ""
+    try:
+        reasons = needs_org(definition, now_ms)
+    except UnsupportedCondition as error:  # saved by another version of the program
+        return str(error)
+    return f"Salesforce is asked who is in list “{definition.label}”: {'; '.join(reasons)}" if reasons else ""
 
 
 async def list_statuses(store: Store, team: str, now_ms: int) -> list[ListStatus]:

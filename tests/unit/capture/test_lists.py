@@ -225,6 +225,21 @@ async def test_what_is_still_being_evaluated_is_no_drift() -> None:
     assert "repaired" not in job.report
 
 
+async def test_a_contact_whose_account_has_just_changed_is_still_being_evaluated() -> None:
+    rig = await rig_with(TITLE, list_interval_seconds=0.001)
+    account = record_id(7, "001")
+    version = Version(EPOCH_MS, 0, 0)
+    changed = Record(team="acme", record_id=account, entity="account", alive=True, full_version=version)
+    await rig.store.records.swap([changed])
+    await mirror(rig, ADA, fields={"Title": "VP", "AccountId": account})
+    await mirror(rig, BOB, in_lists=(LIST,))
+    async with rig.running():
+        await until(rig.streaming)
+        job = await compared(rig)
+
+    assert (job.report["missing"], job.report["waiting"]) == (1, 1)
+
+
 async def test_a_list_that_we_evaluate_otherwise_twice_in_a_row_is_left_to_the_org() -> None:
     rig = await rig_with(TITLE, list_interval_seconds=0.001)
     async with rig.running():
@@ -265,6 +280,17 @@ async def test_a_filter_that_an_administrator_changed_becomes_a_version_of_the_r
 
 async def _version(rig: Rig, version: int) -> bool:
     return (await rules(rig)).version >= version
+
+
+async def test_a_list_whose_query_an_older_program_did_not_keep_is_no_other_list() -> None:
+    rig = await rig_with(OWNER, list_interval_seconds=0.001)
+    stored = await rules(rig)
+    older = stored.model_copy(update={"lists": {LIST: definition(OWNER, query="", label="VPs")}})
+    assert not await rig.store.rule_sets.swap([older])
+    async with rig.running():
+        await compared(rig, times=2)
+
+    assert (await rules(rig)).version == 3
 
 
 async def test_other_columns_are_no_other_list() -> None:

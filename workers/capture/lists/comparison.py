@@ -14,7 +14,7 @@ from workers.capture.lists.asker import Asker, answer
 from workers.capture.lists.definitions import renewed, store_list
 from workers.capture.lists.reading import list_ids
 from workers.capture.readings import Readings
-from workers.core.lists.comparing import Difference, Findings, Remedy, remedy
+from workers.core.lists.comparing import Difference, Findings, Remedy, is_young, remedy
 from workers.core.lists.queries import ListQuery, NoQuery, list_query
 from workers.core.lists.scheduling import lists_in_use
 from workers.core.reconciling import missed_fields
@@ -22,6 +22,7 @@ from workers.core.sweeping import Ids
 from workers.ports import Refused
 from workers.runtime.edits import rule_set_of
 from workers.runtime.lists import evaluated_by_org
+from workers.runtime.relations import account_of
 
 log = structlog.get_logger()
 
@@ -158,11 +159,22 @@ class _Settling:
         for team, record_id in keys:
             by_remedy[remedy(stored.get((team, record_id)), found, now_ms)].append(record_id)
         records = {record_id: record for (_, record_id), record in stored.items()}
+        await self._let_accounts_settle(by_remedy, records)
         self._count(listed, len(record_ids) - len(by_remedy["none"]))
         self.findings.done["waiting"] += len(by_remedy["wait"])
         await self._answer([records[each] for each in by_remedy["answer"]], listed=listed)
         await self._ask([records[each] for each in by_remedy["ask"]])
         await self._reread(by_remedy["reread"], records)
+
+    async def _let_accounts_settle(self, by_remedy: dict[Remedy, list[str]], records: dict[str, Record]) -> None:
+        """A contact may be on its way to another verdict because its account has just changed."""
+        known = [records[one] for one in by_remedy["reread"] if one in records]
+        accounts = {record.record_id: key for record in known if (key := account_of(record)) is not None}
+        stored = await self._context.store.records.load(set(accounts.values())) if accounts else {}
+        changing = {key for key, account in stored.items() if is_young(account, self._began_ms)}
+        young = {one for one, key in accounts.items() if key in changing}
+        by_remedy["reread"] = [one for one in by_remedy["reread"] if one not in young]
+        by_remedy["wait"] += sorted(young)
 
     def _count(self, listed: bool, number: int) -> None:
         if listed:

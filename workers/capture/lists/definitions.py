@@ -21,7 +21,7 @@ SALESFORCE = "salesforce"
 async def renewed(readings: Readings, known: ListDefinition) -> ListDefinition:
     """The list as it is now, also stored. With `trouble` where it cannot be read. Raises Unavailable and Refused."""
     found = await _described(readings, known)
-    if not found.trouble and same_meaning(found, known):
+    if not found.trouble and same_meaning(known, found):
         found = known.model_copy(update={"trouble": "", "query": found.query})
     if found.model_copy(update={"query": known.query}) == known:
         return known.model_copy(update={"query": found.query})  # other columns, or another order

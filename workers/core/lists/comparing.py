@@ -86,11 +86,10 @@ class Findings:
         return {"rows": self.rows, "missing": self.missing, "extra": self.extra, **self.done}
 
 
-def same_meaning(one: ListDefinition, other: ListDefinition) -> bool:
-    """Whether both hold the same records; columns and order may differ."""
-    return all(getattr(one, name) == getattr(other, name) for name in ("where", "scope", "user_id")) and (
-        _conditions(one) == _conditions(other)
-    )
+def same_meaning(known: ListDefinition, found: ListDefinition) -> bool:
+    """Whether both hold the same records; columns and order may differ, and an older program kept no query."""
+    same = all(getattr(known, name) == getattr(found, name) for name in ("where", "scope", "user_id"))
+    return same and (not known.query or _conditions(known) == _conditions(found))
 
 
 def _conditions(definition: ListDefinition) -> str:
