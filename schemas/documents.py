@@ -414,7 +414,7 @@ class Job(Document):
     team: TeamId
     job_id: str
     rev: int = 0
-    kind: Literal["import", "replay", "backfill", "sweep", "reconcile", "list"]
+    kind: Literal["import", "replay", "backfill", "sweep", "reconcile", "list", "rules"]
     state: Literal["pending", "running", "needs_confirmation", "done", "failed"]
     request: ReadRequest | None = None
     done: int = 0

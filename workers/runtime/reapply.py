@@ -12,6 +12,7 @@ from schemas.documents import RuleSet
 from schemas.events import Entity, Reevaluation
 from workers.ports import Clock, Publisher, Store
 from workers.runtime.retry import patiently
+from workers.runtime.rule_jobs import note_applied, note_progress
 
 PAGE = 2000
 """Commands in flight per team: half a second of routing's work."""
@@ -63,7 +64,7 @@ async def reapply(
     """Run until `stop`. Every routing process may run it: a command given twice changes nothing."""
     sent = Sent()
     while not stop.is_set():
-        busy = await patiently(lambda: reapply_due(store, publisher, sent))
+        busy = await patiently(lambda: reapply_due(store, publisher, clock.now_ms(), sent))
         await patiently(lambda: reapply_dates(store, publisher, clock.now_ms()))
         try:
             await asyncio.wait_for(stop.wait(), min(pace_seconds, BUSY_SECONDS) if busy else pace_seconds)
@@ -71,11 +72,11 @@ async def reapply(
             continue
 
 
-async def reapply_due(store: Store, publisher: Publisher, sent: Sent) -> bool:
+async def reapply_due(store: Store, publisher: Publisher, now_ms: int, sent: Sent) -> bool:
     """Whether anything was left behind."""
     due = await store.rule_set_queries.unapplied(limit=TEAMS)
     for rule_set in due:
-        await reapply_page(store, publisher, rule_set, sent)
+        await reapply_page(store, publisher, rule_set, now_ms, sent)
     return bool(due)
 
 
@@ -88,7 +89,7 @@ async def reapply_dates(store: Store, publisher: Publisher, now_ms: int) -> None
         )
 
 
-async def reapply_page(store: Store, publisher: Publisher, rule_set: RuleSet, sent: Sent) -> None:
+async def reapply_page(store: Store, publisher: Publisher, rule_set: RuleSet, now_ms: int, sent: Sent) -> None:
     """Command what has come into the page of records left behind, or note that there are none.
 
     An evaluation that began under the old version looks at the version again after its write (`Applier`), so a record
@@ -98,8 +99,11 @@ async def reapply_page(store: Store, publisher: Publisher, rule_set: RuleSet, se
     behind = await store.record_queries.older_than(rule_set.team, rule_set.version, PAGE)
     if not behind:
         sent.forget(rule_set.team)
+        await note_applied(store, rule_set, now_ms)
         await store.rule_sets.swap([rule_set.model_copy(update={"applied_version": rule_set.version})])
-    elif news := sent.news(rule_set, behind):
+        return
+    await note_progress(store, rule_set, now_ms)
+    if news := sent.news(rule_set, behind):
         await publisher.reevaluations([command(rule_set.team, each, rule_set.version, "rules") for each in news])
 
 

@@ -89,7 +89,7 @@ class Pipeline:
             some, others = self.topics.changes[changes:], self.publisher.published_reevaluations[commands:]
             changes, commands = changes + len(some), commands + len(others)
             await applier.apply([*some, *others])
-            await reapply_due(self.store, self.publisher, sent)
+            await reapply_due(self.store, self.publisher, 0, sent)
             await asyncio.sleep(0.01)
 
     def people(self) -> set[str]:

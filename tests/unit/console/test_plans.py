@@ -106,7 +106,7 @@ async def test_a_preview_tells_what_saving_does(name: str, seed: int) -> None:
 async def applied(team: Routed) -> None:
     rule_set = await rule_set_of(team.store, TEAM)
     while rule_set.applied_version < rule_set.version:
-        await reapply_due(team.store, team.publisher, Sent())
+        await reapply_due(team.store, team.publisher, 0, Sent())
         await team.settle()
         rule_set = await rule_set_of(team.store, TEAM)
 

@@ -55,7 +55,7 @@ async def edit(team: Routed, random: Random) -> None:
     for rules in RULE_SETS[1:]:
         await GivingWay(random)()
         await team.rules(*rules)
-        await reapply_due(team.store, team.publisher, Sent())
+        await reapply_due(team.store, team.publisher, 0, Sent())
 
 
 async def race(
@@ -70,7 +70,7 @@ async def race(
         if replayed:
             tasks.create_task(replay(acme, random, jumbled(past, random)))
     while edited and await acme.store.rule_set_queries.unapplied(1):
-        await reapply_due(acme.store, acme.publisher, Sent())
+        await reapply_due(acme.store, acme.publisher, 0, Sent())
         await acme.settle()
     await acme.settle()
     rule_sets = await acme.store.rule_sets.load([("acme", "acme")])

@@ -64,9 +64,9 @@ def test_rules_edited_in_between_count_for_everything(
                 await acme.rules(*left.pop())
             await acme.apply(*batch)
             if random.random() < 0.2:
-                await reapply_due(acme.store, acme.publisher, Sent())
+                await reapply_due(acme.store, acme.publisher, 0, Sent())
         while await acme.store.rule_set_queries.unapplied(1):
-            await reapply_due(acme.store, acme.publisher, Sent())
+            await reapply_due(acme.store, acme.publisher, 0, Sent())
             await acme.settle()
         await acme.settle()
         await assert_converged(acme, past)

@@ -22,7 +22,7 @@ async def rule_set(team: Routed, of: str = "acme") -> RuleSet:
 
 async def look(team: Routed) -> list[str]:
     """One look at what is due, and what it commands done; the records commanded."""
-    await reapply_due(team.store, team.publisher, Sent())
+    await reapply_due(team.store, team.publisher, 0, Sent())
     commands = team.commands()
     await team.applier.apply(commands)
     return [command.record_id for command in commands]
@@ -59,7 +59,7 @@ async def test_a_command_names_its_version_and_reason() -> None:
     acme = await routed(OSLO)
     await people(acme)
     await acme.rules(BERGEN)
-    await reapply_due(acme.store, acme.publisher, Sent())
+    await reapply_due(acme.store, acme.publisher, 0, Sent())
     command = acme.commands()[0]
     assert (command.team, command.entity, command.record_id, command.reason, command.rule_set_version) == (
         "acme",
@@ -87,7 +87,7 @@ async def test_an_edit_between_a_look_and_its_note_is_not_noted_as_applied() -> 
     acme = await routed(OSLO)
     before = await rule_set(acme)
     await acme.rules(BERGEN)
-    await reapply_page(acme.store, acme.publisher, before, Sent())
+    await reapply_page(acme.store, acme.publisher, before, 0, Sent())
     assert (await rule_set(acme)).applied_version == 0
 
 
@@ -144,7 +144,7 @@ async def test_what_is_on_its_way_is_not_commanded_again_until_nothing_moves() -
     await acme.rules(BERGEN)
 
     async def look() -> list[str]:
-        await reapply_due(acme.store, acme.publisher, sent)
+        await reapply_due(acme.store, acme.publisher, 0, sent)
         return [command.record_id for command in acme.commands()]
 
     assert await look() == [JOE, ANN]
@@ -159,9 +159,9 @@ async def test_the_window_moves_on_with_what_is_done(monkeypatch: pytest.MonkeyP
     acme, sent = await routed(OSLO), Sent()
     await acme.apply(*(change(record_id("contact", n), "create", 1, City="Oslo") for n in range(5)))
     await acme.rules(BERGEN)
-    await reapply_due(acme.store, acme.publisher, sent)
+    await reapply_due(acme.store, acme.publisher, 0, sent)
     first, *others = acme.commands()
     await acme.applier.apply([first])
-    await reapply_due(acme.store, acme.publisher, sent)
+    await reapply_due(acme.store, acme.publisher, 0, sent)
     assert [command.record_id for command in acme.commands()] == [record_id("contact", 3)]
     assert len(others) == 2
