@@ -134,6 +134,9 @@ class RecordQueries(Protocol):
     async def skipped(self, team: str) -> dict[tuple[Entity, str], int]:
         """Living, not imported records by entity and skip reason."""
 
+    def skipped_records(self, team: str, entity: Entity, reason: str) -> AsyncIterator[Record]:
+        """Those of one entity and reason, ascending by id, in bounded pages."""
+
 
 class MemberQueries(Protocol):
     """Questions about people, or about accounts."""

@@ -283,10 +283,10 @@ async def becomes(still_wrong: Callable[[], Awaitable[list[str]]], what: str) ->
 
 
 async def connect_team(around: Surroundings) -> None:
-    """`segment-sync teams connect`, with the demo at the browser."""
+    """`segment-sync connections connect`, with the demo at the browser."""
     credentials = around.org.credentials
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "workers", "teams", "connect", TEAM, "--no-browser", "--callback-port", "0"),
+        *(sys.executable, "-m", "workers", "connections", "connect", TEAM, "--no-browser", "--callback-port", "0"),
         *("--client-id", credentials["client_id"], "--login-url", credentials["login_url"]),
         env=os.environ | around.environment | {"SALESFORCE_CLIENT_SECRET": credentials["client_secret"]},
         stdout=asyncio.subprocess.DEVNULL,
@@ -299,7 +299,7 @@ async def connect_team(around: Surroundings) -> None:
         if (url := line.decode().strip()).startswith("http"):
             await around.org.log_in(url)
     if await process.wait():
-        raise RuntimeError(f"segment-sync teams connect: {''.join(said)[-600:]}")
+        raise RuntimeError(f"segment-sync connections connect: {''.join(said)[-600:]}")
 
 
 def summary_of(story: Story) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Lane:
     secrets: set[str] = field(default_factory=set, repr=False)
 
     async def connect(self, team: str, org: Org) -> None:
-        """As `teams connect --client-credentials` does, without the second that a process takes."""
+        """As `connections connect --client-credentials` does, without the second that a process takes."""
         given = org.credentials
         self.secrets |= {given["client_secret"], given["password"], given["access_token"]}
         authorization = await client_credentials(

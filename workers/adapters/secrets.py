@@ -81,5 +81,5 @@ def _decode_text(team: str, text: str) -> bytes:
 def _unopened(team: str) -> Refused:
     return Refused(
         f"the stored Salesforce secret of team {team} opens with no key of {SETTING}: add the key it was sealed with, "
-        f"or reconnect the team: segment-sync teams connect {team}"
+        f"or reconnect the team: segment-sync connections connect {team}"
     )

@@ -28,7 +28,7 @@ from workers.ports import Refused, StreamBatch, StreamEnded, StreamEvent
 
 log = structlog.get_logger()
 
-RESUME = "segment-sync teams connect"
+RESUME = "segment-sync connections connect"
 """What makes a session begin again that was given up."""
 
 

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import typer
 from rich.markup import escape
 
-from workers.cli import explain, jobs, lists, mappings, rules, segments, teams, workers, writeback
+from workers.cli import connections, explain, jobs, lists, mappings, rules, segments, skips, teams, workers, writeback
 from workers.cli.output import console, debugging
 from workers.ports import Refused, Unavailable
 from workers.runtime.logs import configure_logs, redacted
@@ -26,11 +26,13 @@ app.command()(workers.insights)
 app.command()(workers.replay)
 app.command()(jobs.backfill)
 app.command()(explain.explain)
+app.add_typer(connections.app, name="connections")
 app.add_typer(teams.app, name="teams")
 app.add_typer(lists.app, name="lists")
 app.add_typer(rules.app, name="rules")
 app.add_typer(segments.app, name="segments")
 app.add_typer(mappings.app, name="mappings")
+app.add_typer(skips.app, name="skips")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(writeback.app, name="writeback")
 

@@ -10,5 +10,5 @@ async def connection_of(store: Store, team: str) -> Connection:
     """Raises Refused when the team is not connected."""
     connection = (await store.connections.load([(team, team)])).get((team, team))
     if connection is None:
-        raise Refused(f"team {team} is not connected: `segment-sync teams connect {team}` connects it")
+        raise Refused(f"team {team} is not connected: `segment-sync connections connect {team}` connects it")
     return connection

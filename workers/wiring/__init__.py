@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         request_backfill,
         status,
     )
+    from workers.wiring.skips import export_skips, skip_counts, skips
     from workers.wiring.writeback import (
         change_writeback,
         create_insight_fields,
@@ -75,6 +76,7 @@ __all__ = [
     "delete_segment",
     "edit_rule",
     "explain",
+    "export_skips",
     "job",
     "jobs",
     "list_statuses",
@@ -96,6 +98,8 @@ __all__ = [
     "segments",
     "set_mappings",
     "show_list",
+    "skip_counts",
+    "skips",
     "status",
     "switch_writeback",
     "take_members",
@@ -137,6 +141,7 @@ SEGMENTS = frozenset(
         "take_members",
     }
 )
+SKIPS = frozenset({"export_skips", "skip_counts", "skips"})
 WRITEBACK = frozenset(
     {
         "change_writeback",
@@ -150,7 +155,14 @@ WRITEBACK = frozenset(
     }
 )
 LISTS = frozenset({"compare_list", "list_statuses", "rule_notes", "show_list", "visible_lists"})
-MODULES = {"lists": LISTS, "processes": PROCESSES, "rules": RULES, "segments": SEGMENTS, "writeback": WRITEBACK}
+MODULES = {
+    "lists": LISTS,
+    "processes": PROCESSES,
+    "rules": RULES,
+    "segments": SEGMENTS,
+    "skips": SKIPS,
+    "writeback": WRITEBACK,
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -104,6 +104,7 @@ async def ask_everything(store: Store, team: str) -> None:
     assert len([each async for each in store.record_queries.living(team, "contact")]) == 22
     await store.record_queries.count(team)
     await store.record_queries.skipped(team)
+    assert [each async for each in store.record_queries.skipped_records(team, "contact", "no_email")] == []
     for members in (store.people_queries, store.account_queries):
         await members.count(team)
         await members.segment_sizes(team)

@@ -217,6 +217,21 @@ async def test_all_living_records_of_an_entity(store: Store, team: str) -> None:
     assert found == [record_id(1), record_id(3)]
 
 
+async def test_the_records_that_are_skipped_for_one_reason(store: Store, team: str) -> None:
+    await store.records.swap(
+        [
+            skipped(team, 1, "no_email"),
+            skipped(team, 2, "invalid_email"),
+            skipped(team, 3, "no_email"),
+            skipped(team, 4, "no_email", alive=False),
+            skipped(team, 5, "no_email", entity="lead"),
+            skipped(f"{team}-b", 6, "no_email"),
+        ]
+    )
+    found = [each.record_id async for each in store.record_queries.skipped_records(team, "contact", "no_email")]
+    assert found == [record_id(1), record_id(3)]
+
+
 async def test_a_sample_of_living_records(store: Store, team: str) -> None:
     await store.records.swap(
         [*(record(team, number) for number in range(5)), record(team, 5, alive=False), record(f"{team}-b", 7)]

@@ -44,7 +44,7 @@ def settings(stack: Endpoints, namespace: str, mongo_database: str) -> dict[str,
 
 @pytest.fixture
 def command(settings: dict[str, str]) -> Command:
-    """`await command("teams", "list", HEALTH_PORT="1")`: settings by keyword, None takes one away."""
+    """`await command("connections", "list", HEALTH_PORT="1")`: settings by keyword, None takes one away."""
 
     async def ended(*arguments: str, **changes: str | None) -> Ended:
         inherited = {name: value for name, value in os.environ.items() if name != "SEGMENT_SYNC_ENV_FILE"}

@@ -37,7 +37,7 @@ async def org() -> AsyncIterator[RunningOrg]:
 async def connect(command: Command, org: RunningOrg, secret: str | None = None) -> Ended:
     config = org.org.config
     return await command(
-        *("teams", "connect", TEAM, "--client-credentials", "--json"),
+        *("connections", "connect", TEAM, "--client-credentials", "--json"),
         *("--client-id", config.client_id, "--login-url", org.base_url),
         SALESFORCE_CLIENT_SECRET=secret or config.client_secret,
     )
@@ -47,12 +47,12 @@ async def test_servers_that_are_down_are_named_with_their_setting(command: Comma
     kafka, mongodb, debugged = await asyncio.gather(
         command("routing", KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port}"),
         command(
-            "teams",
+            "connections",
             "list",
             MONGODB_URI=f"mongodb://ada:F00DBABE@127.0.0.1:{free_port}/?connectTimeoutMS=300"
             "&serverSelectionTimeoutMS=300",
         ),
-        command("--debug", "teams", "list", MONGODB_URI="nonsense"),
+        command("--debug", "connections", "list", MONGODB_URI="nonsense"),
     )
     one_sentence(kafka, f"Kafka does not answer at 127.0.0.1:{free_port}: check KAFKA_BOOTSTRAP_SERVERS")
     one_sentence(mongodb, f"MongoDB does not answer at 127.0.0.1:{free_port}: check MONGODB_URI")
@@ -65,7 +65,9 @@ async def test_servers_that_are_down_are_named_with_their_setting(command: Comma
 async def test_ports_in_use_are_named_with_their_setting(command: Command, taken_port: int) -> None:
     health, callback, sandbox = await asyncio.gather(
         command("routing", HEALTH_HOST="127.0.0.1", HEALTH_PORT=str(taken_port)),
-        command("teams", "connect", TEAM, "--client-id", "app", "--no-browser", "--callback-port", str(taken_port)),
+        command(
+            "connections", "connect", TEAM, "--client-id", "app", "--no-browser", "--callback-port", str(taken_port)
+        ),
         command("sandbox", "--port", str(taken_port), "--contacts", "0", "--leads", "0", "--accounts", "0"),
     )
     one_sentence(health, f"port {taken_port} on 127.0.0.1 is in use: set HEALTH_PORT")
@@ -74,7 +76,7 @@ async def test_ports_in_use_are_named_with_their_setting(command: Command, taken
 
 
 async def test_an_org_that_cannot_be_connected_is_named(command: Command, org: RunningOrg, free_port: int) -> None:
-    login = ("teams", "connect", TEAM, "--client-credentials", "--client-id", "app", "--login-url")
+    login = ("connections", "connect", TEAM, "--client-credentials", "--client-id", "app", "--login-url")
     wrong_secret, down, foreign, loopback = await asyncio.gather(
         connect(command, org, secret="F00DBABE"),
         command(*login, f"http://127.0.0.1:{free_port}", SALESFORCE_CLIENT_SECRET="F00DBABE"),
@@ -86,7 +88,7 @@ async def test_an_org_that_cannot_be_connected_is_named(command: Command, org: R
     one_sentence(foreign, "https://salesforce.example is no Salesforce address")
     one_sentence(loopback, "set SALESFORCE_ALLOW_LOOPBACK=true")
     assert all("F00DBABE" not in each.err for each in (wrong_secret, down, foreign, loopback))
-    teams = await command("teams", "list", "--json")
+    teams = await command("connections", "list", "--json")
     assert (teams.status, json.loads(teams.out)) == (0, [])
 
 
@@ -99,7 +101,7 @@ async def test_an_unknown_team_is_named_by_every_command(command: Command) -> No
         command("insights", "--once", "--team", "nobody"),
     )
     for each in ended:
-        one_sentence(each, "team nobody is not connected: `segment-sync teams connect nobody` connects it")
+        one_sentence(each, "team nobody is not connected: `segment-sync connections connect nobody` connects it")
 
 
 async def test_what_a_connected_team_does_not_have_is_named(command: Command, org: RunningOrg) -> None:

@@ -132,7 +132,7 @@ async def test_a_wrong_client_secret_is_refused_and_not_repeated_in_the_message(
 async def test_a_changed_client_secret_names_the_team_and_the_remedy(connect: Connect) -> None:
     setup = await connect()
     object.__setattr__(setup.sandbox.org.config, "client_secret", "CHANGED")
-    with pytest.raises(Refused, match=r"team acme .*segment-sync teams connect acme"):
+    with pytest.raises(Refused, match=r"team acme .*segment-sync connections connect acme"):
         await setup.org.fields("contact")
 
 
@@ -288,7 +288,7 @@ async def test_a_refused_refresh_token_is_read_again_before_it_is_believed(rotat
 
 async def test_a_revoked_refresh_token_is_refused_with_the_remedy(rotating: Setup) -> None:
     rotating.sandbox.tokens.revoke_all()
-    with pytest.raises(Refused, match=r"expired access/refresh token.*teams connect acme"):
+    with pytest.raises(Refused, match=r"expired access/refresh token.*connections connect acme"):
         await rotating.org.fields("contact")
 
 

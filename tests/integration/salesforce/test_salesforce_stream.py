@@ -130,7 +130,7 @@ async def test_a_revoked_authorisation_ends_the_stream_as_refused(connect: Conne
         setup.sandbox.tokens.revoke_access_tokens()
         with pytest.raises(StreamEnded):
             await stream.rest(into=[])
-    with pytest.raises(Refused, match="segment-sync teams connect acme"):
+    with pytest.raises(Refused, match="segment-sync connections connect acme"):
         async with setup.streaming(NEW_ONLY):
             pass
 

@@ -415,7 +415,7 @@ async def test_a_team_that_is_refused_is_marked_and_the_others_go_on() -> None:
     rig = Rig(teams=("acme", "globex"))
     await rig.connect("acme")
     await rig.connect("globex")
-    rig.org.failures["events"] = [Refused("reconnect the team: segment-sync teams connect acme")]
+    rig.org.failures["events"] = [Refused("reconnect the team: segment-sync connections connect acme")]
     async with rig.running():
         await until(rig.is_refused)
         await until(lambda: rig.streaming(team="globex"))
@@ -426,7 +426,7 @@ async def test_a_team_that_is_refused_is_marked_and_the_others_go_on() -> None:
         await until(rig.streaming)
 
     assert refused.state == "needs_reconnect"
-    assert refused.detail == "reconnect the team: segment-sync teams connect acme"
+    assert refused.detail == "reconnect the team: segment-sync connections connect acme"
 
 
 async def test_jobs_that_are_all_refused_are_not_created_for_ever() -> None:

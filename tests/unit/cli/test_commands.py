@@ -78,7 +78,7 @@ def test_every_command_of_the_readme_is_there() -> None:
         *("demo", "up", "sandbox"),
         *("capture", "routing", "insights", "replay"),
         *("backfill", "explain", "jobs", "writeback"),
-        *("teams", "lists", "rules", "segments", "mappings"),
+        *("connections", "teams", "lists", "rules", "segments", "mappings", "skips"),
     }
 
 
@@ -93,7 +93,7 @@ def test_help_says_what_each_command_and_option_does(path: tuple[str, ...]) -> N
         assert getattr(parameter, "help", None), f"{' '.join(path)}: {parameter.name} has no help"
 
 
-@pytest.mark.parametrize("group", ["teams", "lists", "rules", "segments", "mappings", "jobs"])
+@pytest.mark.parametrize("group", ["connections", "teams", "lists", "rules", "segments", "mappings", "skips", "jobs"])
 def test_a_group_alone_shows_its_help(group: str) -> None:
     result = CliRunner().invoke(cli.app, [group])
     assert f"{group} [OPTIONS] COMMAND" in result.output
@@ -102,7 +102,7 @@ def test_a_group_alone_shows_its_help(group: str) -> None:
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [("capture",), ("routing",), ("insights",), ("replay",), ("teams", "list")])
+@pytest.mark.parametrize("command", [("capture",), ("routing",), ("insights",), ("replay",), ("connections", "list")])
 def test_missing_settings_are_all_named(main: Main, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
     for name in NEEDED:
         monkeypatch.delenv(name)
@@ -132,7 +132,7 @@ def test_a_wrong_setting_is_named(
     main: Main, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    status, _, err = main("teams", "list")
+    status, _, err = main("connections", "list")
     assert status == 1
     assert said in err
     assert "Traceback" not in err
@@ -141,7 +141,7 @@ def test_a_wrong_setting_is_named(
 @pytest.mark.parametrize("key", ["short", "not base64!", "A" * 43])
 def test_a_wrong_key_is_refused_before_anybody_logs_in(main: Main, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("TOKEN_ENCRYPTION_KEYS", f"{generate_key()},{key}")
-    status, _, err = main("teams", "connect", "acme", "--client-id", "app", "--no-browser")
+    status, _, err = main("connections", "connect", "acme", "--client-id", "app", "--no-browser")
     assert status == 1
     assert "error: key 2 of TOKEN_ENCRYPTION_KEYS is not 32 bytes in url-safe base64" in err
     assert key not in err
@@ -152,7 +152,7 @@ def test_settings_come_from_a_file(main: Main, monkeypatch: pytest.MonkeyPatch, 
     file.write_text("MONGODB_URI=nonsense\n")
     monkeypatch.setenv("SEGMENT_SYNC_ENV_FILE", str(file))
     monkeypatch.delenv("MONGODB_URI")
-    assert "MONGODB_URI is not a MongoDB connection string" in main("teams", "list")[2]
+    assert "MONGODB_URI is not a MongoDB connection string" in main("connections", "list")[2]
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
@@ -168,12 +168,12 @@ def test_settings_come_from_a_file(main: Main, monkeypatch: pytest.MonkeyPatch, 
 )
 def test_an_expected_error_is_one_sentence(main: Main, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(wiring, "connections", fails_with(error), raising=False)
-    assert main("teams", "list") == (1, "", "error: team x is not connected")
+    assert main("connections", "list") == (1, "", "error: team x is not connected")
 
 
 def test_debug_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring, "connections", fails_with(Refused("no")), raising=False)
-    monkeypatch.setattr("sys.argv", ["segment-sync", "--debug", "teams", "list"])
+    monkeypatch.setattr("sys.argv", ["segment-sync", "--debug", "connections", "list"])
     with pytest.raises(Refused):
         cli.main()
 
@@ -181,7 +181,7 @@ def test_debug_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("error", [KeyError("bug"), ExceptionGroup("tasks", [Refused("no"), KeyError("bug")])])
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(wiring, "connections", fails_with(error), raising=False)
-    monkeypatch.setattr("sys.argv", ["segment-sync", "teams", "list"])
+    monkeypatch.setattr("sys.argv", ["segment-sync", "connections", "list"])
     with pytest.raises(type(error)):
         cli.main()
 
@@ -189,7 +189,7 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch, error: Exception) 
 def test_an_error_is_shown_as_it_is_but_for_secrets(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     error = Refused("list [bold]A[/x] of mongodb://ada:F00D@db: bearer 00D5e000001AbCdEAF!AQ4AQFTH.IS")
     monkeypatch.setattr(wiring, "connections", fails_with(error), raising=False)
-    _, _, err = main("teams", "list")
+    _, _, err = main("connections", "list")
     assert err.startswith("error: list [bold]A[/x] of mongodb://[redacted]@db: ")
     assert "AQ4AQFTH" not in err
 
@@ -208,7 +208,10 @@ def test_a_team_of_another_form_is_refused(main: Main, team: str) -> None:
         (("rules", "add", "acme", "lead", "--list", "A", "--only", "--new-segment", "B"), "say where the lists go"),
         (("insights", "--team", "acme"), "--team goes with --once or --now"),
         (("replay", "--from", "yesterday"), "--from yesterday: give 'earliest' or an ISO time"),
-        (("teams", "connect", "acme", "--client-id", "app", "--client-credentials"), "SALESFORCE_CLIENT_SECRET is not"),
+        (
+            ("connections", "connect", "acme", "--client-id", "app", "--client-credentials"),
+            "SALESFORCE_CLIENT_SECRET is not",
+        ),
     ],
 )
 def test_options_that_do_not_go_together_are_explained(

@@ -236,7 +236,7 @@ async def test_an_org_that_is_down_holds_up_no_other_team(rig: Rig) -> None:
 
 
 async def test_a_team_that_is_not_connected_is_named(rig: Rig) -> None:
-    with pytest.raises(Refused, match="team nobody is not connected: `segment-sync teams connect nobody`"):
+    with pytest.raises(Refused, match="team nobody is not connected: `segment-sync connections connect nobody`"):
         await rig.insights().write_back("nobody", again=True)
 
 

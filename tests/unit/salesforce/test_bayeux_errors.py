@@ -106,7 +106,7 @@ def test_what_each_error_means(message: dict[str, Any], trouble: Trouble) -> Non
             {**SUBSCRIBE, "error": "403::User not allowed to subscribe CDC without required permissions"},
             "select Contact under Setup > Change Data Capture and give the connected user 'View All' on Contact",
         ),
-        ({**CONNECT, "error": "401::Authentication invalid"}, "segment-sync teams connect acme"),
+        ({**CONNECT, "error": "401::Authentication invalid"}, "segment-sync connections connect acme"),
         ({**HANDSHAKE, "error": "403::User not enabled for streaming"}, "Streaming API"),
     ],
 )

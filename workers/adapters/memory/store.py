@@ -123,6 +123,11 @@ class MemoryRecordQueries:
         living = (record for record in self._records.all(team) if record.alive and not record.imported)
         return dict(Counter((record.entity, str(record.skip.reason)) for record in living if record.skip))
 
+    async def skipped_records(self, team: str, entity: Entity, reason: str) -> AsyncIterator[Record]:
+        for record in self._living(team, entity):
+            if not record.imported and record.skip is not None and record.skip.reason == reason:
+                yield record
+
     def _living(self, team: str, entity: Entity) -> list[Record]:
         return [record for record in self._records.all(team) if record.alive and record.entity == entity]
 

@@ -106,6 +106,10 @@ class MongoRecordQueries:
         reasons = ((group["_id"], group["n"]) for group in groups)
         return {(of["entity"], of["reason"]): n for of, n in reasons if of.get("reason")}
 
+    def skipped_records(self, team: str, entity: Entity, reason: str) -> AsyncIterator[Record]:
+        condition = {"team": team, "alive": True, "imported": False, "entity": entity, "skip.reason": reason}
+        return self._records.pages(team, condition)
+
 
 def _after(team: str, after: str) -> Row:
     """Of the team's ids; ";" is the character that follows ":"."""

@@ -90,7 +90,8 @@ RECORDS = CollectionSpec(
         # A list's id is a text: what is greater than the empty one is a record that some list holds.
         _index("in_lists", "_id", where={"in_lists": {"$gt": ""}}),
         _index("team", "rule_set_version"),
-        _index("team", "alive", "imported", "entity", "skip.reason"),
+        # `_id` last: those of one reason come in the order of their ids, page by page, without a sort.
+        _index("team", "alive", "imported", "entity", "skip.reason", "_id"),
     ),
 )
 PEOPLE = CollectionSpec("people", Member, attrgetter("key"), indexes=_member_indexes())

@@ -21,4 +21,4 @@ COMETD_PATH = f"/cometd/{API_VERSION}"
 
 def reconnect(team: str) -> str:
     """The remedy that every dead authorisation shares."""
-    return f"reconnect the team: segment-sync teams connect {team}"
+    return f"reconnect the team: segment-sync connections connect {team}"

@@ -1,0 +1,71 @@
+"""Who is not imported, and why; who is mended in Salesforce is no longer among them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TextIO
+
+from schemas.documents import Record
+from schemas.events import Entity
+from workers.core.mapping import IDENTITY
+from workers.ports import Store
+
+COLUMNS = ("entity", "record_id", "name", "reason", "detail", "field", "value")
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would take for the beginning of a formula (OWASP, "CSV Injection")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    entity: Entity
+    record_id: str
+    name: str
+    reason: str
+    detail: str
+    field: str
+    """The field that is to be mended in Salesforce."""
+    value: str
+
+
+async def skips(store: Store, team: str, entity: Entity | None, reason: str | None) -> AsyncIterator[Skipped]:
+    """By entity and reason, then by id; None: all of them."""
+    for of, why in sorted(await store.record_queries.skipped(team)):
+        if entity in (None, of) and reason in (None, why):
+            async for record in store.record_queries.skipped_records(team, of, why):
+                yield skip_of(record)
+
+
+def skip_of(record: Record) -> Skipped:
+    field = IDENTITY[record.entity][0] if record.skip and record.skip.reason != "not_in_any_list" else ""
+    return Skipped(
+        entity=record.entity,
+        record_id=record.record_id,
+        name=_name(record),
+        reason=record.skip.reason if record.skip else "",
+        detail=(record.skip.detail or "") if record.skip else "",
+        field=field,
+        value=str(record.fields.get(field) or ""),
+    )
+
+
+def _name(record: Record) -> str:
+    parts = ("Name",) if record.entity == "account" else ("FirstName", "LastName")
+    return " ".join(str(value) for part in parts if (value := record.fields.get(part)))
+
+
+async def export(store: Store, team: str, entity: Entity | None, reason: str | None, to: TextIO) -> int:
+    """As CSV; returns how many."""
+    writer = csv.writer(to)
+    writer.writerow(COLUMNS)
+    number = 0
+    async for each in skips(store, team, entity, reason):
+        writer.writerow([_harmless(str(getattr(each, column))) for column in COLUMNS])
+        number += 1
+    return number
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
