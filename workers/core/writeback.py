@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
-from schemas.documents import Engagement, Insight, InsightFields, Member, Switch, WritebackRow, WritebackSettings
+from schemas.documents import (
+    Engagement,
+    Insight,
+    InsightFields,
+    Member,
+    Record,
+    Switch,
+    WritebackRow,
+    WritebackSettings,
+)
 from schemas.events import Entity
 from workers.core.normalize import OBJECTS
 from workers.core.schedule import Schedule, blackouts_of
@@ -61,6 +70,16 @@ def sources(subject: str, member: Member) -> list[tuple[Entity, str]]:
         for record_id, contribution in sorted(member.contributions.items())
         if not contribution.gone and (contribution.entity == "account") == (subject == "account")
     ]
+
+
+def successor(lead: Record) -> tuple[Entity, str] | None:
+    """Who takes the values of a lead: itself, its contact once it is converted, since Salesforce then lets nobody
+    change it any more (error CANNOT_UPDATE_CONVERTED_LEAD); None while the contact is not known.
+    """
+    if lead.fields.get("IsConverted") is not True:
+        return lead.entity, lead.record_id
+    contact_id = lead.fields.get("ConvertedContactId")
+    return ("contact", contact_id) if isinstance(contact_id, str) else None
 
 
 def differs(values: Values, accepted: Insight | None, dead_band: float = 0.0) -> bool:

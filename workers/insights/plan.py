@@ -7,7 +7,7 @@ from itertools import chain
 
 from schemas.documents import Engagement, Member, Record, WritebackRow, WritebackRun, WritebackSettings
 from schemas.events import Entity
-from workers.core.writeback import Values, differs, fields_of, is_on, sources, values_of
+from workers.core.writeback import Values, differs, fields_of, is_on, sources, successor, values_of
 from workers.ports import Documents, Store
 
 PAGE = 1000
@@ -38,7 +38,8 @@ async def page_rows(
         *await wanted_values(store.accounts, [each for each in page if each.subject == "account"]),
     ]
     # While routing moves a record from one person to another it stands in both: the next run puts right what is off.
-    by_record = {record_id: (entity, values) for entity, record_id, values in wanted if is_on(settings, entity)}
+    current = await _with_successors(store, run.team, wanted)
+    by_record = {record_id: (entity, values) for entity, record_id, values in current if is_on(settings, entity)}
     accepted = await store.insights.load([(run.team, record_id) for record_id in by_record])
     rows = [
         WritebackRow(
@@ -54,6 +55,21 @@ async def page_rows(
     ]
     mirrored = await store.records.load([(run.team, row.record_id) for row in rows])
     return [_with_before(row, mirrored.get((run.team, row.record_id)), settings) for row in rows]
+
+
+async def _with_successors(store: Store, team: str, wanted: Sequence[Wanted]) -> list[Wanted]:
+    """The contacts of converted leads in their place, first: what a contact is wanted for itself comes after."""
+    leads = await store.records.load({(team, record_id) for entity, record_id, _ in wanted if entity == "lead"})
+    moved: list[Wanted] = []
+    staying: list[Wanted] = []
+    for entity, record_id, values in wanted:
+        lead = leads.get((team, record_id)) if entity == "lead" else None
+        taker = (entity, record_id) if lead is None else successor(lead)
+        if taker == (entity, record_id):
+            staying.append((entity, record_id, values))
+        elif taker is not None:
+            moved.append((*taker, values))
+    return moved + staying
 
 
 def _with_before(row: WritebackRow, record: Record | None, settings: WritebackSettings) -> WritebackRow:

@@ -322,3 +322,21 @@ async def test_a_run_that_is_unknown_cannot_be_undone(rig: Rig) -> None:
     await rig.person("ada@acme.com", ("contact", 1))
     with pytest.raises(Refused, match="no ended run 2026-01-01: `segment-sync writeback runs acme`"):
         await rig.insights().undo(TEAM, "2026-01-01")
+
+
+async def test_of_a_converted_lead_the_contact_is_written(rig: Rig) -> None:
+    """Salesforce lets nobody change a lead any more once it is converted."""
+    await rig.person("joe@acme.com", ("lead", 1), ("lead", 2), score=7)
+    await rig.person("ann@acme.com", ("lead", 3), ("contact", 3), score=8)
+    await rig.person("lost@acme.com", ("lead", 4), score=9)
+    rig.org.holds("contact", 1)
+    for number, contact_id in ((1, record_id("contact", 1)), (3, record_id("contact", 3)), (4, None)):
+        fields = {"IsConverted": True, "ConvertedContactId": contact_id}
+        lead = Record(team=TEAM, record_id=record_id("lead", number), entity="lead", alive=True, fields=fields)
+        assert not await rig.store.records.swap([lead])
+    await rig.write_back()
+    assert {each: cells[SCORE] for each, cells in rig.org.uploaded.items()} == {
+        record_id("contact", 1): "7.0",
+        record_id("lead", 2): "7.0",
+        record_id("contact", 3): "8.0",
+    }
