@@ -20,6 +20,7 @@ import time
 import uuid
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,22 @@ class Bench:
         self._written = 0
 
     async def idle(self, teams: int) -> dict[str, Any]:
+        """Also: the most sessions that began within a second."""
         await ensure_topics(self._servers, self._namespace, 1)
-        return await self._finished(await self._worker(teams, "idle"))
+        counting = asyncio.create_task(self._most_new_sessions())
+        figures = await self._finished(await self._worker(teams, "idle"))
+        counting.cancel()
+        return figures | {"most_handshakes_per_second": await counting}
+
+    async def _most_new_sessions(self) -> int:
+        """Until cancelled."""
+        most, before = 0, len(self._sandbox.cometd_sessions)
+        with suppress(asyncio.CancelledError):
+            while True:
+                await asyncio.sleep(1)
+                now = len(self._sandbox.cometd_sessions)
+                most, before = max(most, now - before), now
+        return most
 
     async def updates(self, events: int, rate: float, seconds: float) -> dict[str, Any]:
         await ensure_topics(self._servers, self._namespace, 1)
