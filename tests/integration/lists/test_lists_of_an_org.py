@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -71,10 +71,10 @@ class Pipeline:
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, pace: Pace = QUICK) -> AsyncIterator[None]:
         clock, stop = AnHourAhead(), asyncio.Event()
         ownership = MemoryShardOwnership(range(SHARDS))
-        capture = Capture(self.store, self.orgs, self.topics.open, ownership, clock, self.publisher, QUICK)
+        capture = Capture(self.store, self.orgs, self.topics.open, ownership, clock, self.publisher, pace)
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(capture.run(stop))
             routing = tasks.create_task(self._route(Applier(self.store, self.publisher, clock)))
@@ -216,6 +216,22 @@ async def test_a_list_that_only_the_org_can_evaluate_follows_its_changes(team: P
         job = await team.compare()
 
     assert (job.state, job.report["missing"], job.report["extra"]) == ("done", 0, 0)
+
+
+@pytest.mark.parametrize("rest_records", [2_000, 0], ids=["REST", "Bulk"])
+async def test_a_list_of_a_scope_that_only_the_org_knows(team: Pipeline, rest_records: int) -> None:
+    """Its query says USING SCOPE: so do ours."""
+    list_id = await team.list_of(VPS, scope="team")
+    theirs = await other_user(team)
+    async with team.running(replace(QUICK, rest_records=rest_records)):
+        await team.use()
+        await team.agree(list_id)
+        before = team.people()
+        assert before
+        ours = [str(row["Id"]) for row in team.sandbox.org.rows("Contact") if str(row.get("Title")).startswith("V")]
+        team.commit(*(Write("update", "Contact", each, {"OwnerId": theirs}) for each in ours[:3]))
+        await until(lambda: team.people() != before)
+        await team.agree(list_id)
 
 
 async def test_a_list_that_is_narrowed_widened_hidden_and_shown_again(team: Pipeline) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -136,6 +137,22 @@ async def test_questions_wait_while_our_share_of_the_calls_is_used_up() -> None:
 async def test_an_org_that_does_not_answer_is_asked_again() -> None:
     rig = await rig_with(OWNER)
     rig.org.failures["query"] = [Unavailable("503")]
+    await mirror(rig, ADA, answers_due=(LIST,))
+    async with rig.running():
+        await until(lambda: ADA in answers(rig))
+
+
+async def test_an_answer_that_could_not_be_told_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question stays in the record until routing has written the answer, whoever dies in between."""
+    rig = await rig_with(OWNER)
+    tell, failing = rig.publisher.reevaluations, iter([True, True])
+
+    async def fails_first(commands: Sequence[Reevaluation]) -> None:
+        if next(failing, False):
+            raise Unavailable("no broker")
+        await tell(commands)
+
+    monkeypatch.setattr(rig.publisher, "reevaluations", fails_first)
     await mirror(rig, ADA, answers_due=(LIST,))
     async with rig.running():
         await until(lambda: ADA in answers(rig))

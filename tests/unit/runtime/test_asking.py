@@ -132,6 +132,13 @@ async def test_a_list_that_only_the_org_can_read_from_now_on_keeps_its_members_u
     assert team.people() == {}
 
 
+def test_an_answer_travels_with_the_version_that_it_is_about() -> None:
+    sent = answer(True, 1)
+    assert Reevaluation.model_validate_json(sent.model_dump_json()) == sent
+    older = {"team": "acme", "entity": "contact", "record_id": JOE, "reason": "rules"}
+    assert Reevaluation.model_validate(older).answers == {}
+
+
 async def test_records_of_an_older_version_of_the_program_can_be_read() -> None:
     stored = {"team": "acme", "record_id": JOE, "entity": "contact"}
     assert Record.model_validate(stored).answers_due == ()
