@@ -16,6 +16,8 @@ from .planting import ROOT
 REQUIREMENTS = ("requirements.txt", "requirements-runtime.txt")
 ADDRESS = re.compile(r"https?://|--(?:extra-)?index-url|--find-links|--trusted-host|(?<!\S)-[fi]\s|\s@\s")
 PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==(?P<version>[^\s;]+)")
+# More than a newcomer takes in at a glance.
+MODULES_IN_A_ROOM = 15
 MACHINE_PATH = re.compile(r"(?<![\w.*}\-])/(?:home|Users|root|work\w*)/\w")
 
 
@@ -114,3 +116,11 @@ def tracked_lines() -> Iterator[tuple[Path, str]]:
         except UnicodeDecodeError:
             continue
         yield from ((path.relative_to(ROOT), line) for line in text.splitlines())
+
+
+def test_the_simulated_org_keeps_its_modules_in_rooms() -> None:
+    org = ROOT / "sandbox" / "org"
+    assert {path.name for path in org.glob("*.py")} == {"__init__.py", "config.py", "server.py"}
+    rooms = {path.parent for path in org.rglob("*.py")}
+    crowded = {room.name for room in rooms if len(list(room.glob("[!_]*.py"))) > MODULES_IN_A_ROOM}
+    assert crowded == set()

@@ -23,8 +23,8 @@ from sandbox.org.http.parameters import whole_number
 from sandbox.org.http.paths import DATA
 from sandbox.org.http.wire import USER_ID, api_error, api_version, json_object, json_response
 from sandbox.org.limits.allocations import Allocation
-from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import PreparedQuery, prepare
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.soql.typeof import TYPEOF_TYPE
 from sandbox.org.store.org import Org
 

@@ -11,8 +11,8 @@ from sandbox.org.events.custom_channels import ChannelMember, CustomChannel
 from sandbox.org.metadata.objects import FieldType, ObjectType
 from sandbox.org.rows.tables import Snapshot
 from sandbox.org.rows.writes import Row
-from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import prepare
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.soql.schema import QuerySettings
 
 # Header fields that a filter may name; arrays are not allowed (CDC guide, stream filtering).

@@ -11,8 +11,8 @@ from sandbox.org.http.wire import api_error, json_object, json_response, not_fou
 from sandbox.org.lists.conditions import NO_CONDITION, ConditionError
 from sandbox.org.lists.model import COLUMNS, ListView
 from sandbox.org.lists.store import ListViews
-from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import run
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.store.org import Org
 from sandbox.org.values.ids import MalformedIdError, to_18
 

@@ -14,8 +14,8 @@ from sandbox.org.lists.admin import ListViewAdmin
 from sandbox.org.lists.columns import cell, describe_columns, readable, select_list
 from sandbox.org.lists.model import ListView
 from sandbox.org.lists.store import ListViews
-from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import PreparedQuery, prepare
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.store.org import Org
 from sandbox.org.store.sharing import UserView
 

@@ -12,8 +12,8 @@ from aiohttp import web
 from sandbox.org.http.paths import DATA
 from sandbox.org.http.wire import USER_ID, api_error, api_version, json_response
 from sandbox.org.query.plans import plans
-from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import Selection, run
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.soql.schema import Column, RecordSource, Row, find_object
 from sandbox.org.soql.typeof import TypedParent
 from sandbox.org.store.org import Org

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sandbox.org.metadata.objects import ObjectType
 from sandbox.org.soql.execute import prepare
+from sandbox.org.soql.language.syntax import Comparison, Condition, Group, Join, Path
 from sandbox.org.soql.schema import RecordSource
-from sandbox.org.soql.syntax import Comparison, Condition, Group, Join, Path
 
 _Json = dict[str, object]
 # Standard indexes of every object; a foreign key and an external id have one too.

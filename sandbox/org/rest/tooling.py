@@ -16,8 +16,8 @@ from sandbox.org.metadata.objects import FieldType, ObjectType
 from sandbox.org.query.api import RecordRenderer
 from sandbox.org.rest.event_schema import event_name
 from sandbox.org.rows.tables import Snapshot
-from sandbox.org.soql.errors import CUSTOM_ENTITY_HINT, SoqlError
 from sandbox.org.soql.execute import run
+from sandbox.org.soql.language.errors import CUSTOM_ENTITY_HINT, SoqlError
 from sandbox.org.soql.schema import Row
 from sandbox.org.store.custom_fields import InvalidFieldError
 from sandbox.org.store.org import Org

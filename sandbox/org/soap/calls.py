@@ -14,8 +14,8 @@ from sandbox.org.rest.replication import Replicas, SpanError
 from sandbox.org.rows.writes import Actor, Operation, Row, RowError, RowResult, Write
 from sandbox.org.soap.answers import SoapFaultError, element, elements, without_nulls
 from sandbox.org.soap.request import Element, SoapCall
-from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import Selection, run
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.soql.typeof import TypedParent
 from sandbox.org.store.conversion import Conversion, ConversionError, convert
 from sandbox.org.store.merging import MergeError, merge

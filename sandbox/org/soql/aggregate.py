@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from sandbox.org.metadata.objects import NUMBER_TYPES, FieldType
 from sandbox.org.rows.tables import Snapshot
-from sandbox.org.soql.errors import SoqlError, at_position, malformed
 from sandbox.org.soql.evaluate import KeyTest, Predicate
-from sandbox.org.soql.functions import AGGREGATES
-from sandbox.org.soql.literals import Key, key_of
+from sandbox.org.soql.language.errors import SoqlError, at_position, malformed
+from sandbox.org.soql.language.syntax import Call, Expression, Join, Path, Query, SelectItem
 from sandbox.org.soql.schema import Binder, BoundScope, Column, Row
-from sandbox.org.soql.syntax import Call, Expression, Join, Path, Query, SelectItem
+from sandbox.org.soql.values.functions import AGGREGATES
+from sandbox.org.soql.values.literals import Key, key_of
 
 Aggregator = Callable[[Sequence[Row]], object]
 # A condition on COUNT(x) compares whole numbers, one on SUM(x) or AVG(x) any number.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.org.rows.tables import Snapshot
-from sandbox.org.soql.errors import unknown_child_relationship
+from sandbox.org.soql.language.errors import unknown_child_relationship
+from sandbox.org.soql.language.syntax import Query
 from sandbox.org.soql.schema import Binder
-from sandbox.org.soql.syntax import Query
 
 #: The type of a column that reads the answer of a child query.
 CHILD_TYPE = "child"

@@ -7,7 +7,7 @@ from typing import cast
 
 from sandbox.org.metadata.objects import FieldType
 from sandbox.org.soql.columns import Column, Row
-from sandbox.org.soql.syntax import Call, Literal
+from sandbox.org.soql.language.syntax import Call, Literal
 
 # Mean radius of the earth.
 _RADIUS = {"km": 6_371.0, "mi": 3_958.8}

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox.org.metadata.objects import TEXT_TYPES, FieldType
-from sandbox.org.soql.errors import SoqlError, at_position, malformed
-from sandbox.org.soql.literals import Clock, Key, KeyRange, key_of, key_range, like_pattern, unescape
+from sandbox.org.soql.language.errors import SoqlError, at_position, malformed
+from sandbox.org.soql.language.syntax import Comparison, Condition, Expression, Group, Join, Negation
 from sandbox.org.soql.schema import Column, Row
-from sandbox.org.soql.syntax import Comparison, Condition, Expression, Group, Join, Negation
+from sandbox.org.soql.values.literals import Clock, Key, KeyRange, key_of, key_range, like_pattern, unescape
 
 Predicate = Callable[[Row], bool]
 KeyTest = Callable[[Key | None], bool]

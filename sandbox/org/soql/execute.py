@@ -11,16 +11,16 @@ from sandbox.org.metadata.objects import NUMBER_TYPES, ObjectType
 from sandbox.org.rows.tables import Snapshot
 from sandbox.org.soql.aggregate import GroupScope, is_aggregate
 from sandbox.org.soql.children import CHILD_TYPE, ChildRelationship, child_relationship, child_rows
-from sandbox.org.soql.errors import SoqlError, at_position, malformed
 from sandbox.org.soql.evaluate import KeyTest, Predicate, Scope, compile_condition, everything
 from sandbox.org.soql.joins import check_joins, inner_column
-from sandbox.org.soql.literals import Clock, Key, key_of
+from sandbox.org.soql.language.errors import SoqlError, at_position, malformed
+from sandbox.org.soql.language.parser import parse
+from sandbox.org.soql.language.syntax import ChildQuery, Expression, Join, Query, SortKey
 from sandbox.org.soql.lookup import Lookup, lookup
-from sandbox.org.soql.parser import parse
 from sandbox.org.soql.record_scopes import scope_test
 from sandbox.org.soql.schema import Binder, BoundScope, Column, RecordSource, Row
 from sandbox.org.soql.select_list import aggregate_columns, record_columns
-from sandbox.org.soql.syntax import ChildQuery, Expression, Join, Query, SortKey
+from sandbox.org.soql.values.literals import Clock, Key, key_of
 
 Rank = Callable[[Row], tuple[bool, float | str]]
 

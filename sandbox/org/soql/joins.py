@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sandbox.org.soql.errors import malformed
-from sandbox.org.soql.literals import ID_TYPES
+from sandbox.org.soql.language.errors import malformed
+from sandbox.org.soql.language.syntax import Condition, Group, Join, Negation, Query
 from sandbox.org.soql.schema import Binder, Column
-from sandbox.org.soql.syntax import Condition, Group, Join, Negation, Query
+from sandbox.org.soql.values.literals import ID_TYPES
 
 MAX_JOINS = 2
 

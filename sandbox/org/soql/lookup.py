@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sandbox.org.metadata.objects import FieldType
 from sandbox.org.rows.tables import Snapshot
-from sandbox.org.soql.literals import ID_TYPES, unescape
+from sandbox.org.soql.language.syntax import Comparison, Condition, Group, Literal, Path
 from sandbox.org.soql.schema import Binder, RecordSource
-from sandbox.org.soql.syntax import Comparison, Condition, Group, Literal, Path
+from sandbox.org.soql.values.literals import ID_TYPES, unescape
 from sandbox.org.values.ids import MalformedIdError, to_18
 
 

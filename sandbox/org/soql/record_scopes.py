@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sandbox.org.soql.errors import SoqlError
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.soql.schema import Binder, RecordSource, Row
 from sandbox.org.users.hierarchy import descendants, users_below
 

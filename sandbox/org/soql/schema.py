@@ -10,11 +10,11 @@ from sandbox.org.metadata.objects import FieldType, ObjectType, address, record_
 from sandbox.org.rows.tables import Snapshot
 from sandbox.org.soql.columns import Column, Row
 from sandbox.org.soql.distance import distance
-from sandbox.org.soql.errors import malformed, unknown_column, unknown_relationship, unsupported_type
-from sandbox.org.soql.functions import row_function
-from sandbox.org.soql.literals import Clock
+from sandbox.org.soql.language.errors import malformed, unknown_column, unknown_relationship, unsupported_type
+from sandbox.org.soql.language.syntax import Call, Expression, Path, Query
 from sandbox.org.soql.settings import SoqlSettings
-from sandbox.org.soql.syntax import Call, Expression, Path, Query
+from sandbox.org.soql.values.functions import row_function
+from sandbox.org.soql.values.literals import Clock
 from sandbox.org.users.recent import VIEWING_DATES
 
 __all__ = ["Binder", "BoundScope", "Column", "RecordSource", "Row", "find_object", "relationship"]

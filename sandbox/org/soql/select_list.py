@@ -8,9 +8,9 @@ from dataclasses import replace
 from sandbox.org.metadata.objects import FieldType
 from sandbox.org.soql.aggregate import GroupScope
 from sandbox.org.soql.children import CHILD_TYPE
-from sandbox.org.soql.errors import SoqlError, malformed
+from sandbox.org.soql.language.errors import SoqlError, malformed
+from sandbox.org.soql.language.syntax import Call, ChildQuery, Path, Query, SelectItem, TypeOf
 from sandbox.org.soql.schema import Binder, Column
-from sandbox.org.soql.syntax import Call, ChildQuery, Path, Query, SelectItem, TypeOf
 from sandbox.org.soql.typeof import type_column
 
 # SOQL and SOSL Reference: FIELDS(ALL) and FIELDS(CUSTOM) need LIMIT 200 or less.

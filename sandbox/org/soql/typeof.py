@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.org.metadata.objects import FieldType
-from sandbox.org.soql.errors import malformed, unknown_relationship
+from sandbox.org.soql.language.errors import malformed, unknown_relationship
+from sandbox.org.soql.language.syntax import Path, TypeOf
 from sandbox.org.soql.schema import Binder, Column, Row, find_object, relationship
-from sandbox.org.soql.syntax import Path, TypeOf
 
 #: The type of a column that reads a `TypedParent`, or None.
 TYPEOF_TYPE = "typeof"

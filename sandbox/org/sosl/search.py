@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sandbox.org.metadata.objects import TEXT_TYPES, ObjectType
-from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import Selection, prepare
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.soql.schema import RecordSource, Row
 from sandbox.org.sosl.parser import FieldGroup, Returning, Search, SearchError
 from sandbox.org.sosl.terms import Matcher, matcher, words_of

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.events.custom_channels import ChannelMember, CustomChannel
-from sandbox.org.soql.errors import SoqlError
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.store.org import Actor, Org, Write
 from sandbox.org.streaming.sessions import SessionTable, SubscribeError
 from tests.unit.org.events.buses import open_bus

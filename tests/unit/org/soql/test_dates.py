@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from sandbox.org.soql.dates import resolve
+from sandbox.org.soql.values.dates import resolve
 
 WEDNESDAY = date(2026, 7, 15)
 

@@ -10,8 +10,8 @@ import calendar
 import pytest
 
 from sandbox.org.config import OrgConfig
-from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import Selection, run
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.soql.settings import MONDAY, SoqlSettings
 from sandbox.org.store.org import Org
 

@@ -10,8 +10,8 @@ import pytest
 from sandbox.org.config import OrgConfig
 from sandbox.org.metadata.objects import FieldType, ObjectType
 from sandbox.org.rows.tables import Snapshot
-from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import run
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.soql.schema import Row
 from sandbox.org.store.org import Org
 

@@ -9,8 +9,8 @@ import pytest
 from sandbox.org.config import OrgConfig
 from sandbox.org.query.api import RecordRenderer
 from sandbox.org.rows.writes import Row
-from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.execute import run
+from sandbox.org.soql.language.errors import SoqlError
 from sandbox.org.store.org import Org
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 
 from sandbox.org.metadata.objects import NUMBER_TYPES, TEXT_TYPES, FieldType
-from sandbox.org.soql import dates
-from sandbox.org.soql.errors import SoqlError, malformed, wrong_literal_type
+from sandbox.org.soql.language.errors import SoqlError, malformed, wrong_literal_type
+from sandbox.org.soql.language.syntax import Literal
 from sandbox.org.soql.settings import SUNDAY
-from sandbox.org.soql.syntax import Literal
+from sandbox.org.soql.values import dates
 
 Key = str | float | bool
 

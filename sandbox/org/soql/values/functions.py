@@ -11,7 +11,7 @@ from sandbox.org.metadata.objects import NUMBER_TYPES, FieldType
 from sandbox.org.values.timestamps import parse_datetime, rest_datetime
 
 if TYPE_CHECKING:
-    from sandbox.org.soql.literals import Clock
+    from sandbox.org.soql.values.literals import Clock
 
 AGGREGATES = frozenset({"count", "count_distinct", "sum", "avg", "min", "max"})
 

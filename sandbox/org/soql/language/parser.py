@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
-from sandbox.org.soql.errors import SoqlError, malformed
-from sandbox.org.soql.syntax import (
+from sandbox.org.soql.language.errors import SoqlError, malformed
+from sandbox.org.soql.language.syntax import (
     Call,
     ChildQuery,
     Comparison,

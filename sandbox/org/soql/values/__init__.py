@@ -1,0 +1,1 @@
+"""The values of a query: literals, relative dates, functions of one row."""
