@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -16,8 +15,10 @@ from workers.cli.output import Json, Team, console, print_json, run, show
 from workers.cli.preview import Preview, tell_preview
 from workers.cli.status import moment
 from workers.cli.waiting import await_applied
+from workers.console.lists import notes
 from workers.console.rules import target
 from workers.ports import Refused
+from workers.runtime.process import SystemClock
 from workers.settings import load_settings
 
 app = typer.Typer(help="Choose Salesforce lists and where they go.", no_args_is_help=True)
@@ -152,12 +153,13 @@ def history(team: Team, json: Json = False) -> None:
 def told(team: str, rule: Rule, what: str, wait: bool, json: bool) -> None:
     if wait:
         run(await_applied(load_settings(), team))
-    notes = run(wiring.rule_notes(load_settings(), team))
+    to_know = notes_of(run(wiring.load_rule_set(load_settings(), team)), rule)
     if json:
-        print_json({**rule.model_dump(mode="json"), "notes": notes.get(rule.rule_id, ())})
-    else:
-        console.print(what)
-        console.print(said(notes, rule), markup=False, soft_wrap=True)
+        print_json({**rule.model_dump(mode="json"), "notes": to_know})
+        return
+    console.print(what)
+    for note in to_know:
+        console.print(note, markup=False, soft_wrap=True)
 
 
 @app.command("list")
@@ -169,17 +171,24 @@ def list_rules(
     """The rules of a team: source and destination."""
     rule_set = run(wiring.load_rule_set(load_settings(), team))
     rules = [rule for rule in rule_set.rules if rule.active or all_]
-    notes = run(wiring.rule_notes(load_settings(), team))
-    document = [{**rule.model_dump(mode="json"), "notes": notes.get(rule.rule_id, ())} for rule in rules]
+    document = [{**rule.model_dump(mode="json"), "notes": notes_of(rule_set, rule)} for rule in rules]
     rows = [
-        (r.rule_id, r.entity, sources(rule_set, r), target(r), "yes" if r.active else "no", said(notes, r))
+        (
+            r.rule_id,
+            r.entity,
+            sources(rule_set, r),
+            target(r),
+            "yes" if r.active else "no",
+            "\n".join(notes_of(rule_set, r)),
+        )
         for r in rules
     ]
     show(json, document, ("Rule", "Entity", "Source", "Destination", "Active", "To know"), rows)
 
 
-def said(notes: Mapping[str, Sequence[str]], rule: Rule) -> str:
-    return "\n".join(notes.get(rule.rule_id, ()))
+def notes_of(rule_set: RuleSet, rule: Rule) -> tuple[str, ...]:
+    """What an administrator should know about the lists of an active rule."""
+    return notes(rule_set, rule, SystemClock().now_ms()) if rule.active else ()
 
 
 def entity_of(name: EntityName) -> Entity:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workers.wiring.lists import compare_list, list_statuses, rule_notes, show_list, visible_lists
+    from workers.wiring.lists import compare_list, list_statuses, show_list, visible_lists
     from workers.wiring.processes import run_capture, run_insights, run_replay, run_routing, undo_write_back, write_back
     from workers.wiring.rules import (
         Into,
@@ -88,7 +88,6 @@ __all__ = [
     "readable_fields",
     "rename_segment",
     "request_backfill",
-    "rule_notes",
     "run_capture",
     "run_insights",
     "run_replay",
@@ -154,7 +153,7 @@ WRITEBACK = frozenset(
         "writeback_settings",
     }
 )
-LISTS = frozenset({"compare_list", "list_statuses", "rule_notes", "show_list", "visible_lists"})
+LISTS = frozenset({"compare_list", "list_statuses", "show_list", "visible_lists"})
 MODULES = {
     "lists": LISTS,
     "processes": PROCESSES,

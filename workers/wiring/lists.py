@@ -7,7 +7,6 @@ from schemas.events import Entity
 from workers.console import jobs, lists
 from workers.console.lists import ListShown, ListStatus
 from workers.ports import ListInfo
-from workers.runtime.edits import rule_set_of
 from workers.runtime.process import SystemClock
 from workers.settings import Settings
 from workers.wiring.resources import team_org, team_store
@@ -34,10 +33,3 @@ async def compare_list(settings: Settings, team: str, name: str) -> Job:
     async with team_store(settings, team) as opened:
         job_id = await lists.request_comparison(opened, team, name, clock.now_ms())
         return await jobs.job_of(opened.jobs, team, job_id)
-
-
-async def rule_notes(settings: Settings, team: str) -> dict[str, tuple[str, ...]]:
-    """By rule id, what an administrator should know about its lists."""
-    async with team_store(settings, team) as opened:
-        rule_set = await rule_set_of(opened, team)
-        return {rule.rule_id: lists.notes(rule_set, rule, clock.now_ms()) for rule in rule_set.rules if rule.active}

@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from schemas.documents import Job, ListDefinition, ReadRequest, WritebackRun
+from schemas.documents import Destination, Job, ListDefinition, ReadRequest, Rule, RuleSet, WritebackRun
 from workers import cli, wiring
 from workers.adapters.secrets import generate_key
 from workers.cli.output import debugging
@@ -307,6 +307,25 @@ def test_lists_in_use_tell_their_trouble_and_their_last_comparison(main: Main, m
         None,
         "it was deleted",
     )
+
+
+def test_a_rule_says_what_only_salesforce_can_tell_about_its_lists(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    where = {"field": "Owner.Name", "operator": "equals", "values": ["'Ann'"]}
+    definition = OWNERS.model_copy(update={"where": where, "query": "SELECT Name FROM Lead WHERE Owner.Name = 'Ann'"})
+    rule = Rule(
+        rule_id="lead-1",
+        entity="lead",
+        list_ids=(OWNERS.list_id,),
+        destination=Destination(kind="only"),
+        created_at_ms=1,
+    )
+    rule_set = RuleSet(team="acme", rules=(rule,), lists={OWNERS.list_id: definition})
+    monkeypatch.setattr(wiring, "load_rule_set", answers(rule_set), raising=False)
+    status, out, _ = main("rules", "list", "acme")
+    assert (status, "the condition on Owner.Name" in out) == (0, True)
+    status, out, _ = main("rules", "list", "acme", "--json")
+    assert json.loads(out)[0]["notes"][0].startswith("Salesforce is asked who is in list “Of [Ann]”")
 
 
 # --- jobs ------------------------------------------------------------------------------------------------------------
