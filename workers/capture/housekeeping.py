@@ -103,9 +103,9 @@ class Housekeeping:
 
 
 def _news(kept: tuple[ChannelStatus, ...], told: tuple[ChannelStatus, ...]) -> bool:
-    """Whether more has changed than confirmed moments."""
+    """Whether more has changed than the confirmed moments of quiet streams."""
     return [_shown(channel) for channel in kept] != [_shown(channel) for channel in told]
 
 
 def _shown(channel: ChannelStatus) -> ChannelStatus:
-    return replace(channel, confirmed_ms=None)
+    return channel if channel.polling else replace(channel, confirmed_ms=None)

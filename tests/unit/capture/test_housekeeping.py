@@ -84,6 +84,17 @@ async def test_an_event_that_comes_is_told_in_the_next_round() -> None:
     assert (await rig.kept()).channels["contact"].lag_ms == 700
 
 
+async def test_how_late_a_polled_channel_is_is_told_in_every_round() -> None:
+    rig = Rig()
+    rig.statuses = [replace(STREAMING, state="forbidden", polling=True)]
+    keeping = rig.housekeeping()
+    await keeping.round()
+    rig.statuses = [replace(rig.statuses[0], confirmed_ms=99)]
+    rig.clock.now += 1
+    await keeping.round()
+    assert (await rig.kept()).channels["contact"].confirmed_ms == 99
+
+
 async def test_a_worker_gives_a_sign_of_life_also_when_nothing_changes() -> None:
     rig = Rig()
     keeping = rig.housekeeping()
