@@ -77,6 +77,34 @@ async def test_what_a_handler_raises_ends_the_run_with_nothing_skipped(broker: B
     assert restarted.by_partition()["first", 0] == list(range(len(handled), MANY))
 
 
+async def test_partitions_are_handled_side_by_side_and_one_that_fails_takes_nothing_from_the_other(
+    broker: Broker,
+) -> None:
+    for partition in (0, 1):
+        await broker.send([f"{partition}-{n}" for n in range(MANY)], partition)
+    both = asyncio.Event()
+    entered: set[int] = set()
+
+    async def fail_in_the_second(messages: Sequence[Message]) -> None:
+        entered.update(message.partition for message in messages)
+        if entered == {0, 1}:
+            both.set()
+        await asyncio.wait_for(both.wait(), DEADLINE_SECONDS)
+        if any(message.value == b"1-700" for message in messages):
+            raise Broken("poison")
+
+    failed, restarted = Handled(fail_in_the_second), Handled()
+    with pytest.raises(Broken):
+        await asyncio.wait_for(processor(broker, (FIRST,)).run(failed, asyncio.Event()), 2 * DEADLINE_SECONDS)
+    handled = failed.by_partition()
+    acknowledged = await broker.acknowledged()
+    for partition in (0, 1):
+        assert acknowledged.get(("first", partition), 0) <= len(handled["first", partition])
+    owed = {("first", p): list(range(acknowledged.get(("first", p), 0), MANY)) for p in (0, 1)}
+    async with consuming(broker, restarted, (FIRST,)):
+        await until(lambda: restarted.by_partition() == {key: offsets for key, offsets in owed.items() if offsets})
+
+
 async def test_a_stop_in_the_middle_of_a_batch_skips_nothing(broker: Broker) -> None:
     await broker.send([str(n) for n in range(MANY)])
     stuck = asyncio.Event()
