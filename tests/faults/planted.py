@@ -12,6 +12,7 @@ from typing import Any
 
 from aiocometd_ng.exceptions import ServerError
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from workers.adapters.kafka import changelog
 from workers.adapters.kafka.changelog import KafkaChangeLog
@@ -134,8 +135,15 @@ class _Pointed:
         await self._producer.begin_transaction()
         self._countdown.at("before send")
 
-    async def send(self, *arguments: Any, **options: Any) -> Any:
-        future = await self._producer.send(*arguments, **options)
+    async def partitions_for(self, topic: str) -> set[int]:
+        partitions: set[int] = await self._producer.partitions_for(topic)
+        return partitions
+
+    def create_batch(self) -> BatchBuilder:
+        return self._producer.create_batch()
+
+    async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> Any:
+        future = await self._producer.send_batch(batch, topic, partition=partition)
         self._sent += 1
         if self._sent == 1:
             await future
