@@ -44,10 +44,13 @@ class Expected:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-async def expected_state(org: OrgClient, rules: list[Rule]) -> Expected:
+async def expected_state(org: OrgClient, rules: list[Rule], emptied: tuple[str, ...] = ()) -> Expected:
+    """`emptied`: segments that no rule feeds any more."""
     rows = {entity: await org.state(entity) for entity in ("Contact", "Lead", "Account")}
     members = {rule: await org.list_members(rule.entity, rule.list_label) for rule in rules}
-    return judge(rows, members)
+    wanted = judge(rows, members)
+    wanted.segments |= {segment_id: set() for segment_id in emptied}
+    return wanted
 
 
 def judge(rows: dict[str, Rows], members: dict[Rule, set[str]]) -> Expected:

@@ -13,6 +13,12 @@ import aiohttp
 
 LEDGER_PAGE = 5000
 
+SOAP = (
+    '<?xml version="1.0"?><e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Header><SessionHeader>'
+    "<sessionId>{session}</sessionId></SessionHeader></e:Header>"
+    '<e:Body><{operation} xmlns="urn:partner.soap.sforce.com">{body}</{operation}></e:Body></e:Envelope>'
+)
+
 
 @dataclass(slots=True)
 class OrgClient:
@@ -70,6 +76,35 @@ class OrgClient:
                 return {row["Id"] for row in await self.query(query)}
             url = urljoin(self.data_url, page["nextRecordsUrl"]) if page["nextRecordsUrl"] else None
         raise LookupError(f"the org has no {entity} list {label}")
+
+    async def define_list(self, entity: str, label: str, where: dict[str, Any]) -> None:
+        """What an administrator does in the list view's filter; `where` as a describe result has it."""
+        body = {"object": entity, "label": label, "developerName": label.title().replace(" ", ""), "where": where}
+        async with self.session.post(f"{self.credentials['admin_url']}/listviews", json=body) as reply:
+            await expect(reply, 201)
+
+    async def merge(self, entity: str, master_id: str, loser_id: str) -> None:
+        await self._soap(
+            "merge",
+            f"<request><masterRecord><type>{entity}</type><Id>{master_id}</Id></masterRecord>"
+            f"<recordToMergeIds>{loser_id}</recordToMergeIds></request>",
+        )
+
+    async def convert(self, lead_id: str) -> None:
+        await self._soap(
+            "convertLead",
+            "<leadConverts><convertedStatus>Closed - Converted</convertedStatus>"
+            f"<leadId>{lead_id}</leadId></leadConverts>",
+        )
+
+    async def _soap(self, operation: str, body: str) -> None:
+        """Both exist in the SOAP API only."""
+        envelope = SOAP.format(session=self.credentials["access_token"], operation=operation, body=body)
+        url = f"{self.credentials['instance_url']}/services/Soap/u/62.0"
+        async with self.session.post(url, data=envelope.encode()) as reply:
+            text = await reply.text()
+        if reply.status != 200 or "<success>true</success>" not in text:
+            raise RuntimeError(f"the org answered HTTP {reply.status} to {operation}: {text[:300]}")
 
     async def state(self, entity: str) -> dict[str, dict[str, Any]]:
         """All live rows by id, as the org itself keeps them."""

@@ -31,6 +31,14 @@ RULES = [
     Rule("Lead", "Open Leads"),
     Rule("Account", "Technology Customers", "technology-accounts"),
 ]
+TECHNOLOGY = "Contacts of technology firms"
+RULES_AFTER_EDITS = [
+    *RULES[:2],
+    Rule("Contact", TECHNOLOGY, "emea-people"),
+    Rule("Lead", "Today's Leads"),
+]
+"""A list on a field of the account and one on a relative date have been added, the rule of accounts is not active."""
+
 SETTLE_SECONDS = 90
 """Longest wait for what must become true; a killed worker alone takes the 10 s of its group session."""
 
@@ -72,6 +80,9 @@ class Demo:
         self.options = options
         self.story = Story()
         self.console = console
+        self.rules = RULES
+        self.emptied: tuple[str, ...] = ()
+        """Segments that no rule feeds any more."""
         self.rng = random.Random(options.sizes.seed)
         self.progress = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -116,6 +127,10 @@ class Demo:
         async with story.timed("write_back"), self._chaos(around):
             await self._write_back(around, database)
         await self._settled(around, database, before_edits)
+        async with story.timed("rules"):
+            await self._change_rules(around)
+            await self._merge_and_convert(around)
+            await self._settled(around, database, before_edits)
         async with story.timed("replay"):
             await self._replay(around)
         await self._judge(around, database, before_edits)
@@ -184,10 +199,29 @@ class Demo:
         with self._step("Edits in Salesforce", len(edits)) as step:
             await make_edits(around.org, edits, self.options.edits_per_second, step.advance)
 
+    async def _change_rules(self, around: Surroundings) -> None:
+        with self._step("Rules edited, one de-activated", 3) as step:
+            where = {"field": "Account.Industry", "operator": "equals", "values": ["'Technology'"]}
+            await around.org.define_list("Contact", TECHNOLOGY, where)
+            for change in (
+                ("edit", TEAM, "contact-1", "--add-list", TECHNOLOGY),
+                ("edit", TEAM, "lead-2", "--add-list", "Today's Leads"),
+                ("deactivate", TEAM, "account-3", "--remove-members"),
+            ):
+                await command(around, "rules", *change)
+                step.advance()
+        self.rules, self.emptied = RULES_AFTER_EDITS, ("technology-accounts",)
+
+    async def _merge_and_convert(self, around: Surroundings) -> None:
+        with self._step("Two contacts merged, a lead converted"):
+            master, loser = sorted(await around.org.list_members("Contact", "EMEA Contacts"))[:2]
+            await around.org.merge("Contact", master, loser)
+            await around.org.convert(min(await around.org.list_members("Lead", "Open Leads")))
+
     async def _settled(self, around: Surroundings, database: Any, before_edits: int) -> None:
         """Wait until MongoDB shows what the org says; what still differs in the end is told, not raised."""
         story = self.story
-        story.wanted = await expected_state(around.org, RULES)
+        story.wanted = await expected_state(around.org, self.rules, self.emptied)
         with self._step("MongoDB equals the org"):
 
             async def equal() -> list[str]:

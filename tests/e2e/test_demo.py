@@ -114,6 +114,7 @@ def check_summary(summary: dict[str, Any]) -> None:
     assert (changes["lost"], changes["duplicated"]) == (0, 0)
     assert min(summary["people"], summary["accounts"]) > 0
     assert set(summary["segments"]) == {"emea-people", "technology-accounts"}
+    assert summary["segments"]["technology-accounts"]["actual"] == 0  # its rule was de-activated
     for each in (*summary["segments"].values(), *summary["skipped"].values()):
         assert each["expected"] == each["actual"]
     assert summary["latency_ms"]["p50"] <= summary["latency_ms"]["p95"] <= summary["latency_ms"]["p99"]
@@ -122,7 +123,7 @@ def check_summary(summary: dict[str, Any]) -> None:
     assert write_back["failed"] == 0
     assert summary["replay"]["read"] >= changes["expected"]
     assert summary["replay"]["changed"] == 0
-    assert set(summary["seconds"]) >= {"stack", "import", "edits", "write_back", "replay", "total"}
+    assert set(summary["seconds"]) >= {"stack", "import", "edits", "write_back", "rules", "replay", "total"}
 
 
 @pytest.mark.parametrize(
