@@ -156,3 +156,16 @@ async def ready(session: aiohttp.ClientSession, url: str) -> bool:
             return reply.status == 200
     except aiohttp.ClientConnectorError:
         return False
+
+
+async def test_members_put_in_by_hand_are_announced(command: Command, org: RunningOrg) -> None:
+    assert (await connect(command, org)).status == 0
+    made = await command("segments", "create", TEAM, "VIPs", "--json")
+    assert json.loads(made.out)["segment_id"] == "vips"
+    added = await command("segments", "add", TEAM, "vips", "Joe@ACME.com", "--json")
+    assert added.status == 0, added
+    (member,) = json.loads((await command("segments", "members", TEAM, "VIPs", "--json")).out)
+    assert member["key"] == "joe@acme.com"
+    assert member["because"][0].startswith("by hand, cli:")
+    assert (await command("segments", "delete", TEAM, "vips")).status == 0
+    assert json.loads((await command("segments", "list", TEAM, "--json")).out) == []
