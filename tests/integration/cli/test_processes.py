@@ -158,7 +158,7 @@ async def ready(session: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-async def test_members_put_in_by_hand_are_announced(command: Command, org: RunningOrg) -> None:
+async def test_a_member_is_put_in_by_hand_and_leaves_with_its_segment(command: Command, org: RunningOrg) -> None:
     assert (await connect(command, org)).status == 0
     made = await command("segments", "create", TEAM, "VIPs", "--json")
     assert json.loads(made.out)["segment_id"] == "vips"

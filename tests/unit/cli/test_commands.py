@@ -16,6 +16,7 @@ from workers import cli, wiring
 from workers.adapters.secrets import generate_key
 from workers.cli.output import debugging
 from workers.console.lists import ListShown, ListStatus
+from workers.core.preview import Moves, Preview
 from workers.ports import ListInfo, Refused, Unavailable
 
 NEEDED = ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", "TOKEN_ENCRYPTION_KEYS")
@@ -391,3 +392,48 @@ def test_a_job_that_fails_after_all_is_told_by_the_exit_status(main: Main, monke
     monkeypatch.setattr(wiring, "confirm_job", answers(failed), raising=False)
     status, _, err = main("jobs", "confirm", "acme", "sweep-lead")
     assert (status, "INVALID_FIELD" in err) == (1, True)
+
+
+# --- previews --------------------------------------------------------------------------------------------------------
+
+
+def test_a_preview_saves_nothing_and_tells_who_would_move(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def add_rule(*_: Any, do: object) -> Preview:
+        assert do is not wiring.save
+        moves = {"people": Moves(enter=1200), "accounts": Moves(leave=3)}
+        why: dict[str, tuple[str, ...]] = {"Ours": ("it shows the records of the connected user's team",)}
+        return Preview(10, 20, moves, {"vips": Moves(5, 1)}, {"no_email": 7}, {"title": 4}, why)
+
+    monkeypatch.setattr(wiring, "add_rule", add_rule, raising=False)
+    asked = ("rules", "add", "acme", "contact", "--list", "Ours", "--only", "--preview")
+    status, out, err = main(*asked)
+    assert (status, out) == (0, "")
+    for said in (
+        "extrapolated from 10 of 20",
+        "+1,200 -0",
+        "+0 -3",
+        "segment vips",
+        "+5 -1",
+        "no email",
+        "title",
+        "Ours",
+    ):
+        assert said in err
+    document = json.loads(main(*asked, "--json")[1])
+    assert (document["sampled"], document["segments"]) == (True, {"vips": {"enter": 5, "leave": 1}})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("job_title",), "job_title: give TARGET=FIELD"),
+        (("a=Title", "a=Phone"), "a is given twice"),
+        ((), "nothing to map: give TARGET=FIELD"),
+        (("a=Title", "--type", "b=text"), "b: give TARGET=FIELD"),
+        (("a=Title", "--type", "a=money"), "money: choose one of text, number"),
+        (("a=Title", "--prefer", "a=mine"), "mine: choose one of most_recent"),
+    ],
+)
+def test_a_mapping_that_cannot_be_understood_is_named(main: Main, arguments: tuple[str, ...], said: str) -> None:
+    status, _, err = main("mappings", "set", "acme", "contact", *arguments)
+    assert (status, said in err) == (1, True), err
