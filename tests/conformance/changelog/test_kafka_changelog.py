@@ -6,7 +6,9 @@ import logging
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from schemas.events import Change
 from schemas.topics import CHANGES, PARKED, POSITIONS
 from tests.support.waiting import until
 from workers.adapters.kafka.changelog import open_change_log
@@ -45,18 +47,35 @@ async def test_a_zombie_that_learns_of_its_fence_between_two_sends_is_fenced(
     zombie = await open_change_log(kafka, 4, namespace)
     successor = await open_change_log(kafka, 4, namespace)
     producer = zombie._producer
-    send = producer.send
+    send_batch = producer.send_batch
 
     async def send_and_learn(*args: Any, **options: Any) -> Any:
-        sent = await send(*args, **options)
+        sent = await send_batch(*args, **options)
         await until(producer._txn_manager.is_fatal_error)
         return sent
 
-    monkeypatch.setattr(producer, "send", send_and_learn)
+    monkeypatch.setattr(producer, "send_batch", send_and_learn)
     with pytest.raises(Fenced):
         await zombie.append([change(1)], [position(1)])
     await successor.append([change(2)], [position(2)])
     await successor.close()
+
+
+async def test_changes_of_a_record_keep_their_order_and_their_place_over_many_batches(
+    kafka: str, namespace: str
+) -> None:
+    """Their place is where any other producer would put them."""
+    await ensure_topics(kafka, namespace, 1, (CHANGES["contact"], PARKED, POSITIONS))
+    log = await open_change_log(kafka, 5, namespace)
+    first = change(1)
+    await log.append([change(n, "y" * 2000).model_copy(update={"record_id": first.record_id}) for n in range(500)], [])
+    await log.close()
+    values = await _committed(kafka, namespace, CHANGES["contact"])
+    assert [Change.model_validate_json(value).version.commit_time_ms for value in values] == list(range(500))
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        topic = topic_name(namespace, CHANGES["contact"])
+        placed = await producer.send_and_wait(topic, b"{}", key=f"acme:{first.record_id}".encode())
+    assert placed.offset >= 500
 
 
 async def test_shards_do_not_see_each_other(kafka: str, namespace: str) -> None:
