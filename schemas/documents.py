@@ -399,6 +399,8 @@ class ReadRequest(Document):
     ids: tuple[RecordId, ...] = ()
     list_id: str | None = None
     """The list to compare with the org."""
+    living_only: bool = False
+    """Of the records named, those that are deleted are passed over: their events tell."""
     dry_run: bool = False
     """Only count what would be read."""
     confirmed: bool = False

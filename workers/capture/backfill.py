@@ -41,7 +41,8 @@ class Backfill:
         for start in range(self._file.job.done, len(ids), REREAD_RECORDS):
             some = ids[start : start + REREAD_RECORDS]
             found = await self._readings.rereader.read_within_budget(self._request.entity, some)
-            await self._committer.commit(Submission(self._team, tuple(found.changes), (), tuple(found.parked)))
+            changes = [each for each in found.changes if each.kind != "delete" or not self._request.living_only]
+            await self._committer.commit(Submission(self._team, tuple(changes), (), tuple(found.parked)))
             for name, number in (("read", len(found.changes)), ("vanished", len(found.vanished))):
                 report[name] = report.get(name, 0) + number
             await self._file.write(state="running", done=start + len(some), total=len(ids), report=report)

@@ -1,7 +1,8 @@
 """Contacts whose account was merged into another: Salesforce moves them without an event.
 
 An account's deletion may be a merge (Change Data Capture tells only the deletion, and `MasterRecordId` is in no event).
-If it is none, Salesforce deletes the contacts as well and says so; those that still stand are read again by id.
+If it is none, Salesforce deletes the contacts as well and says so, a moment later; those that still stand are read
+again by id, and of those only what lives is published.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ async def read_contacts_again(store: Store, account: Record, contact_ids: Sequen
         job_id=f"merged-{account.record_id}-{account.rev}-{contact_ids[0]}",
         kind="backfill",
         state="pending",
-        request=ReadRequest(entity="contact", ids=standing),
+        request=ReadRequest(entity="contact", ids=standing, living_only=True),
         total=len(standing),
         detail=f"Account {account.record_id} was deleted, perhaps merged: where did its contacts go?",
         updated_at_ms=now_ms,

@@ -29,7 +29,11 @@ async def test_contacts_that_a_deleted_account_leaves_behind_are_to_be_read_agai
     await acme.apply(change(JOE, "delete", 2))
     await acme.apply(change(ACME, "delete", 3))
     (job,) = jobs(acme)
-    assert (job.kind, job.state, job.request) == ("backfill", "pending", ReadRequest(entity="contact", ids=(ANN,)))
+    assert (job.kind, job.state, job.request) == (
+        "backfill",
+        "pending",
+        ReadRequest(entity="contact", ids=(ANN,), living_only=True),
+    )
     assert not (await acme.record(ACME)).contacts_due
 
 
