@@ -71,6 +71,18 @@ async def test_records_by_id_with_those_that_are_gone(rig: Rig) -> None:
     assert [c.record_id for c in rig.published("delete")] == [BOB, BOB]
 
 
+async def test_of_records_that_only_matter_while_they_live_no_deletion_is_published(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        await rig.org.write("contact", [BOB], {}, "DELETE")
+        await until(lambda: bool(rig.published("delete")))
+        snapshots = len(rig.published("snapshot"))
+        await rig.ended(await ask(rig, ids=(ADA, BOB), living_only=True))
+
+    assert [c.record_id for c in rig.published("delete")] == [BOB]
+    assert [c.record_id for c in rig.published("snapshot")[snapshots:]] == [ADA]
+
+
 async def test_what_changed_since_a_moment(rig: Rig) -> None:
     async with rig.running():
         await until(rig.streaming)
