@@ -142,12 +142,12 @@ class Changes:
 
 async def published_changes(bootstrap_servers: str, topics: Sequence[str], org: OrgClient, after: int) -> Changes:
     """Every change that the org announced since ledger number `after` against what a consumer of committed messages
-    reads. A change that came as a refreshed full record instead (after a gap) counts as published."""
+    reads. A change that came with a row of a query instead (after a gap; deletions too) counts as published."""
     stream: Counter[tuple[str, int]] = Counter()
     refreshed: dict[str, int] = {}
     async for message in read_topics(bootstrap_servers, topics):
         version = message["version"]
-        if message["kind"] == "snapshot":
+        if message["replay_id"] is None:
             refreshed[message["record_id"]] = max(version[0], refreshed.get(message["record_id"], 0))
         else:
             stream[message["record_id"], version[1]] += 1

@@ -33,8 +33,10 @@ def commit(number: int, record_id: str = "c1", **more: Any) -> dict[str, Any]:
     } | more
 
 
-def message(number: int, record_id: str = "c1", kind: str = "update") -> dict[str, Any]:
-    return {"record_id": record_id, "kind": kind, "version": [number * 10, number, 1]}
+def message(number: int, record_id: str = "c1", *, event: bool = True) -> dict[str, Any]:
+    """Of an event, or of a row of a query."""
+    replay_id = str(number) if event else None
+    return {"record_id": record_id, "replay_id": replay_id, "version": [number * 10, number, 1]}
 
 
 async def compared(
@@ -51,6 +53,11 @@ async def compared(
 async def test_every_commit_once(monkeypatch: pytest.MonkeyPatch) -> None:
     found = await compared(monkeypatch, [commit(1), commit(2)], [message(1), message(2)])
     assert found == Changes(expected=2, published=2)
+
+
+async def test_what_was_also_read_by_a_query_is_no_duplicate(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = await compared(monkeypatch, [commit(1)], [message(1), message(1, event=False), message(1, event=False)])
+    assert found == Changes(expected=1, published=1)
 
 
 async def test_a_lost_change_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +78,7 @@ async def test_a_change_that_came_twice_is_counted(monkeypatch: pytest.MonkeyPat
 async def test_a_full_record_stands_in_for_what_is_not_newer(
     monkeypatch: pytest.MonkeyPatch, read_at: int, lost: int
 ) -> None:
-    found = await compared(monkeypatch, [commit(2)], [message(read_at, kind="snapshot")])
+    found = await compared(monkeypatch, [commit(2)], [message(read_at, event=False)])
     assert (found.lost, found.duplicated) == (lost, 0)
 
 
