@@ -21,7 +21,7 @@ from workers.__main__ import main
 from workers.adapters.kafka import changelog, shards
 from workers.adapters.salesforce import cometd
 from workers.capture.pace import Pace
-from workers.core import session_machine
+from workers.core import reconciling, session_machine
 from workers.wiring import processes
 
 Address = tuple[str, int]
@@ -107,4 +107,5 @@ def _hurry() -> None:
     instead(changelog, "TRANSACTION_TIMEOUT_MS", TRANSACTION_TIMEOUT_MS)
     instead(changelog, "REQUEST_TIMEOUT_MS", 3_000)
     instead(changelog, "APPEND_SECONDS", 6.0)
+    instead(reconciling, "IN_FLIGHT_MS", 0)
     instead(session_machine, "HEALTHY_SECONDS", 2.0)

@@ -32,6 +32,7 @@ MEASURE_SECONDS = 0.5
 class Lane:
     namespace: str
     kafka: str
+    mongodb_uri: str = field(repr=False)
     orgs: OrgProcess
     store: Store = field(repr=False)
     topics: Topics = field(repr=False)
@@ -127,7 +128,18 @@ async def open_lane(
             for number in range(workers)
         ]
         topics = await stack.enter_async_context(reading(kafka, namespace))
-        lane = Lane(namespace, kafka, site.orgs, store, topics, made, to_kafka, to_orgs, TokenCipher([key]))
+        lane = Lane(
+            namespace,
+            kafka,
+            site.endpoints.mongodb_uri,
+            site.orgs,
+            store,
+            topics,
+            made,
+            to_kafka,
+            to_orgs,
+            TokenCipher([key]),
+        )
         measuring = asyncio.create_task(lane.measure())
         stack.callback(measuring.cancel)
         for worker in made:

@@ -8,9 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter
 
 from sandbox.org.config import OrgConfig
 from sandbox.org.server import RunningOrg, serve
+
+
+def typed(given: dict[str, Any]) -> dict[str, Any]:
+    """Lists of users and the like, as the settings have them."""
+    types = get_type_hints(OrgConfig)
+    return {name: TypeAdapter(types[name]).validate_python(value) for name, value in given.items()}
 
 
 async def main() -> None:
@@ -24,7 +33,7 @@ async def main() -> None:
             await orgs.pop(closed).close()
             answer = {"closed": closed}
         else:
-            org = await serve(OrgConfig(**given))
+            org = await serve(OrgConfig(**typed(given)))
             orgs[org.base_url] = org
             answer = org.credentials
         sys.stdout.write(json.dumps(answer) + "\n")

@@ -52,7 +52,7 @@ class Org:
     async def fault(self, kind: str, times: int = 1, where: dict[str, str] | None = None, **settings: Any) -> None:
         await self.admin("faults", kind=kind, times=times, where=where or {}, settings=settings)
 
-    async def count(self, path: str) -> dict[str, Any]:
+    async def read(self, path: str) -> dict[str, Any]:
         async with self.client.session.get(f"{self.credentials['admin_url']}/{path}") as reply:
             found: dict[str, Any] = await expect(reply, 200)
             return found

@@ -5,6 +5,7 @@ And the points of a transaction at which a worker can be made to vanish.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from workers.capture import attempt
 
 SIGNALS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
 
-POINTS = ("before send", "after first send", "after send", "before commit", "after commit", "after append")
+POINTS = ("before send", "after first send", "before commit", "during commit", "after commit", "after append")
 
 
 def instead(owner: object, name: str, replacement: object) -> None:
@@ -152,5 +153,8 @@ class _Pointed:
 
     async def commit_transaction(self) -> None:
         self._countdown.at("before commit")
-        await self._producer.commit_transaction()
+        committing = asyncio.create_task(self._producer.commit_transaction())
+        await asyncio.sleep(0.002)  # the request is under way, or just about to be
+        self._countdown.at("during commit")
+        await committing
         self._countdown.at("after commit")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -31,12 +30,11 @@ async def the_session_breaks(run: Run) -> None:
         "repeated delivery": lambda: org.fault("repeated-delivery"),
         "shuffled delivery": lambda: org.fault("shuffled-delivery"),
     }
-    editing = asyncio.create_task(run.edit(5.0))
-    for name in run.rng.sample(sorted(strikes), 4):
-        await run.pause(0.2, 1.2)
-        run.note(name)
-        await strikes[name]()
-    await editing
+    async with run.editing(5.0):
+        for name in run.rng.sample(sorted(strikes), 4):
+            await run.pause(0.2, 1.2)
+            run.note(name)
+            await strikes[name]()
 
 
 async def the_replay_id_expires(run: Run) -> None:
@@ -54,25 +52,24 @@ async def the_replay_id_expires(run: Run) -> None:
 
 async def the_org_moves(run: Run) -> None:
     """F32: replay ids start again."""
-    editing = asyncio.create_task(run.edit(4.0))
-    await run.pause(0.5, 3.0)
-    run.note("the org moves to another instance")
-    await run.org.admin("events/migrate")
-    await editing
+    async with run.editing(4.0):
+        await run.pause(0.5, 3.0)
+        run.note("the org moves to another instance")
+        await run.org.admin("events/migrate")
 
 
 async def events_say_too_little(run: Run) -> None:
     """F33: gap events, an overflow, one event of several records."""
-    editing = asyncio.create_task(run.edit(4.0))
-    for _ in range(4):
-        await run.pause(0.1, 0.9)
-        what = run.rng.choice(("gap", "overflow", "merged"))
-        run.note(what)
-        if what == "gap":
-            await run.org.fault("gap-event", times=run.rng.randint(1, 3))
-        else:
-            await _together(run, 30 if what == "overflow" else 5, what)
-    await editing
+    async with run.editing(4.0):
+        for _ in range(4):
+            await run.pause(0.1, 0.9)
+            what = run.rng.choice(("gap", "overflow", "merged"))
+            run.note(what)
+            if what == "gap":
+                await run.org.fault("gap-event", times=run.rng.randint(1, 3))
+            else:
+                async with run.org.turn:
+                    await _together(run, 30 if what == "overflow" else 5, what)
 
 
 async def _together(run: Run, records: int, text: str) -> None:
@@ -90,11 +87,10 @@ async def _together(run: Run, records: int, text: str) -> None:
 
 async def edits_race_the_first_reading(run: Run) -> None:
     """F35: the team is connected while its records change."""
-    editing = asyncio.create_task(run.edit(3.0, per_second=30.0))
-    await run.pause(0.0, 0.5)
-    run.note("connected")
-    await run.lane.connect(run.team, run.org)
-    await editing
+    async with run.editing(3.0, per_second=30.0):
+        await run.pause(0.0, 0.5)
+        run.note("connected")
+        await run.lane.connect(run.team, run.org)
 
 
 ROWS = (

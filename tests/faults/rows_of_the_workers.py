@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+
+from schemas.topics import CHANGES, POSITIONS
 from tests.faults.planted import POINTS
 from tests.faults.proxy import END_TXN, Fate, Weather
 from tests.faults.runs import Row, Run
 from tests.faults.worker import Worker
 from tests.support.waiting import until
+from workers.adapters.kafka.topics import admin, topic_name
+from workers.core.shards import shard_of
 
 ZOMBIE_SECONDS = 9.0
 """Longer than the session timeout of the group (`child.SESSION_TIMEOUT_MS`), and than a transaction's."""
@@ -16,15 +24,14 @@ ZOMBIE_SECONDS = 9.0
 
 async def a_worker_is_killed(run: Run) -> None:
     """F1: at a random moment, or at a point of a transaction."""
-    editing = asyncio.create_task(run.edit(5.0))
-    for _ in range(2):
-        await run.pause(0.3, 1.5)
-        worker = run.rng.choice(run.lane.workers)
-        run.note(f"kill {run.lane.workers.index(worker)}")
-        worker.kill()
-        await run.pause(0.0, 0.5)
-        worker.start()
-    await editing
+    async with run.editing(5.0):
+        for _ in range(2):
+            await run.pause(0.3, 1.5)
+            worker = run.rng.choice(run.lane.workers)
+            run.note(f"kill {run.lane.workers.index(worker)}")
+            worker.kill()
+            await run.pause(0.0, 0.5)
+            worker.start()
 
 
 async def a_worker_is_killed_in_a_transaction(run: Run) -> None:
@@ -34,10 +41,9 @@ async def a_worker_is_killed_in_a_transaction(run: Run) -> None:
     for worker in victims:
         worker.terminate()
         worker.start(stop_at=f"kill:{point}:{number}")
-    editing = asyncio.create_task(run.edit(6.0))
-    await until(lambda: not all(worker.alive for worker in victims), 60)
-    run.note(f"killed {point}, transaction {number}")
-    await editing
+    async with run.editing(6.0):
+        await until(lambda: not all(worker.alive for worker in victims), 60)
+        run.note(f"killed {point}, transaction {number}")
     for worker in victims:
         worker.kill()
         worker.start()
@@ -46,14 +52,13 @@ async def a_worker_is_killed_in_a_transaction(run: Run) -> None:
 async def a_worker_comes_back_from_the_dead(run: Run) -> None:
     """F2: frozen until another has taken over, with events in its socket that it has not read."""
     owner = await _owner(run)
-    editing = asyncio.create_task(run.edit(ZOMBIE_SECONDS + 3))
-    await run.pause(0.2, 1.5)
-    run.note("freeze")
-    owner.freeze()
-    await run.pause(ZOMBIE_SECONDS, ZOMBIE_SECONDS + 2)
-    run.note("thaw")
-    owner.thaw()
-    await editing
+    async with run.editing(ZOMBIE_SECONDS + 3):
+        await run.pause(0.2, 1.5)
+        run.note("freeze")
+        owner.freeze()
+        await run.pause(ZOMBIE_SECONDS, ZOMBIE_SECONDS + 2)
+        run.note("thaw")
+        owner.thaw()
 
 
 async def the_end_of_a_transaction_is_uncertain(run: Run) -> None:
@@ -68,42 +73,92 @@ async def the_end_of_a_transaction_is_uncertain(run: Run) -> None:
         run.note(fate)
         return fate
 
-    editing = asyncio.create_task(run.edit(4.0))
-    await run.pause(0.2, 2.0)
-    proxy.late_seconds = run.chance_seconds(0.2, 3.0)
-    proxy.on_request = decide
-    await editing
+    async with run.editing(4.0):
+        await run.pause(0.2, 2.0)
+        proxy.late_seconds = run.chance_seconds(0.2, 3.0)
+        proxy.on_request = decide
     await until(lambda: not left[0], 30)
+
+
+async def the_broker_refuses_a_record(run: Run) -> None:
+    """F5: too large for a topic whose limit somebody has lowered; the others of its transaction are not."""
+    topic = topic_name(run.lane.namespace, CHANGES["contact"])
+    async with run.editing(5.0):
+        await run.pause(0.2, 1.0)
+        run.note("limit lowered")
+        await _configure(run.lane.kafka, topic, CHANGES["contact"].config | {"max.message.bytes": "4000"})
+        await run.pause(0.1, 0.5)
+        async with run.org.turn:
+            await run.update("Contact", "x" * 20_000)
+        await run.pause(1.0, 3.0)
+        run.note("limit raised")
+        await _configure(run.lane.kafka, topic, CHANGES["contact"].config)
+
+
+async def _configure(kafka: str, topic: str, config: dict[str, str]) -> None:
+    async with admin(kafka) as client:
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=config)])
+
+
+async def a_stranger_holds_a_transaction_open(run: Run) -> None:
+    """F7: on partitions of the changes and of the team's positions, while a worker takes the shard over."""
+    async with _open_transaction(run):
+        run.note("transaction left open")
+        async with run.editing(4.0):
+            await run.pause(0.1, 1.0)
+            owner = await _owner(run)
+            owner.kill()
+            owner.start()
+
+
+@asynccontextmanager
+async def _open_transaction(run: Run) -> AsyncIterator[None]:
+    lane = run.lane
+    stranger = AIOKafkaProducer(
+        bootstrap_servers=lane.kafka,
+        transactional_id=f"{lane.namespace}stranger-{run.seed}",
+        transaction_timeout_ms=round(1000 * run.chance_seconds(3.0, 8.0)),
+    )
+    await stranger.start()
+    try:
+        await stranger.begin_transaction()
+        for topic in CHANGES.values():
+            for number in range(topic.partitions):
+                await stranger.send_and_wait(topic_name(lane.namespace, topic), b"never committed", partition=number)
+        positions = topic_name(lane.namespace, POSITIONS)
+        await stranger.send_and_wait(positions, b"{}", key=b"stranger", partition=shard_of(run.team))
+        yield
+    finally:
+        with suppress(KafkaError, AssertionError):  # the broker has aborted it by then
+            await stranger.stop()
 
 
 async def a_worker_is_frozen_in_a_transaction(run: Run) -> None:
     """F6: readers wait for the open transaction until the broker aborts it."""
-    point, number = run.rng.choice(("after first send", "after send", "before commit")), run.rng.randint(2, 4)
+    point, number = run.rng.choice(("before send", "after first send", "before commit")), run.rng.randint(2, 4)
     for worker in run.lane.workers:
         worker.terminate()
         worker.start(stop_at=f"freeze:{point}:{number}")
-    editing = asyncio.create_task(run.edit(4.0))
-    await run.pause(ZOMBIE_SECONDS, ZOMBIE_SECONDS + 2)
-    run.note(f"thaw after {point}, transaction {number}")
-    for worker in run.lane.workers:
-        worker.thaw()
-    await editing
+    async with run.editing(4.0):
+        await run.pause(ZOMBIE_SECONDS, ZOMBIE_SECONDS + 2)
+        run.note(f"thaw after {point}, transaction {number}")
+        for worker in run.lane.workers:
+            worker.thaw()
 
 
 async def the_broker_is_cut_off(run: Run) -> None:
     """F14: in one direction or both, for seconds."""
     proxy = run.lane.to_kafka
-    editing = asyncio.create_task(run.edit(5.0))
-    await run.pause(0.2, 2.0)
-    directions = run.rng.choice(((True, True), (True, False), (False, True)))
-    run.note(f"partition to server {directions[0]}, to client {directions[1]}")
-    proxy.partition(to_server=directions[0], to_client=directions[1])
-    await run.pause(1.0, 9.0)
-    run.note("heal")
-    proxy.heal()
-    if run.rng.random() < 0.5:
-        proxy.reset()
-    await editing
+    async with run.editing(5.0):
+        await run.pause(0.2, 2.0)
+        directions = run.rng.choice(((True, True), (True, False), (False, True)))
+        run.note(f"partition to server {directions[0]}, to client {directions[1]}")
+        proxy.partition(to_server=directions[0], to_client=directions[1])
+        await run.pause(1.0, 9.0)
+        run.note("heal")
+        proxy.heal()
+        if run.rng.random() < 0.5:
+            proxy.reset()
 
 
 async def the_network_is_slow(run: Run) -> None:
@@ -123,13 +178,12 @@ async def the_network_is_slow(run: Run) -> None:
 
 async def connections_are_reset(run: Run) -> None:
     """F16: those to the broker and those to the org, again and again."""
-    editing = asyncio.create_task(run.edit(6.0))
-    while not editing.done():
-        await run.pause(0.3, 1.5)
-        proxy = run.rng.choice((run.lane.to_kafka, run.lane.to_orgs))
-        run.note("reset " + ("broker" if proxy is run.lane.to_kafka else "org"))
-        proxy.reset()
-    await editing
+    async with run.editing(6.0):
+        for _ in range(8):
+            await run.pause(0.1, 1.4)
+            proxy = run.rng.choice((run.lane.to_kafka, run.lane.to_orgs))
+            run.note("reset " + ("broker" if proxy is run.lane.to_kafka else "org"))
+            proxy.reset()
 
 
 async def _owner(run: Run) -> Worker:
@@ -148,6 +202,8 @@ ROWS = (
     Row("F1p", "killed in a transaction", a_worker_is_killed_in_a_transaction, alone=True),
     Row("F2", "zombie", a_worker_comes_back_from_the_dead, alone=True),
     Row("F4", "ambiguous EndTxn", the_end_of_a_transaction_is_uncertain, alone=True),
+    Row("F5", "record refused", the_broker_refuses_a_record, alone=True),
+    Row("F7", "hanging transaction", a_stranger_holds_a_transaction_open, alone=True),
     Row("F6", "frozen in a transaction", a_worker_is_frozen_in_a_transaction, alone=True),
     Row("F14", "broker cut off", the_broker_is_cut_off, alone=True),
     Row("F15", "slow network", the_network_is_slow, alone=True),

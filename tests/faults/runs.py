@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+from schemas.events import Change
 from tests.faults.lane import Lane, Site, open_lane
 from tests.faults.oracles import Promise, Truth, duplicates, judge, missing, oversized
 from tests.faults.orgs import Org
@@ -27,6 +30,7 @@ class Run:
     org: Org = field(repr=False)
     team: str
     rng: random.Random = field(repr=False)
+    patience_seconds: float = CONVERGE_SECONDS
     faults: list[tuple[float, str]] = field(default_factory=list)
     """Seconds since the run began, and what struck."""
     violations: list[str] = field(default_factory=list)
@@ -51,7 +55,7 @@ class Run:
         """One edit of each object, so that each channel has a replay id to come back to."""
         async with self.org.turn:
             for name in OBJECT_NAMES:
-                await self._update(name)
+                await self.update(name)
 
     async def edit(self, seconds: float, per_second: float = 15.0) -> None:
         loop = asyncio.get_running_loop()
@@ -61,12 +65,19 @@ class Run:
                 await self._edit()
             await asyncio.sleep(self.rng.expovariate(per_second))
 
+    @asynccontextmanager
+    async def editing(self, seconds: float, per_second: float = 15.0) -> AsyncIterator[None]:
+        """Beside what the block does; ends when both have."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.edit(seconds, per_second))
+            yield
+
     async def _edit(self) -> None:
         name, dice = self.rng.choice(OBJECT_NAMES), self.rng.random()
         if dice < 0.80:
-            await self._update(name)
+            await self.update(name)
         elif dice < 0.90:
-            await self._create(name)
+            await self.create(name)
         elif dice < 0.95:
             records = await self.org.ids(name)
             some = self.rng.sample(records, min(3, len(records)))
@@ -74,11 +85,11 @@ class Run:
         else:
             await self._delete()
 
-    async def _update(self, name: str) -> None:
+    async def update(self, name: str, more: str = "") -> None:
         record_id = self.rng.choice(await self.org.ids(name))
-        await self.org.client.update(name, record_id, {"Description": self._text()})
+        await self.org.client.update(name, record_id, {"Description": self._text() + more})
 
-    async def _create(self, name: str) -> None:
+    async def create(self, name: str) -> None:
         text = self._text()
         fields = {"Name": text} if name == "Account" else {"LastName": text}
         if name == "Lead":
@@ -96,18 +107,26 @@ class Run:
 
     # --- what capture does ---
 
-    def missing(self) -> list[str]:
-        return missing(self.truth, self.lane.topics.changes[self.team], self.row.promise)
+    @property
+    def changes(self) -> list[Change]:
+        """What the topics say of the team so far."""
+        return self.lane.topics.changes[self.team]
 
-    async def caught_up(self, patience_seconds: float = CONVERGE_SECONDS) -> None:
+    def missing(self) -> list[str]:
+        return missing(self.truth, self.changes, self.row.promise)
+
+    async def caught_up(self) -> None:
         """Everything that the org has done until now is in the topics. Raises TimeoutError."""
         self.truth = await self.org.truth()
         topics = self.lane.topics
-        await until(lambda: not self.missing() and topics.read_of(self.team), patience_seconds, pause=0.05)
+        await until(lambda: not self.missing() and topics.read_of(self.team), self.patience_seconds, pause=0.05)
+
+    async def all_read(self) -> None:
+        await until(lambda: self.lane.topics.read_of(self.team), CONNECT_SECONDS, pause=0.05)
 
     async def begin(self) -> None:
         await self.lane.connect(self.team, self.org)
-        await until(lambda: self.lane.topics.read_of(self.team), CONNECT_SECONDS, pause=0.05)
+        await self.all_read()
         await self.touch()
         await self.caught_up()
 
@@ -119,7 +138,7 @@ class Run:
             await self.caught_up()
             self.recovery_seconds = asyncio.get_running_loop().time() - healed
         except TimeoutError:
-            self.violations.append(f"does not recover within {CONVERGE_SECONDS:.0f} s")
+            self.violations.append(f"does not recover within {self.patience_seconds:.0f} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +154,8 @@ class Row:
     """It harms the workers or the broker of its lane: no other run beside it."""
     connects: bool = True
     """Whether the run begins with a connected team that has read everything."""
+    org: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of its org."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,33 +174,43 @@ class Outcome:
         return f"{self.row} seed {self.seed}: {' | '.join(self.violations)} [{times}]"
 
 
-async def play(site: Site, label: str, runs: Sequence[tuple[Row, int]], bugs: tuple[str, ...] = ()) -> list[Outcome]:
-    """In one lane: those that harm nobody else at once, the others one after the other."""
+async def play(
+    site: Site,
+    label: str,
+    runs: Sequence[tuple[Row, int]],
+    *,
+    bugs: tuple[str, ...] = (),
+    patience_seconds: float = CONVERGE_SECONDS,
+) -> list[Outcome]:
+    """In one lane: those that harm nobody else at once, the others one after the other.
+
+    `patience_seconds`: after the last fault, until all must be there.
+    """
     rng = random.Random(f"{label}:{runs[0][1]}")
     async with open_lane(site, f"{label.lower()}-{rng.getrandbits(32):08x}-", rng, bugs=bugs) as lane:
         together = [(row, seed) for row, seed in runs if not row.alone]
         async with asyncio.TaskGroup() as tasks:
-            playing = [tasks.create_task(_play(lane, row, seed)) for row, seed in together]
+            playing = [tasks.create_task(_play(lane, row, seed, patience_seconds)) for row, seed in together]
         played = [task.result() for task in playing]
         for row, seed in runs:
             if row.alone:
-                played.append(await _play(lane, row, seed))
+                played.append(await _play(lane, row, seed, patience_seconds))
         await lane.stop_workers()
         leaks = await lane.leaks()
         return [_outcome(run, leaks) for run in played]
 
 
-async def _play(lane: Lane, row: Row, seed: int) -> Run:
+async def _play(lane: Lane, row: Row, seed: int, patience_seconds: float) -> Run:
     rng = random.Random(f"{row.name}:{seed}")
     team = f"{row.name.lower()}-{seed}"
-    org = await lane.orgs.open(seed)
-    run = Run(row, seed, lane, org, team, rng)
+    org = await lane.orgs.open(seed, **row.org)
+    run = Run(row, seed, lane, org, team, rng, patience_seconds)
     try:
         if row.connects:
             await run.begin()
         await row.play(run)
         await run.finish()
-    except TimeoutError:
+    except* TimeoutError:
         run.violations.append("waits in vain: " + "; ".join(run.missing()[:3]))
     run.truth = await org.truth()
     await lane.disconnect(team)

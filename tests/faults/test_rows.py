@@ -12,7 +12,7 @@ from itertools import chain
 
 import pytest
 
-from tests.faults import rows_of_the_org, rows_of_the_workers
+from tests.faults import rows_of_readings, rows_of_the_org, rows_of_the_workers
 from tests.faults.lane import Site
 from tests.faults.report import OUTCOMES
 from tests.faults.runs import Outcome, Row, play
@@ -59,7 +59,7 @@ def judge(outcomes: list[Outcome]) -> None:
 
 
 async def test_an_org_that_misbehaves(site: Site) -> None:
-    rows = wanted(rows_of_the_org.ROWS)
+    rows = wanted([*rows_of_the_org.ROWS, *rows_of_readings.ROWS])
     judge(await play(site, "orgs", [(row, seed) for seed in range(1, SEEDS + 1) for row in rows]))
 
 

@@ -86,15 +86,20 @@ def _change(
     modified = Version(_instant_ms(row.get("SystemModstamp")), 0, 0)
     if is_deleted(row):
         return _made(team, entity, row, "delete", at_least or _last_of_its_moment(modified), {}, now_ms)
-    least = at_least or _within_its_second(floor, modified)
+    least = at_least or _including(floor, modified)
     return _made(team, entity, row, "snapshot", max(modified, least), _fields(row, columns), now_ms)
 
 
-def _within_its_second(floor: Version | None, modified: Version) -> Version:
-    """The floor where it decides. Elsewhere it must not: an org's clock may have been set back."""
-    if floor is None or floor.commit_time_ms // 1000 != modified.commit_time_ms // 1000:
+def _including(floor: Version | None, modified: Version) -> Version:
+    """As late as a state of this stamp can be that was read after the floor.
+
+    A second in which nothing more can commit is over for the record too. A floor in a later second must not raise the
+    stamp's: an org's clock may have been set back.
+    """
+    stamped, reached = modified.commit_time_ms // 1000, floor.commit_time_ms // 1000 if floor else 0
+    if floor is None or stamped > reached:
         return modified
-    return floor
+    return floor if stamped == reached else _last_of_its_moment(modified)
 
 
 def _made(

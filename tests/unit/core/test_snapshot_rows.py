@@ -9,6 +9,7 @@ import pytest
 
 from schemas.events import Change, Version
 from workers.core.merge import blank, merge
+from workers.core.normalize import LARGEST
 from workers.core.snapshot_rows import snapshot_changes
 
 CONTACT = "003Rj00000Buj14IAB"
@@ -127,13 +128,17 @@ def test_what_is_made_without_validation_is_valid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("floor_ms", "wins"),
-    [(1719908906000, True), (1719908906999, True), (1719908905999, False), (1719908907000, False)],
+    ("floor", "version"),
+    [
+        (Version(1719908906000, 7, 1), Version(1719908906000, 7, 1)),
+        (Version(1719908906999, 7, 1), Version(1719908906999, 7, 1)),
+        (Version(1719908905999, 7, 1), Version(1719908906000, 0, 0)),
+        (Version(1719908907000, 7, 1), Version(1719908906000, LARGEST, 0)),
+    ],
 )
-def test_a_row_is_no_older_than_the_last_event_of_its_second(floor_ms: int, wins: bool) -> None:
-    floor = Version(floor_ms, 7, 1)
+def test_a_row_loses_against_no_change_that_it_includes(floor: Version, version: Version) -> None:
     (change,), _ = snapshot_changes("acme", "contact", [ROW], TYPES, 9, topic="t", floor=floor)
-    assert change.version == (floor if wins else Version(1719908906000, 0, 0))
+    assert change.version == version
 
 
 @pytest.mark.parametrize(
