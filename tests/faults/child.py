@@ -64,6 +64,8 @@ class Orders:
     bugs: tuple[str, ...] = ()
     stop_at: str | None = None
     """`kill` or `freeze` at the n-th time of a point of a transaction: `kill:before commit:3`."""
+    illusion_seconds: float = 0.0
+    """For so long it believes that every shard is its own."""
 
 
 def work(orders: Orders) -> None:
@@ -82,6 +84,8 @@ def work(orders: Orders) -> None:
         planted.BUGS[bug]()
     if orders.stop_at:
         planted.stop_at(orders.stop_at)
+    if orders.illusion_seconds:
+        planted.believe_to_own_everything(orders.illusion_seconds)
     main()
 
 

@@ -23,9 +23,12 @@ from workers.adapters.kafka.topics import admin, ensure_topics, topic_name
 from workers.adapters.mongo import open_store
 from workers.adapters.salesforce.oauth import client_credentials
 from workers.adapters.secrets import TokenCipher, generate_key
-from workers.ports import Store
+from workers.ports import Store, Unavailable
 
 MEASURE_SECONDS = 0.5
+
+TOPIC_ATTEMPTS = 5
+"""A broker that makes a hundred partitions on a busy machine may take longer than its client waits."""
 
 
 @dataclass(slots=True)
@@ -75,10 +78,17 @@ class Lane:
         for worker in self.workers:
             worker.start()
 
-    async def stop_workers(self) -> None:
-        """In order; then everything that is committed is known."""
+    def heal(self) -> None:
+        """Whatever a run has left broken."""
         self.to_kafka.heal()
         self.to_orgs.heal()
+        for worker in self.workers:
+            worker.thaw()
+            worker.start()
+
+    async def stop_workers(self) -> None:
+        """In order; then everything that is committed is known."""
+        self.heal()
         await asyncio.gather(*(asyncio.to_thread(worker.terminate) for worker in self.workers))
         await self.topics.read_to_the_end()
 
@@ -106,6 +116,8 @@ class Site:
     endpoints: Endpoints
     orgs: OrgProcess
     directory: Path
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One lane after the other: topics of many at once take a broker longer than their creator waits."""
 
 
 @asynccontextmanager
@@ -116,8 +128,8 @@ async def open_lane(
     kafka = site.endpoints.kafka_bootstrap_servers
     key = generate_key()
     async with AsyncExitStack() as stack:
-        await ensure_topics(kafka, namespace, 1)
-        stack.push_async_callback(_delete_topics, kafka, namespace)
+        await _make_topics(site, namespace)
+        stack.push_async_callback(_delete_topics, site, namespace)
         store = await stack.enter_async_context(open_store(site.endpoints.mongodb_uri, namespace))
         to_kafka, kafka_port = await stack.enter_async_context(open_proxy(rng))
         to_orgs, orgs_port = await stack.enter_async_context(open_proxy(rng))
@@ -167,6 +179,18 @@ def _address(url: str) -> Address:
     return host, int(port)
 
 
-async def _delete_topics(kafka: str, namespace: str) -> None:
-    async with admin(kafka) as client:
+async def _make_topics(site: Site, namespace: str) -> None:
+    async with site.opening:
+        for left in reversed(range(TOPIC_ATTEMPTS)):
+            try:
+                await ensure_topics(site.endpoints.kafka_bootstrap_servers, namespace, 1)
+            except Unavailable:
+                if not left:
+                    raise
+            else:
+                return
+
+
+async def _delete_topics(site: Site, namespace: str) -> None:
+    async with site.opening, admin(site.endpoints.kafka_bootstrap_servers) as client:
         await client.delete_topics([topic_name(namespace, topic) for topic in ALL])

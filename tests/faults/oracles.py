@@ -42,6 +42,7 @@ class Truth:
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Live ones, by id."""
     gone: set[str] = field(default_factory=set)
+    committed_ms: dict[Announcement, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ def truth_of(ledger: Iterable[Mapping[str, Any]], rows: Iterable[dict[str, Any]]
         if line["operation"] in _GONE:
             truth.gone.add(line["recordId"])
         if line["replayIds"] and line["changeType"] != "GAP_OVERFLOW":
-            truth.announced[Announcement(line["recordId"], line["commitNumber"])] += 1
+            announcement = Announcement(line["recordId"], line["commitNumber"])
+            truth.announced[announcement] += 1
+            truth.committed_ms[announcement] = line["committedAt"]
     truth.gone -= truth.rows.keys()
     return truth
 

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.events import Change, Entity, Parked, Position
 from schemas.topics import CHANGES, PARKED, POSITIONS, Topic
+from tests.faults.oracles import Announcement
 from workers.adapters.kafka.topics import topic_name
 
 POLL_MS = 100
@@ -29,6 +30,8 @@ class Topics:
         self.positions: dict[str, dict[Entity, Position]] = defaultdict(dict)
         self.parked: dict[str, list[Parked]] = defaultdict(list)
         self.texts: list[str] = []
+        self.sent_ms: dict[str, dict[Announcement, int]] = defaultdict(dict)
+        """When a change was first sent, by team."""
 
     def assign(self) -> None:
         self._consumer.assign(self._partitions)
@@ -38,7 +41,7 @@ class Topics:
         while True:
             for partition, records in (await self._consumer.getmany(timeout_ms=POLL_MS)).items():
                 for record in records:
-                    self._take(self._names[partition.topic], record.value)
+                    self._take(self._names[partition.topic], record.value, record.timestamp)
 
     async def read_to_the_end(self) -> None:
         """Until everything that is committed now is here; `follow` must be running."""
@@ -51,7 +54,7 @@ class Topics:
         positions = self.positions[team]
         return len(positions) == len(CHANGES) and all(p.snapshot.state == "done" for p in positions.values())
 
-    def _take(self, topic: Topic, value: bytes) -> None:
+    def _take(self, topic: Topic, value: bytes, sent_ms: int) -> None:
         self.texts.append(value.decode())
         if topic is POSITIONS:
             position = Position.model_validate_json(value)
@@ -62,6 +65,8 @@ class Topics:
         else:
             change = Change.model_validate_json(value)
             self.changes[change.team].append(change)
+            announcement = Announcement(change.record_id, change.version.commit_number)
+            self.sent_ms[change.team].setdefault(announcement, sent_ms)
 
 
 @asynccontextmanager

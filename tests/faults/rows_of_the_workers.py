@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -9,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
+from schemas.events import Position
 from schemas.topics import CHANGES, POSITIONS
 from tests.faults.planted import POINTS
 from tests.faults.proxy import END_TXN, Fate, Weather
@@ -17,6 +19,11 @@ from tests.faults.worker import Worker
 from tests.support.waiting import until
 from workers.adapters.kafka.topics import admin, topic_name
 from workers.core.shards import shard_of
+
+POSITION_UPDATES = 20_000
+MANY_SMALL_SEGMENTS = {"segment.bytes": "1048576", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "1000"}
+
+TAKE_OVER_SECONDS = 45.0
 
 ZOMBIE_SECONDS = 9.0
 """Longer than the session timeout of the group (`child.SESSION_TIMEOUT_MS`), and than a transaction's."""
@@ -39,7 +46,7 @@ async def a_worker_is_killed_in_a_transaction(run: Run) -> None:
     point, number = run.rng.choice(POINTS), run.rng.randint(2, 6)
     victims = run.lane.workers
     for worker in victims:
-        worker.terminate()
+        await asyncio.to_thread(worker.terminate)
         worker.start(stop_at=f"kill:{point}:{number}")
     async with run.editing(6.0):
         await until(lambda: not all(worker.alive for worker in victims), 60)
@@ -52,13 +59,38 @@ async def a_worker_is_killed_in_a_transaction(run: Run) -> None:
 async def a_worker_comes_back_from_the_dead(run: Run) -> None:
     """F2: frozen until another has taken over, with events in its socket that it has not read."""
     owner = await _owner(run)
-    async with run.editing(ZOMBIE_SECONDS + 3):
-        await run.pause(0.2, 1.5)
-        run.note("freeze")
-        owner.freeze()
-        await run.pause(ZOMBIE_SECONDS, ZOMBIE_SECONDS + 2)
+    (other,) = (worker for worker in run.lane.workers if worker is not owner)
+    await run.edit(run.chance_seconds(0.2, 1.0))
+    await run.caught_up()
+    before = _subscribed(run, other)
+    run.note("freeze")
+    owner.freeze()
+    async with run.editing(2.0):
+        await until(lambda: _subscribed(run, other) > before, TAKE_OVER_SECONDS, pause=0.1)
+        await run.pause(0.5, 3.0)
         run.note("thaw")
         owner.thaw()
+
+
+def _subscribed(run: Run, worker: Worker) -> int:
+    lines = worker.orders.log.read_text(errors="replace").splitlines()
+    return sum('"subscribed"' in line and f'"{run.team}"' in line for line in lines)
+
+
+async def two_workers_believe_to_own_a_shard(run: Run) -> None:
+    """F3: they fence each other, until the group's word reaches them."""
+    for worker in run.lane.workers:
+        await asyncio.to_thread(worker.terminate)
+    before = _fenced(run)
+    for worker in run.lane.workers:
+        worker.start(illusion_seconds=run.chance_seconds(3.0, 8.0))
+    run.note("both own everything")
+    await run.edit(8.0)
+    run.note(f"{_fenced(run) - before} times fenced")
+
+
+def _fenced(run: Run) -> int:
+    return sum(one.orders.log.read_text(errors="replace").count('"shard fenced"') for one in run.lane.workers)
 
 
 async def the_end_of_a_transaction_is_uncertain(run: Run) -> None:
@@ -133,11 +165,28 @@ async def _open_transaction(run: Run) -> AsyncIterator[None]:
             await stranger.stop()
 
 
+async def positions_are_many(run: Run) -> None:
+    """F8: the partition of the team's shard holds thousands of positions of others, in segments that are compacted."""
+    lane, topic = run.lane, topic_name(run.lane.namespace, POSITIONS)
+    await _configure(lane.kafka, topic, {"cleanup.policy": "compact", **MANY_SMALL_SEGMENTS})
+    other = Position(team="other", entity="contact", commit_time_ms=1).model_dump_json().encode()
+    async with AIOKafkaProducer(bootstrap_servers=lane.kafka) as producer:
+        for number in range(POSITION_UPDATES):
+            key = f"other:{number % 50}".encode()
+            await producer.send(topic, other, key=key, partition=shard_of(run.team))
+    run.note(f"{POSITION_UPDATES} positions")
+    async with run.editing(3.0):
+        await run.pause(0.1, 1.0)
+        owner = await _owner(run)
+        owner.kill()
+        owner.start()
+
+
 async def a_worker_is_frozen_in_a_transaction(run: Run) -> None:
     """F6: readers wait for the open transaction until the broker aborts it."""
     point, number = run.rng.choice(("before send", "after first send", "before commit")), run.rng.randint(2, 4)
     for worker in run.lane.workers:
-        worker.terminate()
+        await asyncio.to_thread(worker.terminate)
         worker.start(stop_at=f"freeze:{point}:{number}")
     async with run.editing(4.0):
         await run.pause(ZOMBIE_SECONDS, ZOMBIE_SECONDS + 2)
@@ -201,9 +250,11 @@ ROWS = (
     Row("F1", "worker killed", a_worker_is_killed, alone=True),
     Row("F1p", "killed in a transaction", a_worker_is_killed_in_a_transaction, alone=True),
     Row("F2", "zombie", a_worker_comes_back_from_the_dead, alone=True),
+    Row("F3", "duel", two_workers_believe_to_own_a_shard, alone=True),
     Row("F4", "ambiguous EndTxn", the_end_of_a_transaction_is_uncertain, alone=True),
     Row("F5", "record refused", the_broker_refuses_a_record, alone=True),
     Row("F7", "hanging transaction", a_stranger_holds_a_transaction_open, alone=True),
+    Row("F8", "many positions", positions_are_many, alone=True),
     Row("F6", "frozen in a transaction", a_worker_is_frozen_in_a_transaction, alone=True),
     Row("F14", "broker cut off", the_broker_is_cut_off, alone=True),
     Row("F15", "slow network", the_network_is_slow, alone=True),

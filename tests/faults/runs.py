@@ -212,6 +212,9 @@ async def _play(lane: Lane, row: Row, seed: int, patience_seconds: float) -> Run
         await run.finish()
     except* TimeoutError:
         run.violations.append("waits in vain: " + "; ".join(run.missing()[:3]))
+    finally:
+        if row.alone:
+            lane.heal()
     run.truth = await org.truth()
     await lane.disconnect(team)
     return run

@@ -81,7 +81,13 @@ def test_a_replay_id_that_comes_again_after_a_move_is_no_duplicate() -> None:
 
 
 def test_the_ledger_is_read_as_the_org_writes_it() -> None:
-    line = {"object": "Contact", "recordId": ADA, "commitNumber": 7, "replayIds": {"/data/ChangeEvents": 4}}
+    line = {
+        "object": "Contact",
+        "recordId": ADA,
+        "commitNumber": 7,
+        "replayIds": {"/data/ChangeEvents": 4},
+        "committedAt": 5.0,
+    }
     ledger: list[dict[str, Any]] = [
         {**line, "operation": "update", "changeType": "UPDATE"},
         {**line, "operation": "update", "changeType": "GAP_OVERFLOW", "commitNumber": 8},

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 
 from tests.faults import rows_of_the_org, rows_of_the_workers
 from tests.faults.lane import Site
 from tests.faults.planted import BUGS
-from tests.faults.runs import play
+from tests.faults.runs import Row, Run, play
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-ROWS = {row.name: row for row in (*rows_of_the_org.ROWS, *rows_of_the_workers.ROWS)}
+
+async def a_worker_dies_by_itself(run: Run) -> None:
+    async with run.editing(5.0):
+        while all(worker.alive for worker in run.lane.workers):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+        run.note("killed between positions and changes")
+        for worker in run.lane.workers:
+            worker.start()
+
+
+DIES = Row("dies", "a worker dies where the bug is", a_worker_dies_by_itself, alone=True, connects=False)
+ROWS = {row.name: row for row in (*rows_of_the_org.ROWS, *rows_of_the_workers.ROWS, DIES)}
 
 CAUGHT_BY = {
     "commit before the futures": ("F5", "O1"),
     "-1 on a bad replay id": ("F31", "O1"),
     "no fencing": ("F2", "O2"),
-    "checkpoint ahead of data": ("F1p", "O1"),
+    "checkpoint ahead of data": ("dies", "O1"),
     "ignored refused re-subscribe": ("F31", "O1"),
 }
 
 PATIENCE_SECONDS = 8.0
 """What such a bug loses does not come later."""
 
-SEEDS = 4
+IN_A_HURRY = frozenset({"commit before the futures", "-1 on a bad replay id", "ignored refused re-subscribe"})
+"""The others need a session that times out."""
+
+SEEDS = 3
 """Tried until one catches the bug: not every fault meets it."""
 
 
@@ -42,7 +57,6 @@ async def catching_seed(site: Site, number: int, bug: str) -> int | None:
 
 async def test_every_planted_bug_is_caught(site: Site) -> None:
     assert CAUGHT_BY.keys() == BUGS.keys()
-    async with asyncio.TaskGroup() as tasks:
-        playing = {bug: tasks.create_task(catching_seed(site, number, bug)) for number, bug in enumerate(BUGS)}
-    caught = {bug: task.result() for bug, task in playing.items()}
+    bugs = BUGS if "FAULT_SEEDS" in os.environ else IN_A_HURRY
+    caught = {bug: await catching_seed(site, number, bug) for number, bug in enumerate(bugs)}
     assert None not in caught.values(), caught

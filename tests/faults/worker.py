@@ -31,10 +31,11 @@ class Worker:
     def alive(self) -> bool:
         return self.running is not None and self.running.is_alive()
 
-    def start(self, stop_at: str | None = None) -> None:
+    def start(self, stop_at: str | None = None, illusion_seconds: float = 0.0) -> None:
         if self.alive:
             return
-        self.running = FORKS.Process(target=work, args=(replace(self.orders, stop_at=stop_at),), daemon=True)
+        orders = replace(self.orders, stop_at=stop_at, illusion_seconds=illusion_seconds)
+        self.running = FORKS.Process(target=work, args=(orders,), daemon=True)
         self.running.start()
 
     def kill(self) -> None:
