@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import pytest
@@ -10,15 +9,16 @@ import pytest
 from tests.faults import rows_of_the_org, rows_of_the_workers
 from tests.faults.lane import Site
 from tests.faults.planted import BUGS
-from tests.faults.runs import Row, Run, play
+from tests.faults.runs import CONNECT_SECONDS, Row, Run, play
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 async def a_worker_dies_by_itself(run: Run) -> None:
+    await run.lane.connect(run.team, run.org)
     async with run.editing(5.0):
-        while all(worker.alive for worker in run.lane.workers):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.05)
+        await until(lambda: not all(worker.alive for worker in run.lane.workers), CONNECT_SECONDS)
         run.note("killed between positions and changes")
         for worker in run.lane.workers:
             worker.start()
