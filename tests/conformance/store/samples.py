@@ -115,6 +115,13 @@ def one_of_each(team: str) -> dict[str, Any]:
         "insights": Insight(
             team=team, record_id=contact, entity="contact", score=0.1, last_engagement_date="2026-02-28"
         ),
+        **_of_work(team, contact),
+    }
+
+
+def _of_work(team: str, contact: str) -> dict[str, Any]:
+    """What tells of work that was done or is to be done."""
+    return {
         "writeback_runs": WritebackRun(team=team, run_id="2026-02-28", started_at_ms=1, jobs={"contact": "750"}),
         "writeback_rows": WritebackRow(
             team=team, run_id="2026-02-28", record_id=contact, entity="contact", score=2.0, last_engagement_date=None
