@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
-from schemas.documents import AuditEntry, Edit, InsightFields, Switch, WritebackSettings
+from schemas.documents import Edit, InsightFields, Switch, WritebackSettings
 from schemas.events import Entity
-from workers.core.writeback import fields_of, unfit
+from workers.core.writeback import fields_of
 from workers.ports import Refused, SalesforceOrg, Store, Unavailable
-from workers.runtime.edits import EDIT_ATTEMPTS, By
-from workers.runtime.writeback_settings import settings_of
+from workers.runtime.edits import EDIT_ATTEMPTS, By, log_edit
+from workers.runtime.writeback_settings import problems_of, settings_of
 
 
 async def switch(store: Store, team: str, entity: Entity, on: bool, by: By) -> WritebackSettings:
@@ -46,8 +46,7 @@ async def name_fields(
     store: Store, org: SalesforceOrg, team: str, entity: Entity, fields: InsightFields, by: By
 ) -> WritebackSettings:
     """Where the entity's insights go from now on. Raises Refused when they cannot be written there."""
-    found = {field.name: (field.type, field.updateable) for field in await org.fields(entity)}
-    if problems := unfit(entity, fields, found):
+    if problems := await problems_of(org, entity, fields):
         raise Refused("; ".join(problems))
 
     def edit(settings: WritebackSettings) -> WritebackSettings:
@@ -75,21 +74,11 @@ async def _edit(
 ) -> WritebackSettings:
     for _ in range(EDIT_ATTEMPTS):
         before = await settings_of(store, team)
-        await _keep(store, before)
+        await log_edit(store, team, "writeback", before.edit)
         version = (before.edit.version if before.edit else 0) + 1
         made = Edit(version=version, at_ms=by.now_ms, who=by.who, what=what)
         after = edit(before).model_copy(update={"edit": made})
         if not await store.writeback_settings.swap([after]):
-            await _keep(store, after)
+            await log_edit(store, team, "writeback", after.edit)
             return after
     raise Unavailable(f"the write-back settings of team {team} are being edited by others: try again")
-
-
-async def _keep(store: Store, settings: WritebackSettings) -> None:
-    """Copy the last edit to the audit log; nothing happens if it is there."""
-    edit = settings.edit
-    if edit is not None:
-        entry_id = f"writeback-{edit.version:08d}"
-        await store.audit.swap(
-            [AuditEntry(team=settings.team, entry_id=entry_id, at_ms=edit.at_ms, who=edit.who, what=edit.what)]
-        )

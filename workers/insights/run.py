@@ -9,12 +9,12 @@ from itertools import chain, repeat
 
 from schemas.documents import Insight, InsightFields, WritebackRow, WritebackRun
 from schemas.events import Entity
-from workers.core.writeback import Settled, cells, fields_of, is_on, jobs_of, settle, undone, unfit
+from workers.core.writeback import Settled, cells, fields_of, is_on, jobs_of, settle, undone
 from workers.insights.claim import Claim, TakenOver
 from workers.insights.plan import changed_rows
 from workers.ports import Clock, IngestRow, IngestState, Refused, SalesforceOrg, Store, Unavailable
 from workers.runtime.retry import patiently
-from workers.runtime.writeback_settings import settings_of
+from workers.runtime.writeback_settings import problems_of, settings_of
 
 POLL_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 """First waits between two looks at a job, then five seconds: small jobs take one, the largest hours."""
@@ -89,8 +89,7 @@ class Runner:
 
     async def _check(self, entity: Entity, fields: InsightFields) -> None:
         """Before anything is sent. Raises Refused with what an administrator must do."""
-        found = {field.name: (field.type, field.updateable) for field in await self._org.fields(entity)}
-        if problems := unfit(entity, fields, found):
+        if problems := await problems_of(self._org, entity, fields):
             raise Refused(
                 f"{'; '.join(problems)}. `segment-sync writeback create-fields {self._team}` creates missing fields; "
                 "otherwise an administrator creates them, or gives the connected user Edit access"
