@@ -93,13 +93,9 @@ class RunningOrg:
         for site in list(self._runner.sites):
             await site.stop()
         self.cometd_sessions.forget_all()
-        server = self._runner.server
-        transports = [one.transport for one in server.connections if one.transport] if server else []
+        transports = transports_of(self._runner.server)
         await self._runner.cleanup()
-        for transport in transports:
-            # Over TLS a close waits half a minute for the client to agree.
-            transport.abort()
-        await asyncio.sleep(0)
+        await hang_up(transports)
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,6 +104,18 @@ class RunningOrg:
         self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def transports_of(server: web.Server | None) -> list[asyncio.Transport]:
+    """The connections that are open: whoever closes the server may no longer be able to ask for them."""
+    return [one.transport for one in server.connections if one.transport] if server else []
+
+
+async def hang_up(transports: Iterable[asyncio.Transport]) -> None:
+    for transport in transports:
+        # Over TLS a close waits half a minute for the client to agree.
+        transport.abort()
+    await asyncio.sleep(0)
 
 
 async def serve(config: OrgConfig, progress: Progress | None = None) -> RunningOrg:

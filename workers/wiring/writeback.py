@@ -48,9 +48,9 @@ async def create_insight_fields(settings: Settings, team: str) -> dict[Entity, l
     """What was created, by entity."""
     async with team_org(settings, team) as (opened, org):
         created = {entity: await writeback.missing_fields(opened, org, team, entity) for entity in ENTITIES}
-        user_id = (await org.habits()).user_id
+        user_id, named = (await org.habits()).user_id, await settings_of(opened, team)
         for entity, names in created.items():
-            fields = fields_of(await settings_of(opened, team), entity)
+            fields = fields_of(named, entity)
             for name in names:
                 kind = "score" if name == fields.score else "date"
                 await org.create_insight_field(entity, name, kind, user_id)

@@ -18,7 +18,7 @@ from sandbox.org.config import OrgConfig
 from sandbox.org.fleet.admin import fleet_application
 from sandbox.org.fleet.orgs import Fleet, Member
 from sandbox.org.http.addresses import BASE_PATH
-from sandbox.org.server import MAX_BODY_BYTES, SHUTDOWN_SECONDS, RunningOrg, listen
+from sandbox.org.server import MAX_BODY_BYTES, SHUTDOWN_SECONDS, RunningOrg, hang_up, listen, transports_of
 
 _MEMBER = web.RequestKey("member", Member)
 
@@ -84,17 +84,13 @@ class RunningFleet:
         """Stop listening, answer the open polls of every org, and go."""
         for site in list(self._front.sites):
             await site.stop()
-        server = self._front.server
-        transports = [one.transport for one in server.connections if one.transport] if server else []
+        transports = transports_of(self._front.server)
         for member in self.fleet:
             if member.running is not None:
                 await member.running.close()
         await self._front.cleanup()
         await self._own.cleanup()
-        for transport in transports:
-            # Over TLS a close waits half a minute for the client to agree.
-            transport.abort()
-        await asyncio.sleep(0)
+        await hang_up(transports)
 
     async def __aenter__(self) -> Self:
         return self
