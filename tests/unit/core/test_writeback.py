@@ -18,12 +18,12 @@ from schemas.documents import (
     WritebackSettings,
 )
 from schemas.events import ENTITIES, Entity
-from workers.core import writeback
 from workers.core.writeback import (
     Values,
     cells,
     differs,
     is_on,
+    jobs,
     jobs_of,
     newest,
     remedy,
@@ -217,7 +217,7 @@ def test_the_same_rows_form_the_same_jobs(
     orders: tuple[list[tuple[int, Entity]], list[tuple[int, Entity]]], limit: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(writeback, "JOB_ROWS", limit)
+        patch.setattr(jobs, "JOB_ROWS", limit)
         one, other = (jobs_of(row(record_id(n), entity) for n, entity in order) for order in orders)
     assert one == other
     assert sorted(each.record_id for rows in one.values() for each in rows) == sorted(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.documents import Contribution, InsightFields, Member, Record, Switch, WritebackRun, WritebackSettings
-from workers.core import writeback
+from workers.core.writeback import jobs
 from workers.insights import plan
 from workers.insights import run as run_module
 from workers.ports import FieldInfo, IngestRow, IngestState, Refused, RowOutcome
@@ -107,7 +107,7 @@ async def test_rejected_rows_are_recorded_and_come_again(rig: Rig) -> None:
 
 
 async def test_a_job_takes_no_more_rows_than_it_may(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writeback, "JOB_ROWS", 2)
+    monkeypatch.setattr(jobs, "JOB_ROWS", 2)
     monkeypatch.setattr(plan, "PAGE", 2)
     monkeypatch.setattr("workers.insights.run.SAVE_ROWS", 1)
     for number in range(5):

@@ -1,0 +1,33 @@
+"""Which insight values go to which Salesforce records, and what became of them."""
+
+from workers.core.writeback.fitness import unfit
+from workers.core.writeback.jobs import jobs_of
+from workers.core.writeback.remedies import REMEDIES, remedy
+from workers.core.writeback.settings import fields_of, is_on, schedule_of
+from workers.core.writeback.settling import Settled, settle
+from workers.core.writeback.sources import sources, successor
+from workers.core.writeback.undo import undone
+from workers.core.writeback.values import LAST_DATE, NULL_CELL, Values, cells, differs, newest, storable, values_of
+
+__all__ = [
+    "LAST_DATE",
+    "NULL_CELL",
+    "REMEDIES",
+    "Settled",
+    "Values",
+    "cells",
+    "differs",
+    "fields_of",
+    "is_on",
+    "jobs_of",
+    "newest",
+    "remedy",
+    "schedule_of",
+    "settle",
+    "sources",
+    "storable",
+    "successor",
+    "undone",
+    "unfit",
+    "values_of",
+]
