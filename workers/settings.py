@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     capture_list_minutes: float = Field(
         60.0, ge=1, le=1440, description="Compare each list that a rule uses with the org once in so many minutes"
     )
+    insights_scheduler: Literal["process", "cron"] = Field(
+        "process", description="Who begins the daily runs: the insights process, or a job that runs `insights --due`"
+    )
     health_host: str = "0.0.0.0"  # noqa: S104 - probes come from the node
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Port of /livez, /readyz and /metrics; unset: none"

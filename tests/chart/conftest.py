@@ -63,7 +63,7 @@ def minimal() -> Values:
 def everything(minimal: Values) -> Values:
     """Every optional part switched on."""
     return minimal | {
-        "insights": {"cronJob": {"enabled": True}},
+        "insights": {"schedule": {"cronJob": {"enabled": True}}},
         "replay": {"enabled": True},
         "autoscaling": {"keda": {"enabled": True}},
         "networkPolicy": {"enabled": True},

@@ -24,7 +24,7 @@ def test_every_command_exists(pods: dict[str, Manifest]) -> None:
         "capture": ["capture"],
         "routing": ["routing"],
         "insights": ["insights"],
-        "insights-once": ["insights", "--once"],
+        "insights-due": ["insights", "--due"],
         "replay": ["replay", "--from", "earliest"],
     }
     for command, *options in commands.values():

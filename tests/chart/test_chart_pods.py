@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-COMPONENTS = {"capture", "routing", "insights", "insights-once", "replay"}
+COMPONENTS = {"capture", "routing", "insights", "insights-due", "replay"}
 SERVING = {"capture", "routing", "insights"}
 SECRETS = {"MONGODB_URI", "TOKEN_ENCRYPTION_KEYS"}
 

@@ -61,6 +61,16 @@ def test_the_program_accepts_what_the_chart_sets(
     assert settings.kafka_replication_factor == ci_values["kafka"].get("replicationFactor", 3)
 
 
+@pytest.mark.parametrize(("cron_job", "scheduler"), [(False, "process"), (True, "cron")])
+def test_either_the_process_or_the_cron_job_looks_who_is_due(
+    render: Render, minimal: Manifest, cron_job: bool, scheduler: str
+) -> None:
+    values = minimal | {"insights": {"schedule": {"cronJob": {"enabled": cron_job}}}}
+    assert environment(render, values)["INSIGHTS_SCHEDULER"] == scheduler
+    assert Settings.model_fields["insights_scheduler"].default == "process"
+    assert ("CronJob" in {manifest["kind"] for manifest in render(values)}) == cron_job
+
+
 @pytest.mark.parametrize(
     ("setting", "schema_path"), [("log_level", ["logLevel"]), ("mongodb_driver", ["mongodb", "driver"])]
 )

@@ -67,11 +67,11 @@ def test_is_spread_over_zones_and_nodes_where_possible(pods: dict[str, Manifest]
 
 
 def test_write_backs_neither_overlap_nor_stop_for_ever(workloads: dict[str, Manifest]) -> None:
-    spec = workloads["insights-once"]["spec"]
+    spec = workloads["insights-due"]["spec"]
     assert (spec["concurrencyPolicy"], spec["timeZone"]) == ("Forbid", "Etc/UTC")
     assert spec["startingDeadlineSeconds"] >= 600
     job = spec["jobTemplate"]["spec"]
-    assert job["backoffLimit"] == 2
+    assert job["backoffLimit"] == 0
     assert job["activeDeadlineSeconds"] > 0
     assert job["ttlSecondsAfterFinished"] > 0
 
@@ -134,7 +134,7 @@ def test_network_policies_admit_what_each_worker_needs(
 ) -> None:
     policies = of_kind(render(everything), "NetworkPolicy")
     shared = {("UDP", 53), ("TCP", 53), ("TCP", 9092), ("TCP", 27017)}
-    salesforce = {"capture", "insights", "insights-once"}
+    salesforce = {"capture", "insights", "insights-due"}
     for component, pod in pods.items():
         labels = pod["metadata"]["labels"]
         assert allowed(policies, "ingress", labels) == {("TCP", 8080)}

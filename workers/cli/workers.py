@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from schemas.documents import WritebackRun
 from workers import wiring
 from workers.cli.output import Json, console, print_json, progress_bar, run
 from workers.ports import Refused
@@ -39,27 +41,40 @@ def insights(
     now: Annotated[
         bool, typer.Option("--now", help="Write back what has changed now, also a second time today, then exit.")
     ] = False,
+    due: Annotated[
+        bool, typer.Option("--due", help="Write back the teams whose own schedule says so, then exit: for a CronJob.")
+    ] = False,
     team: Annotated[str | None, typer.Option(help="With --once or --now: only this team.")] = None,
     json: Json = False,
 ) -> None:
     """Take in engagement scores and write the changed ones back to Salesforce once a day, until SIGTERM."""
-    if not (once or now):
-        if team:
-            raise Refused("--team goes with --once or --now")
+    if once + now + due > 1:
+        raise Refused("--once, --now and --due exclude each other")
+    if team and not (once or now):
+        raise Refused("--team goes with --once or --now")
+    if not (once or now or due):
         run(wiring.run_insights(load_settings()))
         return
-    runs = run(wiring.write_back(load_settings(), team, again=now))
+    settings = load_settings()
+    tell_runs(run(wiring.write_back_due(settings) if due else wiring.write_back(settings, team, again=now)), json)
+
+
+def tell_runs(runs: Sequence[WritebackRun], json: bool) -> None:
+    """Ends with exit status 1 when one of them has failed."""
     if json:
         print_json([each.model_dump(mode="json") for each in runs])
-        return
-    for each in runs:
-        console.print(
-            f"{each.team}: {each.planned} changed, {each.accepted} accepted, {each.rejected} rejected, "
-            f"{each.unprocessed} unprocessed{f' ({each.detail})' if each.detail else ''}",
-            markup=False,
-        )
+    else:
+        for each in runs:
+            console.print(run_text(each), markup=False)
     if any(each.state == "failed" for each in runs):
         raise typer.Exit(1)
+
+
+def run_text(run: WritebackRun) -> str:
+    return (
+        f"{run.team}: {run.planned} changed, {run.accepted} accepted, {run.rejected} rejected, "
+        f"{run.unprocessed} unprocessed{f' ({run.detail})' if run.detail else ''}"
+    )
 
 
 def replay(

@@ -37,7 +37,11 @@ class Insights:
         self._clock = clock
         self._claims = Claims(store, clock)
 
-    async def run(self, processor: Processor, stop: asyncio.Event) -> None:
+    async def run(self, processor: Processor, stop: asyncio.Event, *, scheduled: bool = True) -> None:
+        """Without `scheduled` somebody else calls `write_back_due` now and then."""
+        if not scheduled:
+            await processor.run(self.handle, stop)
+            return
         async with asyncio.TaskGroup() as tasks:
             daily = tasks.create_task(self._daily(stop))
             try:
@@ -62,12 +66,19 @@ class Insights:
             await self._store.connection_queries.active() if team is None else [await connection_of(self._store, team)]
         )
         schedules = await self._schedules(connections)
-        runs: list[WritebackRun] = []
         now_ms = self._clock.now_ms()
+        suffix = f"-{now_ms}" if again else ""
+        return await self._each([(each, schedules[each.team].due(now_ms).isoformat() + suffix) for each in connections])
+
+    async def write_back_due(self) -> list[WritebackRun]:
+        """Each team once whose own schedule says so, outside its blackouts. Raises Unavailable as `write_back` does."""
+        return await self._each(await self._due())
+
+    async def _each(self, due: Sequence[tuple[Connection, str]]) -> list[WritebackRun]:
+        runs: list[WritebackRun] = []
         postponed: list[Unavailable] = []
-        for connection in connections:
+        for connection, run_id in due:
             try:
-                run_id = schedules[connection.team].due(now_ms).isoformat() + (f"-{now_ms}" if again else "")
                 runs.append(await self._ended(connection, run_id))
             except Unavailable as error:
                 postponed.append(error)

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workers.wiring.lists import compare_list, list_statuses, show_list, visible_lists
-    from workers.wiring.processes import run_capture, run_insights, run_replay, run_routing, undo_write_back, write_back
+    from workers.wiring.processes import (
+        run_capture,
+        run_insights,
+        run_replay,
+        run_routing,
+        undo_write_back,
+        write_back,
+        write_back_due,
+    )
     from workers.wiring.rules import (
         Into,
         activate_rule,
@@ -106,12 +114,23 @@ __all__ = [
     "unset_mappings",
     "visible_lists",
     "write_back",
+    "write_back_due",
     "writeback_rows",
     "writeback_runs",
     "writeback_settings",
 ]
 
-PROCESSES = frozenset({"run_capture", "run_insights", "run_replay", "run_routing", "undo_write_back", "write_back"})
+PROCESSES = frozenset(
+    {
+        "run_capture",
+        "run_insights",
+        "run_replay",
+        "run_routing",
+        "undo_write_back",
+        "write_back",
+        "write_back_due",
+    }
+)
 RULES = frozenset(
     {
         "Into",

@@ -85,7 +85,8 @@ async def run_insights(settings: Settings) -> None:
         publisher(settings) as topics,
         orgs(settings, opened) as salesforce,
     ):
-        await Insights(opened, salesforce, topics, clock).run(processor, stop)
+        scheduled = settings.insights_scheduler == "process"
+        await Insights(opened, salesforce, topics, clock).run(processor, stop, scheduled=scheduled)
 
 
 async def write_back(settings: Settings, team: str | None, *, again: bool) -> list[WritebackRun]:
@@ -96,6 +97,16 @@ async def write_back(settings: Settings, team: str | None, *, again: bool) -> li
         orgs(settings, opened) as salesforce,
     ):
         return await Insights(opened, salesforce, topics, clock).write_back(team, again=again)
+
+
+async def write_back_due(settings: Settings) -> list[WritebackRun]:
+    configure_logs(settings.log_level)
+    async with (
+        store(settings) as opened,
+        publisher(settings) as topics,
+        orgs(settings, opened) as salesforce,
+    ):
+        return await Insights(opened, salesforce, topics, clock).write_back_due()
 
 
 async def undo_write_back(settings: Settings, team: str, run_id: str) -> WritebackRun:

@@ -208,6 +208,8 @@ def test_a_team_of_another_form_is_refused(main: Main, team: str) -> None:
         (("rules", "add", "acme", "lead", "--list", "A"), "one of --only, --new-segment NAME, --existing-segment"),
         (("rules", "add", "acme", "lead", "--list", "A", "--only", "--new-segment", "B"), "say where the lists go"),
         (("insights", "--team", "acme"), "--team goes with --once or --now"),
+        (("insights", "--due", "--team", "acme"), "--team goes with --once or --now"),
+        (("insights", "--due", "--now"), "exclude each other"),
         (("replay", "--from", "yesterday"), "--from yesterday: give 'earliest' or an ISO time"),
         (
             ("connections", "connect", "acme", "--client-id", "app", "--client-credentials"),

@@ -124,3 +124,26 @@ async def test_a_bug_in_the_write_back_ends_the_process(due: Rig) -> None:
     with pytest.raises(ExceptionGroup) as raised:
         await due.insights().run(IdleProcessor(), asyncio.Event())
     assert raised.group_contains(KeyError)
+
+
+async def test_a_job_writes_back_whoever_is_due_and_keeps_blackouts(due: Rig) -> None:
+    in_new_york = WritebackSettings(team=TEAM, time_zone="America/New_York", blackouts=(("02:00", "03:00"),))
+    await due.store.writeback_settings.swap([in_new_york])
+    await connected_at(due, TWO_O_CLOCK_MS)
+    assert await due.insights().write_back_due() == []
+    due.clock.ms += 5 * 3_600_000
+    assert await due.insights().write_back_due() == []  # two o'clock in New York is blacked out
+    due.clock.ms += 3_600_000
+    (run,) = await due.insights().write_back_due()
+    assert (run.run_id, run.accepted) == ("2026-11-19", 1)
+    assert await due.insights().write_back_due() == []
+
+
+async def test_where_a_job_looks_who_is_due_the_process_does_not(due: Rig) -> None:
+    stop = asyncio.Event()
+    task = asyncio.create_task(due.insights().run(IdleProcessor(), stop, scheduled=False))
+    await asyncio.sleep(0)
+    stop.set()
+    await task
+    assert due.clock.looks == 0
+    assert due.org.calls == []

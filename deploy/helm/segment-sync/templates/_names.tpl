@@ -1,4 +1,4 @@
-{{/* At most 38 characters: a CronJob's name is limited to 52, and "-insights-once" takes 14. */}}
+{{/* At most 38 characters: a CronJob's name is limited to 52, and "-insights-due" takes 13. */}}
 {{- define "segment-sync.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 38 | trimSuffix "-" -}}

@@ -7,6 +7,7 @@ SALESFORCE_API_SHARE: {{ .Values.salesforce.apiShare | quote }}
 SALESFORCE_API_RESERVE: {{ .Values.salesforce.apiReserve | quote }}
 CAPTURE_HEADROOM_HOURS: {{ .Values.capture.headroomHours | quote }}
 CAPTURE_LIST_MINUTES: {{ .Values.capture.listMinutes | quote }}
+INSIGHTS_SCHEDULER: {{ ternary "cron" "process" .Values.insights.schedule.cronJob.enabled | quote }}
 HEALTH_PORT: "8080"
 LOG_LEVEL: {{ .Values.logLevel | quote }}
 {{- end -}}
