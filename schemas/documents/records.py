@@ -1,0 +1,63 @@
+"""The private mirror of Salesforce records."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from schemas.documents.base import Document
+from schemas.events import Entity, RecordId, TeamId, Version
+
+
+class Targets(Document):
+    """The people and accounts a record may have contributed to: a superset, widened before they are written."""
+
+    people: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+
+
+class Skip(Document):
+    reason: Literal["no_email", "invalid_email", "no_website", "invalid_website", "not_in_any_list"]
+    detail: str | None = None
+
+
+class Reason(Document):
+    """Why a member is in a segment."""
+
+    rule_id: str
+    list_id: str
+
+
+class Record(Document):
+    """The private mirror of one Salesforce record. A field's version is `field_versions[f]`, else `full_version`.
+
+    One that is older than `full_version`: the full state could not read the field, which keeps its last known value.
+    """
+
+    team: TeamId
+    record_id: RecordId
+    entity: Entity
+    rev: int = 0
+    alive: bool = False
+    fields: dict[str, Any] = Field(default_factory=dict)
+    full_version: Version | None = None
+    field_versions: dict[str, Version] = Field(default_factory=dict)
+    targets: Targets = Targets()
+    imported: bool = False
+    skip: Skip | None = None
+    rule_set_version: int = 0
+    held: tuple[Reason, ...] = ()
+    """Why it was imported when it was last evaluated: what a rule that keeps whom it held goes by."""
+    in_lists: tuple[str, ...] = ()
+    """The lists in use that hold the record, as last evaluated."""
+    answers: dict[str, bool] = Field(default_factory=dict)
+    """By list id: whether the org itself says that the list holds the record. For lists that only the org can read."""
+    answers_due: tuple[str, ...] = ()
+    """Such lists that the org is to be asked about, since the record has changed; cleared by its answer."""
+    evaluate_at_ms: int | None = None
+    """When a relative date of some list may let the record enter or leave without being changed."""
+    contacts_due: bool = False
+    """Of an account: its contacts are to be evaluated again, since they see a change of it; cleared once commanded."""
+    accounts_due: tuple[RecordId, ...] = ()
+    """Accounts to evaluate again because this contact now follows or no longer follows them; empty once commanded."""

@@ -1,0 +1,72 @@
+"""The outside world as the workers see it: one Protocol per thing, its contract in prose.
+
+Errors: an adapter raises `Unavailable` for what may heal by itself (the caller retries, bounded), `Refused` for what
+will not (a person must act); its message names the setting or the record and the remedy. Anything else is a bug and
+ends the process.
+"""
+
+from __future__ import annotations
+
+from workers.ports.clock import Clock
+from workers.ports.errors import Fenced, Invisible, Refused, Unavailable
+from workers.ports.org import (
+    FieldInfo,
+    Habits,
+    IngestRow,
+    IngestState,
+    ListInfo,
+    Meter,
+    Page,
+    RowOutcome,
+    SalesforceOrg,
+    SalesforceOrgs,
+)
+from workers.ports.store import (
+    ConnectionQueries,
+    D,
+    Documents,
+    JobQueries,
+    MemberQueries,
+    RecordQueries,
+    RuleSetQueries,
+    Store,
+)
+from workers.ports.stream import ChangeStream, StreamBatch, StreamEnded, StreamEvent
+from workers.ports.topics import ChangeLog, Handler, Message, Processor, Publisher, ShardOwnership, TopicReader
+
+__all__ = [
+    "ChangeLog",
+    "ChangeStream",
+    "Clock",
+    "ConnectionQueries",
+    "D",
+    "Documents",
+    "Fenced",
+    "FieldInfo",
+    "Habits",
+    "Handler",
+    "IngestRow",
+    "IngestState",
+    "Invisible",
+    "JobQueries",
+    "ListInfo",
+    "MemberQueries",
+    "Message",
+    "Meter",
+    "Page",
+    "Processor",
+    "Publisher",
+    "RecordQueries",
+    "Refused",
+    "RowOutcome",
+    "RuleSetQueries",
+    "SalesforceOrg",
+    "SalesforceOrgs",
+    "ShardOwnership",
+    "Store",
+    "StreamBatch",
+    "StreamEnded",
+    "StreamEvent",
+    "TopicReader",
+    "Unavailable",
+]

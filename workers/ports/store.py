@@ -1,0 +1,165 @@
+"""The documents, and the questions asked about them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from schemas.documents import (
+    ApiUsage,
+    AuditEntry,
+    CaptureStatus,
+    Connection,
+    Engagement,
+    Insight,
+    Job,
+    Member,
+    Record,
+    RuleSet,
+    Segment,
+    WritebackRow,
+    WritebackRun,
+    WritebackSettings,
+)
+from schemas.events import Entity
+
+D = TypeVar(
+    "D",
+    ApiUsage,
+    AuditEntry,
+    CaptureStatus,
+    Connection,
+    Engagement,
+    Insight,
+    Job,
+    Member,
+    Record,
+    RuleSet,
+    Segment,
+    WritebackRow,
+    WritebackRun,
+    WritebackSettings,
+)
+
+
+class Documents(Protocol[D]):
+    """Documents of one collection, written by compare-and-swap. Every call is scoped to one or more named teams.
+
+    A document is found by (team, id); what the id is follows from the collection (`record_id`, `key`, ...).
+    """
+
+    async def load(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], D]:
+        """What exists of the (team, id) pairs asked for, in one query with majority read concern."""
+
+    async def swap(self, documents: Sequence[D]) -> list[D]:
+        """Write each document whose stored `rev` still equals its own (0: does not exist yet), with `rev` + 1.
+
+        Acknowledged by a majority. Returns the documents that lost (somebody else wrote first), unwritten; the caller
+        reloads those and decides again. One bulk write; at most one document per (team, id) in a call.
+        """
+
+    def scan(self, team: str, after: str = "") -> AsyncIterator[D]:
+        """All documents of a team with an id greater than `after`, ascending by id, in bounded pages."""
+
+
+class RecordQueries(Protocol):
+    """What routing asks of the records beyond their ids."""
+
+    async def with_imported_contacts(self, accounts: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Of the given (team, account record id), those that an imported, living contact points at by AccountId."""
+
+    async def older_than(self, team: str, rule_set_version: int, limit: int) -> list[tuple[Entity, str]]:
+        """Entity and id of up to `limit` records last evaluated under an older rule set version, the same ones as long
+        as they are."""
+
+    async def due_by_date(self, now_ms: int, limit: int) -> list[Record]:
+        """Up to `limit` records of any team whose `evaluate_at_ms` has come."""
+
+    def contacts_of(self, team: str, account_id: str) -> AsyncIterator[list[str]]:
+        """Ids of all contacts that point at an account, dead ones too, in bounded pages."""
+
+    async def count_older_than(self, team: str, rule_set_version: int) -> int: ...
+
+    async def count(self, team: str) -> dict[Entity, int]:
+        """Living records by entity."""
+
+    async def living_ids(self, team: str, entity: Entity, after: str, limit: int) -> list[str]:
+        """Up to `limit` ids greater than `after` of living records, ascending."""
+
+    def living(self, team: str, entity: Entity) -> AsyncIterator[Record]:
+        """All living records of an entity, ascending by id, in bounded pages."""
+
+    async def asking_teams(self) -> set[str]:
+        """Teams with records whose `answers_due` is not empty."""
+
+    async def asking(self, team: str, after: str, limit: int) -> list[Record]:
+        """Up to `limit` of these records with an id greater than `after`, ascending by id."""
+
+    async def in_list(self, team: str, list_id: str, after: str, limit: int) -> list[str]:
+        """Up to `limit` ids greater than `after` of the records that a list holds, ascending."""
+
+    async def sample(self, team: str, entity: Entity, size: int) -> list[Record]:
+        """Living records drawn at random."""
+
+    async def skipped(self, team: str) -> dict[tuple[Entity, str], int]:
+        """Living, not imported records by entity and skip reason."""
+
+    def skipped_records(self, team: str, entity: Entity, reason: str) -> AsyncIterator[Record]:
+        """Those of one entity and reason, ascending by id, in bounded pages."""
+
+
+class MemberQueries(Protocol):
+    """Questions about people, or about accounts."""
+
+    async def count(self, team: str) -> int:
+        """Living members."""
+
+    async def segment_sizes(self, team: str) -> dict[str, int]:
+        """Living members by segment id."""
+
+    def in_segment(self, team: str, segment_id: str) -> AsyncIterator[Member]: ...
+
+
+class RuleSetQueries(Protocol):
+    async def versions(self, teams: Collection[str]) -> dict[str, int]:
+        """Current rule set version of each team; teams without one are absent."""
+
+    async def unapplied(self, limit: int) -> list[RuleSet]:
+        """Rule sets whose `applied_version` lies behind `version`."""
+
+
+class JobQueries(Protocol):
+    async def open(self) -> list[Job]:
+        """Of every team, the jobs with a request that are pending or running."""
+
+
+class ConnectionQueries(Protocol):
+    async def active(self) -> list[Connection]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """All collections of one database."""
+
+    connections: Documents[Connection]
+    rule_sets: Documents[RuleSet]
+    segments: Documents[Segment]
+    records: Documents[Record]
+    people: Documents[Member]
+    accounts: Documents[Member]
+    engagement: Documents[Engagement]
+    insights: Documents[Insight]
+    writeback_runs: Documents[WritebackRun]
+    writeback_rows: Documents[WritebackRow]
+    writeback_settings: Documents[WritebackSettings]
+    jobs: Documents[Job]
+    capture_status: Documents[CaptureStatus]
+    audit: Documents[AuditEntry]
+    api_usage: Documents[ApiUsage]
+    record_queries: RecordQueries
+    people_queries: MemberQueries
+    account_queries: MemberQueries
+    rule_set_queries: RuleSetQueries
+    connection_queries: ConnectionQueries
+    job_queries: JobQueries
