@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -58,6 +59,26 @@ async def test_a_zombie_that_learns_of_its_fence_between_two_sends_is_fenced(
     with pytest.raises(Fenced):
         await zombie.append([change(1)], [position(1)])
     await successor.append([change(2)], [position(2)])
+    await successor.close()
+
+
+async def test_a_shard_is_not_opened_at_older_positions_while_a_stranger_holds_a_transaction_open(
+    kafka: str, namespace: str
+) -> None:
+    """What was committed after the transaction began cannot be read yet: it would all be published a second time."""
+    await ensure_topics(kafka, namespace, 1, (CHANGES["contact"], PARKED, POSITIONS))
+    owner = await open_change_log(kafka, 6, namespace)
+    async with AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=f"{namespace}stranger") as stranger:
+        await stranger.begin_transaction()
+        await stranger.send_and_wait(topic_name(namespace, POSITIONS), b"{}", key=b"stranger", partition=6)
+        await owner.append([change(1)], [position(1)])
+        await owner.close()
+        opening = asyncio.create_task(open_change_log(kafka, 6, namespace))
+        await asyncio.wait([opening], timeout=1.0)
+        assert not opening.done()
+        await stranger.abort_transaction()
+    successor = await opening
+    assert [one.replay_id for one in (await successor.positions()).values()] == [position(1).replay_id]
     await successor.close()
 
 

@@ -281,8 +281,13 @@ def _key(position: Position) -> bytes:
 
 
 async def _read_positions(bootstrap_servers: str, topic: str, shard: int) -> dict[tuple[str, Entity], Position]:
-    """The last position of each key. Complete, since the predecessor was fenced before the end was looked up."""
+    """The last position of each key. Complete, since the predecessor was fenced before the end was looked up.
+
+    Waits for a transaction that somebody else has left open on the partition: what was committed after it began cannot
+    be read before it ends, and whoever starts from older positions publishes again what has been published.
+    """
     partition = TopicPartition(topic, shard)
+    end = await _end(bootstrap_servers, partition)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers,
         group_id=None,
@@ -295,7 +300,6 @@ async def _read_positions(bootstrap_servers: str, topic: str, shard: int) -> dic
     try:
         await consumer.start()
         consumer.assign([partition])
-        end = (await consumer.end_offsets([partition]))[partition]
         # The end is past the last transaction marker, so the consumer's position counts, not an offset of a record.
         while await consumer.position(partition) < end:
             for record in (await consumer.getmany(partition, timeout_ms=200)).get(partition, ()):
@@ -304,6 +308,19 @@ async def _read_positions(bootstrap_servers: str, topic: str, shard: int) -> dic
     finally:
         await consumer.stop()
     return positions
+
+
+async def _end(bootstrap_servers: str, partition: TopicPartition) -> int:
+    """Of all that is written: a reader of what is committed is told of an end before the first open transaction."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, group_id=None, request_timeout_ms=REQUEST_TIMEOUT_MS
+    )
+    try:
+        await consumer.start()
+        ends: dict[TopicPartition, int] = await consumer.end_offsets([partition])
+    finally:
+        await consumer.stop()
+    return ends[partition]
 
 
 def _decoded(value: bytes, topic: str, offset: int) -> Position:
