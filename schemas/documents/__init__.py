@@ -23,7 +23,17 @@ from schemas.documents.rules import (
     TargetType,
 )
 from schemas.documents.segments import Handwork, Segment
-from schemas.documents.writeback import InsightFields, LocalTime, Switch, WritebackRow, WritebackRun, WritebackSettings
+from schemas.documents.writeback import (
+    InsightFields,
+    LocalTime,
+    PartStep,
+    RowOutcomeName,
+    Switch,
+    WritebackPart,
+    WritebackRow,
+    WritebackRun,
+    WritebackSettings,
+)
 
 __all__ = [
     "ApiUsage",
@@ -47,10 +57,12 @@ __all__ = [
     "LocalTime",
     "Member",
     "OrgCalendar",
+    "PartStep",
     "Preference",
     "ReadRequest",
     "Reason",
     "Record",
+    "RowOutcomeName",
     "Rule",
     "RuleSet",
     "Segment",
@@ -60,6 +72,7 @@ __all__ = [
     "TargetField",
     "TargetType",
     "Targets",
+    "WritebackPart",
     "WritebackRow",
     "WritebackRun",
     "WritebackSettings",

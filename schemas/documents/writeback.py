@@ -41,9 +41,33 @@ class WritebackSettings(Document):
     blackouts: tuple[tuple[LocalTime, LocalTime], ...] = ()
     dead_band: float = Field(0.0, ge=0)
     """A score that differs by no more from what Salesforce has is left alone."""
+    compare_first: bool = False
+    """Ask for the values that Salesforce has and write only those that differ: for orgs whose automation is dear."""
     fields: dict[Entity, InsightFields] = Field(default_factory=dict)
     edit: Edit | None = None
     """The last one; it is in the audit log before the next one is made."""
+
+
+PartStep = Literal["creating", "created", "uploading", "completing", "processing", "settling", "writing", "settled"]
+"""What is being done about a part, recorded before it is begun; `writing`: without a job, call by call."""
+
+
+class WritebackPart(Document):
+    """Rows of one entity that go to Salesforce together: those of a run from one place (`WritebackRow.place`) to
+    another."""
+
+    entity: Entity
+    after: str
+    until: str
+    rows: int
+    round: int = 0
+    """0: rows as they were planned; above: those that failed for a passing reason before, once more."""
+    step: PartStep
+    written: str = ""
+    """Of a part without a job: the place up to which a call may have been made."""
+    began_at_ms: int
+    failures: int = 0
+    """Jobs that were given up."""
 
 
 class WritebackRun(Document):
@@ -53,11 +77,27 @@ class WritebackRun(Document):
     run_id: str
     rev: int = 0
     state: Literal["running", "done", "failed"] = "running"
+    released: bool = False
+    """Its worker has stopped in order: whoever comes may go on at once."""
     started_at_ms: int
     finished_at_ms: int | None = None
+    phase: Literal["planning", "sending"] = "planning"
+    parts: dict[str, WritebackPart] = Field(default_factory=dict)
     jobs: dict[str, str] = Field(default_factory=dict)
-    """Bulk job id by entity, recorded before the upload."""
+    """Bulk job id by part, recorded before the upload."""
+    batches: int = 0
+    """Of 10,000 records at most, as they count against the org's daily limit."""
     planned: int = 0
+    sent: int = 0
+    retried: int = 0
+    """Rows that were sent more than once."""
+    skipped: dict[str, int] = Field(default_factory=dict)
+    """By reason: records that were looked at and not written."""
+    rejections: dict[str, int] = Field(default_factory=dict)
+    """Rejected rows by Salesforce's code."""
+    calls_used: int = 0
+    calls_saved: int = 0
+    """API calls that a job per entity would have taken beyond those that were made."""
     accepted: int = 0
     rejected: int = 0
     unprocessed: int = 0
@@ -72,6 +112,13 @@ class WritebackRun(Document):
     detail: str | None = None
 
 
+RowOutcomeName = Literal[
+    "planned", "accepted", "same", "rejected", "retry", "unprocessed", "disabled", "postponed", "kept"
+]
+"""`same`: Salesforce had the values already. `retry`: failed for a passing reason, to be sent again in the same run.
+`postponed`: left for the next one. `kept`: of an undo, somebody has changed the record since."""
+
+
 class WritebackRow(Document):
     team: TeamId
     run_id: str
@@ -80,8 +127,15 @@ class WritebackRow(Document):
     entity: Entity
     score: float | None
     last_engagement_date: str | None
-    outcome: Literal["planned", "accepted", "rejected", "unprocessed", "disabled", "postponed", "kept"] = "planned"
+    outcome: RowOutcomeName = "planned"
     error: str | None = None
+    code: str | None = None
+    """Salesforce's, of the error."""
+    place: str = ""
+    """In the order of a run: by entity, then parent account, since records of one account lock each other out when
+    they are written side by side."""
+    round: int = 0
+    """How often the row was sent again."""
     before_score: float | None = None
     before_date: str | None = None
     """What Salesforce had when the row was planned, as far as the mirror knows: what an undo puts back."""

@@ -7,7 +7,7 @@ from itertools import chain
 
 from schemas.documents import Engagement, Member, Record, WritebackRow, WritebackRun, WritebackSettings
 from schemas.events import Entity
-from workers.core.writeback import Values, differs, fields_of, is_on, sources, successor, values_of
+from workers.core.writeback import Values, differs, fields_of, is_on, place_of, sources, successor, values_of
 from workers.ports import Documents, Store
 
 PAGE = 1000
@@ -73,13 +73,14 @@ async def _with_successors(store: Store, team: str, wanted: Sequence[Wanted]) ->
 
 
 def _with_before(row: WritebackRow, record: Record | None, settings: WritebackSettings) -> WritebackRow:
-    """What the row replaces, so that it can be put back."""
+    """What the row replaces, so that it can be put back, and where it stands in the order of the run."""
     if record is None:
-        return row
+        return row.model_copy(update={"place": place_of(row.entity, row.record_id, {})})
     fields = fields_of(settings, row.entity)
     score, date = record.fields.get(fields.score), record.fields.get(fields.date)
     return row.model_copy(
         update={
+            "place": place_of(row.entity, row.record_id, record.fields),
             "before_score": float(score) if isinstance(score, int | float) else None,
             "before_date": date if isinstance(date, str) else None,
         }

@@ -30,6 +30,7 @@ from workers.ports.store import (
     RecordQueries,
     RuleSetQueries,
     Store,
+    WritebackRowQueries,
 )
 from workers.ports.stream import ChangeStream, StreamBatch, StreamEnded, StreamEvent
 from workers.ports.topics import ChangeLog, Handler, Message, Processor, Publisher, ShardOwnership, TopicReader
@@ -69,4 +70,5 @@ __all__ = [
     "StreamEvent",
     "TopicReader",
     "Unavailable",
+    "WritebackRowQueries",
 ]

@@ -138,6 +138,22 @@ class ConnectionQueries(Protocol):
     async def active(self) -> list[Connection]: ...
 
 
+class WritebackRowQueries(Protocol):
+    """Questions about the rows of one run."""
+
+    async def in_order(
+        self, team: str, run_id: str, after: str, until: str, outcomes: Collection[str], limit: int
+    ) -> list[WritebackRow]:
+        """Up to `limit` rows with one of these outcomes and a place greater than `after`, up to `until`; ascending by
+        place."""
+
+    async def tally(self, team: str, run_id: str) -> dict[tuple[Entity, str, str | None], int]:
+        """Rows by entity, outcome and Salesforce's code."""
+
+    async def sent_again(self, team: str, run_id: str) -> int:
+        """Rows that were sent more than once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """All collections of one database."""
@@ -163,3 +179,4 @@ class Store:
     rule_set_queries: RuleSetQueries
     connection_queries: ConnectionQueries
     job_queries: JobQueries
+    writeback_row_queries: WritebackRowQueries

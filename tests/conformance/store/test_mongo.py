@@ -112,6 +112,9 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.rule_set_queries.versions([team])
     await store.rule_set_queries.unapplied(10)
     await store.connection_queries.active()
+    await store.writeback_row_queries.in_order(team, "r", "contact/", "contact0", ("planned",), 10)
+    await store.writeback_row_queries.tally(team, "r")
+    await store.writeback_row_queries.sent_again(team, "r")
     await store.records.load([(team, record_id(1))])
     assert [each async for each in store.records.scan(team)] != []
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from schemas.documents import Job, ReadRequest
+from schemas.documents import Job, ReadRequest, WritebackRow
 from workers.ports import Store
 
 from .samples import connection, member, record, record_id, rule_set, skipped
@@ -263,3 +265,46 @@ async def test_open_jobs_are_those_that_somebody_asked_for_and_that_are_not_done
     (stored,) = [job for job in await store.job_queries.open() if job.team == team and job.job_id == "asked"]
     await store.jobs.swap([stored.model_copy(update={"state": "done"})])
     assert [job.job_id for job in await store.job_queries.open() if job.team == team] == ["going on"]
+
+
+def writeback_row(team: str, number: int, run_id: str = "r", **changes: Any) -> WritebackRow:
+    values: dict[str, Any] = {
+        "record_id": record_id(number),
+        "entity": "contact",
+        "score": 1.0,
+        "last_engagement_date": None,
+        "place": f"contact/{9 - number}/{record_id(number)}",
+    }
+    return WritebackRow(team=team, run_id=run_id, **{**values, **changes})
+
+
+async def test_the_rows_of_a_run_in_the_order_of_their_places(store: Store, team: str) -> None:
+    rows = [writeback_row(team, number) for number in range(5)]
+    done, again = writeback_row(team, 5, outcome="accepted"), writeback_row(team, 6, outcome="retry")
+    others = [writeback_row(team, 7, run_id="s"), writeback_row(f"{team}-b", 8), writeback_row(team, 9, place="lead/x")]
+    await store.writeback_rows.swap([*rows, done, again, *others])
+
+    async def numbers(after: str = "contact/", limit: int = 100) -> list[int]:
+        wanted = ("planned", "retry")
+        found = await store.writeback_row_queries.in_order(team, "r", after, "contact0", wanted, limit)
+        return [int(row.record_id[3:15]) for row in found]
+
+    assert await numbers() == [6, 4, 3, 2, 1, 0]
+    assert await numbers(limit=2) == [6, 4]
+    assert await numbers(after=rows[3].place) == [2, 1, 0]
+    until = await store.writeback_row_queries.in_order(team, "r", "contact/", rows[3].place, ("planned",), 100)
+    assert [row.place for row in until] == [rows[4].place, rows[3].place]
+
+
+async def test_what_became_of_the_rows_of_a_run(store: Store, team: str) -> None:
+    rejected = [writeback_row(team, n, outcome="rejected", code="UNABLE_TO_LOCK_ROW", round=n) for n in range(3)]
+    lead = writeback_row(team, 4, entity="lead", outcome="accepted")
+    await store.writeback_rows.swap(
+        [*rejected, lead, writeback_row(team, 5, run_id="s"), writeback_row(f"{team}-b", 6)]
+    )
+    assert await store.writeback_row_queries.tally(team, "r") == {
+        ("contact", "rejected", "UNABLE_TO_LOCK_ROW"): 3,
+        ("lead", "accepted", None): 1,
+    }
+    assert await store.writeback_row_queries.tally(team, "none") == {}
+    assert await store.writeback_row_queries.sent_again(team, "r") == 2

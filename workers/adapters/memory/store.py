@@ -200,7 +200,28 @@ class MemoryJobQueries:
         return [job for job in self._jobs.all() if job.request is not None and job.state in ("pending", "running")]
 
 
+class MemoryWritebackRowQueries:
+    def __init__(self, rows: MemoryDocuments[WritebackRow]) -> None:
+        self._rows = rows
+
+    async def in_order(
+        self, team: str, run_id: str, after: str, until: str, outcomes: Collection[str], limit: int
+    ) -> list[WritebackRow]:
+        of_run = (row for row in self._of_run(team, run_id) if after < row.place <= until and row.outcome in outcomes)
+        return sorted(of_run, key=attrgetter("place"))[:limit]
+
+    async def tally(self, team: str, run_id: str) -> dict[tuple[Entity, str, str | None], int]:
+        return dict(Counter((row.entity, row.outcome, row.code) for row in self._of_run(team, run_id)))
+
+    async def sent_again(self, team: str, run_id: str) -> int:
+        return sum(row.round > 0 for row in self._of_run(team, run_id))
+
+    def _of_run(self, team: str, run_id: str) -> Iterator[WritebackRow]:
+        return (row for row in self._rows.all(team) if row.run_id == run_id)
+
+
 def memory_store() -> Store:
+    rows = MemoryDocuments("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
     connections = MemoryDocuments("connections", Connection, attrgetter("team"))
     rule_sets = MemoryDocuments("rule_sets", RuleSet, attrgetter("team"))
     records = MemoryDocuments("records", Record, attrgetter("record_id"))
@@ -217,7 +238,7 @@ def memory_store() -> Store:
         engagement=MemoryDocuments("engagement", Engagement, lambda scored: f"{scored.subject}:{scored.key}"),
         insights=MemoryDocuments("insights", Insight, attrgetter("record_id")),
         writeback_runs=MemoryDocuments("writeback_runs", WritebackRun, attrgetter("run_id")),
-        writeback_rows=MemoryDocuments("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}"),
+        writeback_rows=rows,
         writeback_settings=MemoryDocuments("writeback_settings", WritebackSettings, attrgetter("team")),
         jobs=jobs,
         capture_status=MemoryDocuments("capture_status", CaptureStatus, attrgetter("team")),
@@ -229,4 +250,5 @@ def memory_store() -> Store:
         rule_set_queries=MemoryRuleSetQueries(rule_sets),
         connection_queries=MemoryConnectionQueries(connections),
         job_queries=MemoryJobQueries(jobs),
+        writeback_row_queries=MemoryWritebackRowQueries(rows),
     )

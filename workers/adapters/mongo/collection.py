@@ -108,18 +108,18 @@ class Collection(Generic[D]):
         """The team's documents that meet the condition, ascending by id; ";" is the character that follows ":"."""
         last, end = document_id(team, after), f"{team};"
         while True:
-            page = await self.find({**condition, "_id": {"$gt": last, "$lt": end}}, PAGE_DOCUMENTS, by_id=True)
+            page = await self.find({**condition, "_id": {"$gt": last, "$lt": end}}, PAGE_DOCUMENTS, sort="_id")
             for document in page:
                 yield document
             if len(page) < PAGE_DOCUMENTS:
                 return
             last = document_id(team, self.spec.id_of(page[-1]))
 
-    async def find(self, condition: Row, limit: int | None = None, *, by_id: bool = False) -> list[D]:
-        """The documents that meet the condition, at most `limit`."""
+    async def find(self, condition: Row, limit: int | None = None, *, sort: str | None = None) -> list[D]:
+        """The documents that meet the condition, at most `limit`; ascending by `sort`."""
         if limit is not None and limit < 1:  # to the server, 0 is no limit
             return []
-        cursor = self.mongo.find(condition, limit=limit or 0, sort=[("_id", ASCENDING)] if by_id else None)
+        cursor = self.mongo.find(condition, limit=limit or 0, sort=[(sort, ASCENDING)] if sort else None)
         with self.errors.translated():
             rows = await cursor.to_list(None)
         return [decode(self.spec, row) for row in rows]

@@ -9,7 +9,7 @@ from collections.abc import Collection as Some
 
 from pymongo import ASCENDING
 
-from schemas.documents import Connection, Job, Member, Record, RuleSet
+from schemas.documents import Connection, Job, Member, Record, RuleSet, WritebackRow
 from schemas.events import Entity
 from workers.adapters.mongo.codec import decode, document_id
 from workers.adapters.mongo.collection import Collection
@@ -82,7 +82,7 @@ class MongoRecordQueries:
             return set(await self._records.mongo.distinct("team", ASKS))
 
     async def asking(self, team: str, after: str, limit: int) -> list[Record]:
-        return await self._records.find({**ASKS, "team": team, "_id": _after(team, after)}, limit, by_id=True)
+        return await self._records.find({**ASKS, "team": team, "_id": _after(team, after)}, limit, sort="_id")
 
     async def in_list(self, team: str, list_id: str, after: str, limit: int) -> list[str]:
         condition = {"in_lists": list_id, "_id": _after(team, after)}
@@ -154,7 +154,7 @@ class MongoRuleSetQueries:
         return {row["team"]: row["version"] for row in rows}
 
     async def unapplied(self, limit: int) -> list[RuleSet]:
-        return await self._rule_sets.find({"_unapplied": True}, limit, by_id=True)
+        return await self._rule_sets.find({"_unapplied": True}, limit, sort="_id")
 
 
 class MongoJobQueries:
@@ -162,7 +162,7 @@ class MongoJobQueries:
         self._jobs = jobs
 
     async def open(self) -> list[Job]:
-        return await self._jobs.find({"_open": True}, by_id=True)
+        return await self._jobs.find({"_open": True}, sort="_id")
 
 
 class MongoConnectionQueries:
@@ -170,4 +170,27 @@ class MongoConnectionQueries:
         self._connections = connections
 
     async def active(self) -> list[Connection]:
-        return await self._connections.find({"state": "active"}, by_id=True)
+        return await self._connections.find({"state": "active"}, sort="_id")
+
+
+class MongoWritebackRowQueries:
+    def __init__(self, rows: Collection[WritebackRow]) -> None:
+        self._rows = rows
+
+    async def in_order(
+        self, team: str, run_id: str, after: str, until: str, outcomes: Some[str], limit: int
+    ) -> list[WritebackRow]:
+        places = {"$gt": after, "$lte": until}
+        condition = {"team": team, "run_id": run_id, "place": places, "outcome": {"$in": list(outcomes)}}
+        return await self._rows.find(condition, limit, sort="place")
+
+    async def tally(self, team: str, run_id: str) -> dict[tuple[Entity, str, str | None], int]:
+        by = {"entity": "$entity", "outcome": "$outcome", "code": "$code"}
+        groups = await self._rows.groups(
+            {"$match": {"team": team, "run_id": run_id}}, {"$group": {"_id": by, "n": {"$sum": 1}}}
+        )
+        found = ((group["_id"], group["n"]) for group in groups)
+        return {(of["entity"], of["outcome"], of.get("code")): n for of, n in found}
+
+    async def sent_again(self, team: str, run_id: str) -> int:
+        return await self._rows.count({"team": team, "run_id": run_id, "round": {"$gt": 0}})

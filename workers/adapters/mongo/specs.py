@@ -99,7 +99,12 @@ ACCOUNTS = CollectionSpec("accounts", Member, attrgetter("key"), indexes=_member
 ENGAGEMENT = CollectionSpec("engagement", Engagement, lambda scored: f"{scored.subject}:{scored.key}")
 INSIGHTS = CollectionSpec("insights", Insight, attrgetter("record_id"))
 WRITEBACK_RUNS = CollectionSpec("writeback_runs", WritebackRun, attrgetter("run_id"))
-WRITEBACK_ROWS = CollectionSpec("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
+WRITEBACK_ROWS = CollectionSpec(
+    "writeback_rows",
+    WritebackRow,
+    lambda row: f"{row.run_id}:{row.record_id}",
+    indexes=(_index("team", "run_id", "place"),),
+)
 WRITEBACK_SETTINGS = CollectionSpec("writeback_settings", WritebackSettings, attrgetter("team"))
 JOBS = CollectionSpec(
     "jobs",

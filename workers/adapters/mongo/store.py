@@ -19,6 +19,7 @@ from workers.adapters.mongo.queries import (
     MongoMemberQueries,
     MongoRecordQueries,
     MongoRuleSetQueries,
+    MongoWritebackRowQueries,
 )
 from workers.adapters.mongo.specs import CollectionSpec
 from workers.ports import D, Store
@@ -84,6 +85,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         collection(specs.CONNECTIONS),
     )
     jobs = collection(specs.JOBS)
+    rows = collection(specs.WRITEBACK_ROWS)
     people, accounts = collection(specs.PEOPLE), collection(specs.ACCOUNTS)
     return Store(
         connections=connections,
@@ -95,7 +97,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         engagement=collection(specs.ENGAGEMENT),
         insights=collection(specs.INSIGHTS),
         writeback_runs=collection(specs.WRITEBACK_RUNS),
-        writeback_rows=collection(specs.WRITEBACK_ROWS),
+        writeback_rows=rows,
         writeback_settings=collection(specs.WRITEBACK_SETTINGS),
         jobs=jobs,
         capture_status=collection(specs.CAPTURE_STATUS),
@@ -107,4 +109,5 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         rule_set_queries=MongoRuleSetQueries(rule_sets),
         connection_queries=MongoConnectionQueries(connections),
         job_queries=MongoJobQueries(jobs),
+        writeback_row_queries=MongoWritebackRowQueries(rows),
     )

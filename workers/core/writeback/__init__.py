@@ -2,6 +2,7 @@
 
 from workers.core.writeback.fitness import unfit
 from workers.core.writeback.jobs import jobs_of
+from workers.core.writeback.order import first_place, last_place, place_of
 from workers.core.writeback.remedies import REMEDIES, remedy
 from workers.core.writeback.settings import fields_of, is_on, schedule_of
 from workers.core.writeback.settling import Settled, settle
@@ -18,9 +19,12 @@ __all__ = [
     "cells",
     "differs",
     "fields_of",
+    "first_place",
     "is_on",
     "jobs_of",
+    "last_place",
     "newest",
+    "place_of",
     "remedy",
     "schedule_of",
     "settle",
