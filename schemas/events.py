@@ -104,12 +104,14 @@ class Reevaluation(Event):
     team: TeamId
     entity: Entity
     record_id: RecordId
-    reason: Literal["rules", "account", "list", "date", "drift"]
+    reason: Literal["rules", "account", "list", "date", "drift", "conversion"]
     rule_set_version: int = 0
     answers: dict[str, bool] = {}
     """By list id: whether the org says that the list holds the record."""
     answers_for: Version | None = None
     """The record's newest version when the org was asked: a newer one makes the answers worthless."""
+    leads: tuple[RecordId, ...] = ()
+    """Of a contact: leads that were converted to it."""
 
 
 class MembershipChange(Event):

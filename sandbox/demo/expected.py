@@ -44,10 +44,16 @@ class Expected:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-async def expected_state(org: OrgClient, rules: list[Rule], emptied: tuple[str, ...] = ()) -> Expected:
-    """`emptied`: segments that no rule feeds any more."""
+async def expected_state(
+    org: OrgClient, rules: list[Rule], emptied: tuple[str, ...] = (), stood: dict[str, set[Rule]] | None = None
+) -> Expected:
+    """`emptied`: segments that no rule feeds any more. `stood`: by lead that was converted since, the rules that held
+    it; its contact takes its place."""
     rows = {entity: await org.state(entity) for entity in ("Contact", "Lead", "Account")}
     members = {rule: await org.list_members(rule.entity, rule.list_label) for rule in rules}
+    for lead_id, held_by in (stood or {}).items():
+        for rule in held_by:
+            members[rule].add(rows["Lead"][lead_id]["ConvertedContactId"])
     wanted = judge(rows, members)
     wanted.segments |= {segment_id: set() for segment_id in emptied}
     return wanted
@@ -74,9 +80,9 @@ def judge_person(
     wanted: Expected, entity: str, record_id: str, row: dict[str, Any], members: dict[Rule, set[str]]
 ) -> str | None:
     """The person's key, when the record is imported."""
-    by = [rule for rule, ids in members.items() if rule.entity == entity and record_id in ids]
+    by = [rule for rule, ids in members.items() if rule.entity != "Account" and record_id in ids]
     if not by:
-        wanted.skipped["not_in_any_list"] += 1
+        wanted.skipped["converted" if row.get("IsConverted") else "not_in_any_list"] += 1
         return None
     email = email_of(row.get("Email"))
     if email is None:

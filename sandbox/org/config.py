@@ -50,6 +50,9 @@ class OrgConfig:
     new_fields_visible: bool = False
     # Whether reading one record over REST counts as viewing it, beside SOQL's FOR VIEW: no document says.
     reads_are_views: bool = True
+    # Salesforce Help, "Let Users View and Edit Converted Leads": list views do not show them. Which part of a described
+    # list says so is not documented; here it is the query alone.
+    lists_show_converted_leads: bool = False
     client_id: str = ""
     client_secret: str = field(default="", repr=False)
     access_token_lifetime_seconds: float | None = None

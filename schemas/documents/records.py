@@ -18,7 +18,7 @@ class Targets(Document):
 
 
 class Skip(Document):
-    reason: Literal["no_email", "invalid_email", "no_website", "invalid_website", "not_in_any_list"]
+    reason: Literal["no_email", "invalid_email", "no_website", "invalid_website", "not_in_any_list", "converted"]
     detail: str | None = None
 
 
@@ -59,5 +59,11 @@ class Record(Document):
     """When a relative date of some list may let the record enter or leave without being changed."""
     contacts_due: bool = False
     """Of an account: its contacts are to be evaluated again, since they see a change of it; cleared once commanded."""
+    held_at_conversion: tuple[Reason, ...] = ()
+    """Of a converted lead: why it was imported just before; its contact stands there in its place."""
+    leads: tuple[RecordId, ...] = ()
+    """Of a contact: the leads that were converted to it."""
+    conversion_due: bool = False
+    """The other side of a conversion is to be evaluated, since this one knows of it; cleared once commanded."""
     accounts_due: tuple[RecordId, ...] = ()
     """Accounts to evaluate again because this contact now follows or no longer follows them; empty once commanded."""

@@ -87,6 +87,8 @@ def fate(explained: RecordExplained) -> str:
         return "known by updates only: it counts once its full state has come"
     if record.skip is not None:
         detail = f" ({record.skip.detail})" if record.skip.detail else ""
+        if record.skip.reason == "converted":
+            return f"not imported: its contact stands in its place{detail}"
         return f"not imported: {record.skip.reason.replace('_', ' ')}{detail}"
     return "imported" if record.imported else "not imported"
 
@@ -94,7 +96,8 @@ def fate(explained: RecordExplained) -> str:
 def _add_rule(tree: Tree, rule: RuleVerdict) -> None:
     state = "" if rule.active else ", not active"
     where = f" -> segment {rule.segment_id}" if rule.segment_id else ""
-    branch = tree.add(Text(f"{mark(rule.holds)} rule {rule.rule_id}{where}{state}"))
+    carried = f", as it held lead {', '.join(rule.carried_from)}, which was converted" if rule.carried_from else ""
+    branch = tree.add(Text(f"{mark(rule.holds)} rule {rule.rule_id}{where}{state}{carried}"))
     for each in rule.lists:
         _add_list(branch, each)
 

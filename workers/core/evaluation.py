@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from schemas.documents import Contribution, FieldMapping, ListDefinition, Reason, Record, Rule, RuleSet, Skip, Targets
 from schemas.events import ENTITIES, Entity
+from workers.core.conversion import contact_of, is_converted
 from workers.core.identity import account_key, lead_account_key, person_key
 from workers.core.lists.days import Calendar, RelativeDays, next_flip
 from workers.core.lists.gates import GateKeeper
@@ -29,6 +30,10 @@ class Related:
     """Of an account: an imported, living contact points at it, and brings it along."""
     account: Mapping[str, object] = field(default_factory=dict)
     """Of a contact: what lists and mappings read of its account (`Account.Industry`)."""
+    carried: tuple[Reason, ...] = ()
+    """Of a contact: what held the leads that were converted to it."""
+    taken_over: bool = False
+    """Of a converted lead: its contact stands in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,9 @@ class CompiledRuleSet:
 
     def reads_others(self, record: Record) -> bool:
         """Whether what the record contributes depends on other records."""
-        return record.entity == "account" or (record.entity == "contact" and bool(self.account_fields))
+        if record.entity == "contact":
+            return bool(self.account_fields or record.leads)
+        return record.entity == "account" or bool(record.held_at_conversion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +211,11 @@ def evaluate(record: Record, related: Related, rules: CompiledRuleSet) -> Outcom
     entity_rules = rules.by_entity[record.entity]
     fields = reads(record, related)
     holding = _holding(record, fields, entity_rules)
-    held = _held(record, holding, entity_rules)
+    held = _selecting(record, related, holding, rules)
     if record.entity == "account":
         outcome = _evaluate_account(record, related, entity_rules, held)
     else:
-        outcome = _evaluate_person(record, fields, entity_rules, held)
+        outcome = _evaluate_person(record, fields, related, entity_rules, held)
     flip = _next_flip(fields, entity_rules, rules.reading)
     at_ms = None if flip is None else rules.reading.calendar.begins_ms(flip)
     return replace(
@@ -259,7 +266,11 @@ def _next_flip(fields: Mapping[str, object], rules: EntityRules, reading: Readin
     return min((flip for flip in flips if flip is not None), default=None)
 
 
-def _evaluate_person(record: Record, fields: Mapping[str, object], rules: EntityRules, held: Held) -> Outcome:
+def _evaluate_person(
+    record: Record, fields: Mapping[str, object], related: Related, rules: EntityRules, held: Held
+) -> Outcome:
+    if is_converted(record) and (related.taken_over or not held):
+        return Outcome(imported=False, skip=Skip(reason="converted", detail=contact_of(record)))
     if not held:
         return Outcome(imported=False, skip=NOT_IN_ANY_LIST)
     key = person_key(record.fields.get("Email"))
@@ -300,6 +311,31 @@ def _holding(record: Record, fields: Mapping[str, object], rules: EntityRules) -
             else record.answers.get(list_id, list_id in record.in_lists)
         )
     }
+
+
+def _selecting(record: Record, related: Related, holding: set[str], rules: CompiledRuleSet) -> Held:
+    """What holds the record: its lists, of a converted lead what held it before, and a contact takes that over."""
+    leads = rules.by_entity["lead"]
+    if is_converted(record):
+        return _carried(record.held_at_conversion, leads)
+    held = _held(record, holding, rules.by_entity[record.entity])
+    return held + _carried(related.carried, leads) if related.carried else held
+
+
+def _carried(reasons: Iterable[Reason], rules: EntityRules) -> Held:
+    """Of what held leads once, what rules still want: those that keep whom they held, and those that have the list."""
+    carried = (
+        (
+            binding,
+            tuple(
+                each
+                for each in dict.fromkeys(reasons)
+                if each.rule_id == binding.rule_id and (binding.keeps or (each.list_id, each) in binding.reasons)
+            ),
+        )
+        for binding in rules.bindings
+    )
+    return tuple((binding, found) for binding, found in carried if found)
 
 
 def _held(record: Record, holding: set[str], rules: EntityRules) -> Held:

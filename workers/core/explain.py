@@ -41,12 +41,14 @@ class RuleVerdict:
     holds: bool
     """It selects the record, be it because the rule keeps whom it once held."""
     lists: tuple[ListVerdict, ...]
+    carried_from: tuple[str, ...] = ()
+    """Of a rule of leads that holds a contact: the leads that were converted to it."""
 
 
 def explain_rules(
     record: Record, related: Related, rule_set: RuleSet, compiled: CompiledRuleSet
 ) -> tuple[RuleVerdict, ...]:
-    """Every rule of the record's entity, those that are no longer active too."""
+    """Every rule of the record's entity, those that are no longer active too, and what a contact has from its leads."""
     fields = reads(record, related)
     held = {reason.rule_id for reason in evaluate(record, related, compiled).held}
     return tuple(
@@ -59,6 +61,10 @@ def explain_rules(
         )
         for rule in rule_set.rules
         if rule.entity == record.entity
+    ) + tuple(
+        RuleVerdict(rule.rule_id, rule.active, rule.destination.segment_id, True, (), carried_from=record.leads)
+        for rule in rule_set.rules
+        if rule.entity != record.entity and rule.rule_id in held
     )
 
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from schemas.documents import Record
-from schemas.events import Change, Version
+from schemas.events import Change, Reevaluation, Version
 
 BEFORE_ALL = Version(-1, -1, -1)
 
 
-def blank(change: Change) -> Record:
+def blank(about: Change | Reevaluation) -> Record:
     """The record before its first change."""
-    return Record(team=change.team, record_id=change.record_id, entity=change.entity)
+    return Record(team=about.team, record_id=about.record_id, entity=about.entity)
 
 
 def latest_version(record: Record) -> Version | None:

@@ -14,6 +14,13 @@ from dataclasses import dataclass, field
 from schemas.documents import Contribution, Record
 from schemas.events import Change, Reevaluation
 from workers.core.asking import answered, asking
+from workers.core.conversion import (
+    before_conversion,
+    conversion_commands,
+    conversion_due,
+    is_converted,
+    joined,
+)
 from workers.core.evaluation import (
     CompiledRuleSet,
     Outcome,
@@ -49,8 +56,8 @@ class Work:
     changes: list[Change] = field(default_factory=list)
     commanded: bool = False
     """Something that the record is evaluated with may have changed."""
-    answers: list[Reevaluation] = field(default_factory=list)
-    """Commands that bring the org's answers."""
+    news: list[Reevaluation] = field(default_factory=list)
+    """Commands that tell something: the org's answers, or the leads of a contact."""
 
 
 @dataclass(slots=True)
@@ -95,7 +102,8 @@ class Applier:
         merged = {key: record for key, work in todo.items() if (record := merged_record(stored.get(key), work))}
         related = await self._relations.of(merged, rules)
         decisions = {
-            key: evaluated(record, stored.get(key), related[key], rules[key[0]]) for key, record in merged.items()
+            key: evaluated(record, stored.get(key), todo[key], related[key], rules[key[0]])
+            for key, record in merged.items()
         }
         renewed = {key for key, record in merged.items() if todo[key].commanded and rules[key[0]].reads_others(record)}
         written, lost = await self._write_records(renewed, stored, decisions)
@@ -141,22 +149,29 @@ class Applier:
         applied.memberships += of_people.announced + of_accounts.announced
 
     async def _command_neighbours(self, settled: Settled) -> Settled:
-        """Have the accounts that contacts joined or left, and the contacts of accounts that changed, evaluated again,
-        then clear the note of it.
+        """Have the accounts that contacts joined or left, the contacts of accounts that changed, and the other side of
+        conversions evaluated again, then clear the note of it.
 
         Before the members are written, since these carry the record's last revision. A lost swap means that the
         record changed meanwhile: whoever wrote it found the note and commands again.
         """
-        due = {key: record for key, (record, _) in settled.items() if record.accounts_due or record.contacts_due}
+        due = {
+            key: record
+            for key, (record, _) in settled.items()
+            if record.accounts_due or record.contacts_due or record.conversion_due
+        }
         if not due:
             return {}
-        if commands := [command for record in due.values() for command in account_commands(record)]:
+        if commands := [
+            command for record in due.values() for command in (*account_commands(record), *conversion_commands(record))
+        ]:
             await self._publisher.reevaluations(commands)
         for record in due.values():
             if record.contacts_due:
                 await self._command_contacts(record)
         cleared = {
-            key: record.model_copy(update={"accounts_due": (), "contacts_due": False}) for key, record in due.items()
+            key: record.model_copy(update={"accounts_due": (), "contacts_due": False, "conversion_due": False})
+            for key, record in due.items()
         }
         lost = {(record.team, record.record_id) for record in await self._store.records.swap(list(cleared.values()))}
         return {
@@ -186,33 +201,39 @@ def group(batch: Iterable[Change | Reevaluation]) -> dict[Key, Work]:
             work.changes.append(message)
         else:
             work.commanded = True
-            if message.answers:
-                work.answers.append(message)
+            if message.answers or message.leads:
+                work.news.append(message)
     return dict(todo)
 
 
 def merged_record(stored: Record | None, work: Work) -> Record | None:
-    """None: a command about a record that is not known."""
-    if stored is None and not work.changes:
-        return None
-    record = stored if stored is not None else blank(work.changes[0])
+    """None: a command about a record that is not known. A contact is noted as soon as a lead was converted to it."""
+    record = stored
+    if record is None:
+        about = next(iter(work.changes), None) or next((each for each in work.news if each.leads), None)
+        if about is None:
+            return None
+        record = blank(about)
     for change in work.changes:
         if change.entity != record.entity:
             raise Refused(f"{change.record_id} of team {change.team} is a {record.entity}, not a {change.entity}")
         record = merge(record, change)
-    for command in work.answers:
-        record = answered(record, command)
+    for command in work.news:
+        record = joined(answered(record, command), command)
     return record
 
 
 def evaluated(
-    record: Record, stored: Record | None, related: Related, rules: CompiledRuleSet
+    record: Record, stored: Record | None, work: Work, related: Related, rules: CompiledRuleSet
 ) -> tuple[Record, Outcome]:
+    if is_converted(record) and (before := before_conversion(stored, work.changes)):
+        record = record.model_copy(update={"held_at_conversion": evaluate(before, Related(), rules).held})
     outcome = evaluate(record, related, rules)
     after = decided(record, outcome, rules.version)
     due = {
         "accounts_due": accounts_due(stored, after),
         "contacts_due": contacts_due(stored, after, rules),
+        "conversion_due": conversion_due(stored, after),
         **asking(stored, after, rules),
     }
     return (after if _says(after, due) else after.model_copy(update=due)), outcome

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
-from schemas.documents import Record
+from schemas.documents import Reason, Record
+from workers.core.conversion import other_side, stands_for
 from workers.core.evaluation import CompiledRuleSet, Related, account_fields
 from workers.ports import Store
 
@@ -17,20 +19,25 @@ class Relations:
         self._store = store
 
     async def of(self, records: Mapping[Key, Record], rules: Mapping[str, CompiledRuleSet]) -> dict[Key, Related]:
-        """Two queries at most: which accounts are followed, and the accounts of contacts whose rules read them."""
+        """Two queries at most: which accounts are followed, and the records that others are evaluated with: accounts of
+        contacts whose rules read them, and the other side of a conversion."""
         followed = await self._followed(records)
-        wanted = {
+        accounts = {
             key: account
             for key, record in records.items()
             if rules[key[0]].account_fields and (account := account_of(record)) is not None
         }
-        accounts = await self._store.records.load(set(wanted.values())) if wanted else {}
+        across = {key: [(key[0], each) for each in other_side(record)] for key, record in records.items()}
+        wanted = {*accounts.values(), *chain.from_iterable(across.values())}
+        near = await self._store.records.load(wanted) if wanted else {}
         return {
             key: Related(
                 has_imported_contacts=key in followed,
-                account=account_fields(accounts.get(wanted[key]), rules[key[0]]) if key in wanted else {},
+                account=account_fields(near.get(accounts[key]), rules[key[0]]) if key in accounts else {},
+                carried=_carried(near[lead] for lead in across[key] if lead in near),
+                taken_over=any(stands_for(near.get(contact), record) for contact in across[key]),
             )
-            for key in records
+            for key, record in records.items()
         }
 
     async def _followed(self, records: Mapping[Key, Record]) -> set[Key]:
@@ -53,6 +60,10 @@ class Relations:
             return set()
         now = await self.of(joined, rules)
         return {key for key in joined if now[key] != known[key]}
+
+
+def _carried(leads: Iterable[Record]) -> tuple[Reason, ...]:
+    return tuple(reason for lead in leads for reason in lead.held_at_conversion)
 
 
 def _joins(record: Record, stored: Record | None) -> bool:

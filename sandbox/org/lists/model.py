@@ -38,6 +38,8 @@ class ListView:
     entity_id: str | None = None
     #: False for lists over more than one table, which no SOQL stands for (lists of users with login data, say).
     soql_compatible: bool = True
+    #: Of leads: whether converted ones stay in the list.
+    shows_converted: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -66,9 +68,10 @@ class ListView:
 
     def _where(self) -> str:
         asked = to_soql(self.condition)
-        if self.scope not in {"queue", "campaign"}:
-            return asked
-        return f"{self._within()} AND ({asked})" if asked else self._within()
+        implied = [self._within()] if self.scope in {"queue", "campaign"} else []
+        if self.object_name == "Lead" and not self.shows_converted:
+            implied.append("IsConverted = false")
+        return " AND ".join([*implied, f"({asked})" if asked and implied else asked] if asked else implied)
 
     def _within(self) -> str:
         if self.scope == "queue":

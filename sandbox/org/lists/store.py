@@ -36,7 +36,8 @@ class ListViews:
     def _keep(self, view: ListView) -> ListView:
         same = (view.object_name, view.developer_name)
         known = next((one for one in self._views.values() if (one.object_name, one.developer_name) == same), None)
-        stored = replace(view, view_id=known.view_id if known else self._org.ids.take("00B"))
+        view_id = known.view_id if known else self._org.ids.take("00B")
+        stored = replace(view, view_id=view_id, shows_converted=self._org.config.lists_show_converted_leads)
         self._views[stored.view_id] = stored
         self._org.load("ListView", [_record(stored)], told_to_ledger=False)
         self._org.audiences[stored.view_id] = stored.visible_to

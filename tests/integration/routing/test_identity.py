@@ -215,6 +215,24 @@ async def test_a_converted_lead_and_its_contact_are_one_person_who_never_left(se
 
 
 @ORDERS
+async def test_a_contact_stands_where_its_lead_stood_though_no_rule_is_about_contacts(seed: int) -> None:
+    org, here = World(), await listening("lead")
+    lead = org.lead("ann@acme.com", Website="acme.com")
+    await route(here, org.news(), seed)
+    converted = convert(org.org, Conversion(lead), org.actor)
+    await route(here, org.news(), seed)
+    assert here.people() == {"ann@acme.com": ("people",)}
+    assert here.told() == [("entered", "people", "ann@acme.com")]
+    assert converted.contact_id is not None
+    assert (await here.record(converted.contact_id)).imported
+    assert not (await here.record(lead)).imported
+    assert here.accounts() == {"acme.com": ()}
+    org.write("delete", "Contact", converted.contact_id)
+    await route(here, org.news(), seed)
+    assert here.people() == {}
+
+
+@ORDERS
 async def test_who_is_deleted_leaves_and_who_is_undeleted_returns(seed: int) -> None:
     org, here = World(), await listening("contact", "account")
     account = org.write("create", "Account", Name="Acme", Website="acme.com", BillingCity="Oslo")

@@ -119,4 +119,5 @@ def test_skip_reasons_are_all_known_here() -> None:
         "no_website",
         "invalid_website",
         "not_in_any_list",
+        "converted",
     }

@@ -134,3 +134,10 @@ def test_email_of(text: object, key: str | None) -> None:
 )
 def test_domain_of(website: object, domain: str | None) -> None:
     assert domain_of(website) == domain
+
+
+def test_a_converted_lead_gives_way_to_the_contact_that_stands_where_it_stood() -> None:
+    contacts = {"c1": {"Email": "ann@firma.com"}}
+    found = judged(contacts, {"l1": {"Email": "ann@firma.com", "IsConverted": True}}, listed={LEADS: {"c1"}})
+    assert found.people == {"ann@firma.com": {"c1"}}
+    assert found.skipped == {"converted": 1}

@@ -32,6 +32,9 @@ ACCOUNT = "Account."
 SILENT_FIELDS = frozenset({"Id", "SystemModstamp", "LastActivityDate", "LastViewedDate", "LastReferencedDate"})
 """No change event carries them (Change Data Capture Developer Guide, "Change Event Message Structure")."""
 
+CONVERTED = "IsConverted"
+UNCONVERTED = re.compile(r"\bIsConverted\s*=\s*false\b", re.IGNORECASE)
+
 NAME_PARTS = ("FirstName", "MiddleName", "LastName", "Suffix")
 
 SCOPES = {
@@ -74,6 +77,8 @@ def compile_list(definition: ListDefinition, reading: Reading) -> CompiledList:
             "without any record being changed. Choose another list."
         )
     compiled = compile_where(definition.where, reading, several_currencies=definition.several_currencies)
+    if _hides_converted(definition):
+        compiled = _unconverted(compiled)
     if definition.distrust:
         return CompiledList(None, (*compiled.reasons, definition.distrust))
     if definition.scope == "mine" and definition.user_id:
@@ -98,6 +103,20 @@ def _of_owner(compiled: CompiledList, user_id: str) -> CompiledList:
         return compiled
     owned = _on_field("OwnerId", lambda value: isinstance(value, str) and value[:15] == user_id[:15])
     return replace(compiled, predicate=_conjunction((owned, compiled.predicate)), tested=compiled.tested | {"OwnerId"})
+
+
+def _hides_converted(definition: ListDefinition) -> bool:
+    """Salesforce shows no converted lead in a list, be it the query alone or the filter too that says so."""
+    if definition.entity != "lead" or CONVERTED in str(definition.where):
+        return False
+    return bool(UNCONVERTED.search(definition.query))
+
+
+def _unconverted(compiled: CompiledList) -> CompiledList:
+    if compiled.predicate is None:
+        return compiled
+    open_ = _on_field(CONVERTED, lambda value: value is not True)
+    return replace(compiled, predicate=_conjunction((open_, compiled.predicate)), tested=compiled.tested | {CONVERTED})
 
 
 def _always(_fields: Mapping[str, object]) -> bool:
