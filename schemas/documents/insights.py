@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from schemas.documents.base import Document
+from schemas.documents.rules import SourceField
 from schemas.events import Entity, RecordId, TeamId
 
 
@@ -28,3 +29,6 @@ class Insight(Document):
     score: float
     last_engagement_date: str | None
     """ISO date in UTC."""
+    score_field: SourceField = "Engagement_Score__c"
+    date_field: SourceField = "Last_Engagement_Date__c"
+    """Where they were written to: when a team names other fields, everything is written there."""

@@ -11,7 +11,7 @@ from schemas.documents import Insight, InsightFields, WritebackRow, WritebackRun
 from schemas.events import Entity
 from workers.core.writeback import Settled, cells, fields_of, is_on, jobs_of, settle, undone
 from workers.insights.claim import Claim, TakenOver
-from workers.insights.plan import changed_rows
+from workers.insights.plan import Plan
 from workers.ports import Clock, IngestRow, IngestState, Refused, SalesforceOrg, Store, Unavailable
 from workers.runtime.retry import patiently
 from workers.runtime.writeback_settings import problems_of, settings_of
@@ -52,7 +52,7 @@ class Runner:
     async def _plan(self, run: WritebackRun) -> None:
         """A row that exists already was planned by a predecessor and stays as it is."""
         settings = await settings_of(self._store, run.team)
-        async for page in changed_rows(self._store, run, settings):
+        async for page in Plan(self._store, run, settings).rows():
             if page:
                 await self._store.writeback_rows.swap(page)
 
@@ -85,7 +85,7 @@ class Runner:
 
     async def _leave(self, claim: Claim, sent: Sequence[WritebackRow], outcome: str) -> None:
         rows = [row.model_copy(update={"outcome": outcome}) for row in sent if row.outcome == "planned"]
-        await self._save(claim, Settled(rows, 0))
+        await self._save(claim, Settled(rows, 0), InsightFields())
 
     async def _check(self, entity: Entity, fields: InsightFields) -> None:
         """Before anything is sent. Raises Refused with what an administrator must do."""
@@ -107,7 +107,7 @@ class Runner:
         settled, state = await self._results(job_id, sent)
         if (problem := problem_of(job_id, state, settled)) is not None:
             await claim.update(detail=problem)  # before the rows: settled ones are not looked at again
-        await self._save(claim, settled)
+        await self._save(claim, settled, fields)
 
     async def _send(self, claim: Claim, job: str, sent: Sequence[WritebackRow], fields: InsightFields) -> str:
         job_id = await self._org.ingest_create(entity_of(sent))
@@ -136,21 +136,21 @@ class Runner:
     async def _state(self, job_id: str) -> IngestState:
         return await patiently(lambda: self._org.ingest_state(job_id))
 
-    async def _save(self, claim: Claim, settled: Settled) -> None:
+    async def _save(self, claim: Claim, settled: Settled, fields: InsightFields) -> None:
         """The insights first: a row marked accepted is not looked at again."""
         for start in range(0, len(settled.rows), SAVE_ROWS):
             page = settled.rows[start : start + SAVE_ROWS]
             if claim.run.undoes is None:  # what was undone stays so until the score changes
-                await self._remember([row for row in page if row.outcome == "accepted"])
+                await self._remember([row for row in page if row.outcome == "accepted"], fields)
             if losers := await self._store.writeback_rows.swap(page):
                 raise TakenOver(f"another worker has settled {len(losers)} rows of the write-back run meanwhile")
 
-    async def _remember(self, accepted: Sequence[WritebackRow]) -> None:
+    async def _remember(self, accepted: Sequence[WritebackRow], fields: InsightFields) -> None:
         for _ in range(SAVE_ROUNDS):
             if not accepted:
                 return
             known = await self._store.insights.load([(row.team, row.record_id) for row in accepted])
-            insights = [insight_of(row, known.get((row.team, row.record_id))) for row in accepted]
+            insights = [insight_of(row, known.get((row.team, row.record_id)), fields) for row in accepted]
             lost = {insight.record_id for insight in await self._store.insights.swap(insights)}
             accepted = [row for row in accepted if row.record_id in lost]
         raise Unavailable(f"{len(accepted)} insights lost {SAVE_ROUNDS} compare-and-swaps in a row")
@@ -190,7 +190,7 @@ def problem_of(job_id: str, state: IngestState, settled: Settled) -> str | None:
     return f"job {job_id}: {settled.unaccounted} rows unaccounted for" if settled.unaccounted else None
 
 
-def insight_of(row: WritebackRow, known: Insight | None) -> Insight:
+def insight_of(row: WritebackRow, known: Insight | None, fields: InsightFields) -> Insight:
     assert row.score is not None, "only an undo clears scores, and it remembers none"
     return Insight(
         team=row.team,
@@ -199,6 +199,8 @@ def insight_of(row: WritebackRow, known: Insight | None) -> Insight:
         rev=known.rev if known else 0,
         score=row.score,
         last_engagement_date=row.last_engagement_date,
+        score_field=fields.score,
+        date_field=fields.date,
     )
 
 

@@ -21,6 +21,7 @@ from workers.ports.org import (
     SalesforceOrg,
     SalesforceOrgs,
 )
+from workers.ports.planning import Accepted, Mirrored, PlanningQueries, Scored
 from workers.ports.store import (
     ConnectionQueries,
     D,
@@ -36,6 +37,7 @@ from workers.ports.stream import ChangeStream, StreamBatch, StreamEnded, StreamE
 from workers.ports.topics import ChangeLog, Handler, Message, Processor, Publisher, ShardOwnership, TopicReader
 
 __all__ = [
+    "Accepted",
     "ChangeLog",
     "ChangeStream",
     "Clock",
@@ -54,7 +56,9 @@ __all__ = [
     "MemberQueries",
     "Message",
     "Meter",
+    "Mirrored",
     "Page",
+    "PlanningQueries",
     "Processor",
     "Publisher",
     "RecordQueries",
@@ -63,6 +67,7 @@ __all__ = [
     "RuleSetQueries",
     "SalesforceOrg",
     "SalesforceOrgs",
+    "Scored",
     "ShardOwnership",
     "Store",
     "StreamBatch",

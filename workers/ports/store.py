@@ -23,6 +23,7 @@ from schemas.documents import (
     WritebackSettings,
 )
 from schemas.events import Entity
+from workers.ports.planning import PlanningQueries
 
 D = TypeVar(
     "D",
@@ -180,3 +181,4 @@ class Store:
     connection_queries: ConnectionQueries
     job_queries: JobQueries
     writeback_row_queries: WritebackRowQueries
+    planning_queries: PlanningQueries

@@ -109,6 +109,7 @@ async def ask_everything(store: Store, team: str) -> None:
         await members.count(team)
         await members.segment_sizes(team)
         assert [each async for each in members.in_segment(team, "none")] == []
+    await ask_for_a_plan(store, team)
     await store.rule_set_queries.versions([team])
     await store.rule_set_queries.unapplied(10)
     await store.connection_queries.active()
@@ -117,6 +118,15 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.writeback_row_queries.sent_again(team, "r")
     await store.records.load([(team, record_id(1))])
     assert [each async for each in store.records.scan(team)] != []
+
+
+async def ask_for_a_plan(store: Store, team: str) -> None:
+    assert await store.planning_queries.scores(team, "", 10) == []
+    assert len(await store.planning_queries.sources(team, "person", ["1@x"])) == 1
+    assert len(await store.planning_queries.sources(team, "account", ["1.org"])) == 1
+    assert await store.planning_queries.converted(team, [record_id(30), record_id(1)]) == {record_id(30): None}
+    await store.planning_queries.accepted(team, [record_id(1)])
+    assert len(await store.planning_queries.mirrored(team, [record_id(1)], ["Name"])) == 1
 
 
 @pytest.mark.stack
@@ -128,6 +138,7 @@ async def test_no_question_reads_a_whole_collection(
         await mongo_store.records.swap(
             [record(name, 21, evaluate_at_ms=1), record(name, 22, answers_due=("00B1",), in_lists=("00B1",))]
         )
+        await mongo_store.records.swap([record(name, 30, entity="lead", fields={"IsConverted": True})])
         await mongo_store.people.swap([member(name, f"{n}@x", segments=("s",)) for n in range(20)])
         await mongo_store.accounts.swap([member(name, f"{n}.org") for n in range(20)])
         await mongo_store.rule_sets.swap([rule_set(name, version=1)])
@@ -137,6 +148,8 @@ async def test_no_question_reads_a_whole_collection(
     plans = [(op["ns"], op["planSummary"], op["command"]) for op in seen]
     assert len(plans) >= 15
     assert [plan for plan in plans if "COLLSCAN" in plan[1]] == []
+    converted = [plan[1] for plan in plans if "fields.ConvertedContactId" in str(plan[2].get("projection"))]
+    assert converted == ["IXSCAN { _id: 1, fields.ConvertedContactId: 1 }"]
     small = {plan[1] for plan in plans if plan[0].endswith((".connections", ".rule_sets"))}
     assert small >= {"IXSCAN { state: 1, _id: 1 }", "IXSCAN { _unapplied: 1, _id: 1 }"}
 

@@ -20,9 +20,10 @@ from schemas.documents import Connection, Destination, Job, ListDefinition, Rule
 from schemas.topics import SHARDS
 from tests.support.waiting import until
 from workers.adapters.memory.changelog import MemoryTopics
+from workers.adapters.memory.documents import MemoryDocuments
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.shards import MemoryShardOwnership
-from workers.adapters.memory.store import MemoryDocuments, memory_store
+from workers.adapters.memory.store import memory_store
 from workers.adapters.salesforce.http import open_session
 from workers.adapters.salesforce.oauth import client_credentials
 from workers.adapters.salesforce.orgs import Orgs

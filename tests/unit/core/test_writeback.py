@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from schemas.documents import (
     Contribution,
     Engagement,
-    Insight,
     InsightFields,
     Member,
     Switch,
@@ -76,7 +75,7 @@ def record_id(number: int) -> str:
     ],
 )
 def test_the_date_is_the_utc_day(at_ms: int | None, date: str | None) -> None:
-    assert values_of(engagement(score=2.5, at_ms=at_ms)) == Values(2.5, date)
+    assert values_of(2.5, at_ms) == Values(2.5, date)
     assert storable(2.5, at_ms) is None
 
 
@@ -137,17 +136,14 @@ def test_a_person_has_contacts_and_leads_an_account_only_accounts() -> None:
     [(None, True), ((1.0, "2026-01-01"), False), ((1.5, "2026-01-01"), True), ((1.0, None), True)],
 )
 def test_only_other_values_than_accepted_are_written(accepted: tuple[float, str | None] | None, changed: bool) -> None:
-    insight = accepted and Insight(
-        team="acme", record_id=record_id(1), entity="contact", score=accepted[0], last_engagement_date=accepted[1]
-    )
-    assert differs(Values(1.0, "2026-01-01"), insight) is changed
+    assert differs(Values(1.0, "2026-01-01"), accepted and Values(*accepted)) is changed
 
 
 @pytest.mark.parametrize(("score", "written"), [(1.4, False), (1.5, False), (1.6, True), (0.5, False), (0.4, True)])
 def test_a_score_within_the_dead_band_is_left_alone(score: float, written: bool) -> None:
-    insight = Insight(team="acme", record_id=record_id(1), entity="contact", score=1.0, last_engagement_date=None)
-    assert differs(Values(score, None), insight, dead_band=0.5) is written
-    assert differs(Values(score, "2026-01-01"), insight, dead_band=0.5)
+    accepted = Values(1.0, None)
+    assert differs(Values(score, None), accepted, dead_band=0.5) is written
+    assert differs(Values(score, "2026-01-01"), accepted, dead_band=0.5)
 
 
 def test_every_entity_is_on_until_it_is_switched_off() -> None:

@@ -340,3 +340,12 @@ async def test_of_a_converted_lead_the_contact_is_written(rig: Rig) -> None:
         record_id("lead", 2): "7.0",
         record_id("contact", 3): "8.0",
     }
+
+
+async def test_everything_is_written_to_fields_that_the_team_names_later(rig: Rig) -> None:
+    await rig.person("ada@acme.com", ("contact", 1), score=7.5)
+    await rig.write_back()
+    rig.org.fields_of["contact"] = (FieldInfo("Heat__c", "percent"), FieldInfo("Seen__c", "date"))
+    await set_up(rig, fields={"contact": InsightFields(score="Heat__c", date="Seen__c")})
+    assert (await rig.write_back()).accepted == 1
+    assert (await rig.write_back()).planned == 0

@@ -11,8 +11,9 @@ from typing import Generic, TypeVar, cast
 
 from schemas.documents import Record, RuleSet
 from schemas.events import MembershipChange, Parked, Reevaluation
+from workers.adapters.memory.documents import MemoryDocuments
 from workers.adapters.memory.publisher import MemoryPublisher
-from workers.adapters.memory.store import MemoryDocuments, MemoryRecordQueries, MemoryRuleSetQueries
+from workers.adapters.memory.store import MemoryRecordQueries, MemoryRuleSetQueries
 from workers.ports import D, Documents, Store
 
 Hook = Callable[[], Awaitable[None]]

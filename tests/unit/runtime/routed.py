@@ -8,8 +8,9 @@ from typing import Any
 from schemas.documents import Member, Record, Rule, RuleSet, Skip
 from schemas.events import Change, MembershipChange, Reevaluation
 from tests.support.clock import SetClock
+from workers.adapters.memory.documents import MemoryDocuments
 from workers.adapters.memory.publisher import MemoryPublisher
-from workers.adapters.memory.store import MemoryDocuments, memory_store
+from workers.adapters.memory.store import memory_store
 from workers.core.evaluation import (
     CompiledRuleSet,
     Related,

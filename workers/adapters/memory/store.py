@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Generic
 
 from schemas.documents import (
     ApiUsage,
@@ -26,64 +25,9 @@ from schemas.documents import (
     WritebackSettings,
 )
 from schemas.events import Entity
-from workers.ports import D, Refused, Store
-
-
-class MemoryDocuments(Generic[D]):
-    """Keeps plain copies, not the caller's objects: whoever changes a dict inside a loaded document changes only his
-    own."""
-
-    def __init__(self, name: str, model: type[D], id_of: Callable[[D], str]) -> None:
-        self._name = name
-        self._model: type[D] = model
-        self._id_of: Callable[[D], str] = id_of
-        self._stored: dict[tuple[str, str], dict[str, Any]] = {}
-
-    async def load(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], D]:
-        return {key: self._model.model_validate(self._stored[key]) for key in keys if key in self._stored}
-
-    async def swap(self, documents: Sequence[D]) -> list[D]:
-        keys = [(document.team, self._id_of(document)) for document in documents]
-        if len(set(keys)) != len(keys):
-            raise ValueError(f"{self._name}: a document twice in one swap")
-        rows = [self._row(key, document) for key, document in zip(keys, documents, strict=True)]
-        lost = []
-        for key, row, document in zip(keys, rows, documents, strict=True):
-            if self._stored.get(key, {"rev": 0})["rev"] == document.rev:
-                self._stored[key] = row
-            else:
-                lost.append(document)
-        return lost
-
-    def _row(self, key: tuple[str, str], document: D) -> dict[str, Any]:
-        row = {**document.model_dump(), "rev": document.rev + 1}
-        if (bad := _forbidden_key(row)) is not None:
-            raise Refused(
-                f'{self._name} {":".join(key)} cannot be stored: the key {bad!r} begins with "$" or holds "." or NUL'
-            )
-        return row
-
-    async def scan(self, team: str, after: str = "") -> AsyncIterator[D]:
-        for key in sorted(key for key in self._stored if key[0] == team and key[1] > after):
-            yield self._model.model_validate(self._stored[key])
-
-    def all(self, team: str | None = None) -> Iterator[D]:
-        """Ascending by (team, id)."""
-        for key in sorted(self._stored):
-            if team in (None, key[0]):
-                yield self._model.model_validate(self._stored[key])
-
-
-def _forbidden_key(value: object) -> str | None:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key.startswith("$") or "." in key or "\0" in key:
-                return str(key)
-            if (bad := _forbidden_key(inner)) is not None:
-                return bad
-    if isinstance(value, list | tuple):
-        return next((bad for inner in value if (bad := _forbidden_key(inner)) is not None), None)
-    return None
+from workers.adapters.memory.documents import MemoryDocuments
+from workers.adapters.memory.planning import MemoryPlanningQueries
+from workers.ports import Store
 
 
 class MemoryRecordQueries:
@@ -228,6 +172,8 @@ def memory_store() -> Store:
     jobs = MemoryDocuments("jobs", Job, attrgetter("job_id"))
     people = MemoryDocuments("people", Member, attrgetter("key"))
     accounts = MemoryDocuments("accounts", Member, attrgetter("key"))
+    engagement = MemoryDocuments("engagement", Engagement, lambda scored: f"{scored.subject}:{scored.key}")
+    insights = MemoryDocuments("insights", Insight, attrgetter("record_id"))
     return Store(
         connections=connections,
         rule_sets=rule_sets,
@@ -235,8 +181,8 @@ def memory_store() -> Store:
         records=records,
         people=people,
         accounts=accounts,
-        engagement=MemoryDocuments("engagement", Engagement, lambda scored: f"{scored.subject}:{scored.key}"),
-        insights=MemoryDocuments("insights", Insight, attrgetter("record_id")),
+        engagement=engagement,
+        insights=insights,
         writeback_runs=MemoryDocuments("writeback_runs", WritebackRun, attrgetter("run_id")),
         writeback_rows=rows,
         writeback_settings=MemoryDocuments("writeback_settings", WritebackSettings, attrgetter("team")),
@@ -251,4 +197,5 @@ def memory_store() -> Store:
         connection_queries=MemoryConnectionQueries(connections),
         job_queries=MemoryJobQueries(jobs),
         writeback_row_queries=MemoryWritebackRowQueries(rows),
+        planning_queries=MemoryPlanningQueries(engagement, people, accounts, records, insights),
     )

@@ -51,6 +51,8 @@ def _index(*fields: str, where: dict[str, Any] | None = None) -> IndexModel:
 ASKS: dict[str, Any] = {"_asks": True}
 """Records with `answers_due`."""
 
+CONVERTED_LEAD: dict[str, Any] = {"entity": "lead", "fields.IsConverted": True}
+
 IMPORTED_CONTACT: dict[str, Any] = {"entity": "contact", "imported": True, "alive": True}
 
 
@@ -90,6 +92,7 @@ RECORDS = CollectionSpec(
         # A list's id is a text: what is greater than the empty one is a record that some list holds.
         _index("in_lists", "_id", where={"in_lists": {"$gt": ""}}),
         _index("team", "rule_set_version"),
+        _index("_id", "fields.ConvertedContactId", where=CONVERTED_LEAD),
         # `_id` last: those of one reason come in the order of their ids, page by page, without a sort.
         _index("team", "alive", "imported", "entity", "skip.reason", "_id"),
     ),

@@ -13,6 +13,7 @@ from workers.adapters.mongo import specs
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Client, Database, Driver, close, connect
 from workers.adapters.mongo.errors import ErrorTable, invalid_uri
+from workers.adapters.mongo.planning import MongoPlanningQueries
 from workers.adapters.mongo.queries import (
     MongoConnectionQueries,
     MongoJobQueries,
@@ -87,6 +88,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
     jobs = collection(specs.JOBS)
     rows = collection(specs.WRITEBACK_ROWS)
     people, accounts = collection(specs.PEOPLE), collection(specs.ACCOUNTS)
+    engagement, insights = collection(specs.ENGAGEMENT), collection(specs.INSIGHTS)
     return Store(
         connections=connections,
         rule_sets=rule_sets,
@@ -94,8 +96,8 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         records=records,
         people=people,
         accounts=accounts,
-        engagement=collection(specs.ENGAGEMENT),
-        insights=collection(specs.INSIGHTS),
+        engagement=engagement,
+        insights=insights,
         writeback_runs=collection(specs.WRITEBACK_RUNS),
         writeback_rows=rows,
         writeback_settings=collection(specs.WRITEBACK_SETTINGS),
@@ -110,4 +112,5 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         connection_queries=MongoConnectionQueries(connections),
         job_queries=MongoJobQueries(jobs),
         writeback_row_queries=MongoWritebackRowQueries(rows),
+        planning_queries=MongoPlanningQueries(engagement, people, accounts, records, insights),
     )

@@ -7,6 +7,10 @@ from typing import Any
 
 from schemas.events import Entity
 
+PARENT = "AccountId"
+PLACED_BY = frozenset({PARENT})
+"""The fields that a place depends on."""
+
 
 def place_of(entity: Entity, record_id: str, fields: Mapping[str, Any]) -> str:
     """Contacts of one account stand together: Salesforce locks the account of each contact that it writes, and works on
@@ -14,7 +18,7 @@ def place_of(entity: Entity, record_id: str, fields: Mapping[str, Any]) -> str:
 
     `fields`: what is known of the record.
     """
-    parent = fields.get("AccountId") if entity == "contact" else None
+    parent = fields.get(PARENT) if entity == "contact" else None
     return f"{entity}/{parent if isinstance(parent, str) else ''}/{record_id}"
 
 

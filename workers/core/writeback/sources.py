@@ -15,11 +15,6 @@ def sources(subject: str, member: Member) -> list[tuple[Entity, str]]:
     ]
 
 
-def successor(lead: Record) -> tuple[Entity, str] | None:
-    """Who takes the values of a lead: itself, its contact once it is converted, since Salesforce then lets nobody
-    change it any more (error CANNOT_UPDATE_CONVERTED_LEAD); None while the contact is not known.
-    """
-    if lead.fields.get("IsConverted") is not True:
-        return lead.entity, lead.record_id
-    contact_id = lead.fields.get("ConvertedContactId")
-    return ("contact", contact_id) if isinstance(contact_id, str) else None
+def is_converted(record: Record) -> bool:
+    """Salesforce lets nobody change such a lead any more (error CANNOT_UPDATE_CONVERTED_LEAD)."""
+    return record.entity == "lead" and record.fields.get("IsConverted") is True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
 
-from schemas.documents import Engagement, Insight, InsightFields, WritebackRow
+from schemas.documents import Engagement, InsightFields, WritebackRow
 
 NULL_CELL = "#N/A"
 """Bulk API 2.0: an empty cell leaves the field as it is, this clears it (Bulk API 2.0 Developer Guide)."""
@@ -15,16 +16,23 @@ LAST_DATE = "4000-12-31"
 """Salesforce stores dates from 1700-01-01 to 4000-12-31 (SOQL reference, date formats)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+DAY_MS = 86_400_000
+EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Values(NamedTuple):
     score: float
     last_engagement_date: str | None
 
 
-def values_of(engagement: Engagement) -> Values:
-    at_ms = engagement.last_engagement_at_ms
-    date = None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).date().isoformat()
-    return Values(engagement.score, date)
+def values_of(score: float, last_engagement_at_ms: int | None) -> Values:
+    return Values(score, None if last_engagement_at_ms is None else _date(last_engagement_at_ms // DAY_MS))
+
+
+@lru_cache(maxsize=4096)
+def _date(day: int) -> str:
+    """As ISO text; raises OverflowError or ValueError for what is none."""
+    return date.fromordinal(EPOCH + day).isoformat()
 
 
 def storable(score: float, last_engagement_at_ms: int | None) -> str | None:
@@ -34,10 +42,10 @@ def storable(score: float, last_engagement_at_ms: int | None) -> str | None:
     if last_engagement_at_ms is None:
         return None
     try:
-        date = datetime.fromtimestamp(last_engagement_at_ms / 1000, UTC).date().isoformat()
-    except (OverflowError, ValueError, OSError):
+        day = _date(last_engagement_at_ms // DAY_MS)
+    except (OverflowError, ValueError):
         return "the last engagement time is no date"
-    return None if "1700-01-01" <= date <= LAST_DATE else "Salesforce stores dates from 1700 to 4000"
+    return None if "1700-01-01" <= day <= LAST_DATE else "Salesforce stores dates from 1700 to 4000"
 
 
 def newest(stored: Engagement | None, arrived: Engagement) -> Engagement:
@@ -47,7 +55,7 @@ def newest(stored: Engagement | None, arrived: Engagement) -> Engagement:
     return stored
 
 
-def differs(values: Values, accepted: Insight | None, dead_band: float = 0.0) -> bool:
+def differs(values: Values, accepted: Values | None, dead_band: float = 0.0) -> bool:
     """From what Salesforce last accepted; a score by more than the dead band."""
     if accepted is None or values.last_engagement_date != accepted.last_engagement_date:
         return True

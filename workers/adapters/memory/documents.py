@@ -1,0 +1,65 @@
+"""One collection in memory behind the port `Documents`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Generic
+
+from workers.ports import D, Refused
+
+
+class MemoryDocuments(Generic[D]):
+    """Keeps plain copies, not the caller's objects: whoever changes a dict inside a loaded document changes only his
+    own."""
+
+    def __init__(self, name: str, model: type[D], id_of: Callable[[D], str]) -> None:
+        self._name = name
+        self._model: type[D] = model
+        self._id_of: Callable[[D], str] = id_of
+        self._stored: dict[tuple[str, str], dict[str, Any]] = {}
+
+    async def load(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], D]:
+        return {key: self._model.model_validate(self._stored[key]) for key in keys if key in self._stored}
+
+    async def swap(self, documents: Sequence[D]) -> list[D]:
+        keys = [(document.team, self._id_of(document)) for document in documents]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"{self._name}: a document twice in one swap")
+        rows = [self._row(key, document) for key, document in zip(keys, documents, strict=True)]
+        lost = []
+        for key, row, document in zip(keys, rows, documents, strict=True):
+            if self._stored.get(key, {"rev": 0})["rev"] == document.rev:
+                self._stored[key] = row
+            else:
+                lost.append(document)
+        return lost
+
+    def _row(self, key: tuple[str, str], document: D) -> dict[str, Any]:
+        row = {**document.model_dump(), "rev": document.rev + 1}
+        if (bad := _forbidden_key(row)) is not None:
+            raise Refused(
+                f'{self._name} {":".join(key)} cannot be stored: the key {bad!r} begins with "$" or holds "." or NUL'
+            )
+        return row
+
+    async def scan(self, team: str, after: str = "") -> AsyncIterator[D]:
+        for key in sorted(key for key in self._stored if key[0] == team and key[1] > after):
+            yield self._model.model_validate(self._stored[key])
+
+    def all(self, team: str | None = None) -> Iterator[D]:
+        """Ascending by (team, id)."""
+        for key in sorted(self._stored):
+            if team in (None, key[0]):
+                yield self._model.model_validate(self._stored[key])
+
+
+def _forbidden_key(value: object) -> str | None:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key.startswith("$") or "." in key or "\0" in key:
+                return str(key)
+            if (bad := _forbidden_key(inner)) is not None:
+                return bad
+    if isinstance(value, list | tuple):
+        return next((bad for inner in value if (bad := _forbidden_key(inner)) is not None), None)
+    return None
