@@ -11,8 +11,8 @@ from schemas.events import Entity, TeamId
 
 
 class ApiUsage(Document):
-    """What all our processes asked of a team's org on one day (UTC), by kind of call; `events` are delivered events and
-    `tokens` granted access tokens, neither of which counts as an API request.
+    """What all our processes asked of a team's org on one day (UTC), by kind of call; `events` are delivered events
+    (`own_events` those that our own write-back caused) and `tokens` granted access tokens: none is an API request.
 
     `allowed` and `remaining` are the org's daily API requests over the last 24 hours, as it told last.
     """

@@ -43,6 +43,8 @@ class Record(Document):
     fields: dict[str, Any] = Field(default_factory=dict)
     full_version: Version | None = None
     field_versions: dict[str, Version] = Field(default_factory=dict)
+    ours: tuple[str, ...] = ()
+    """Of the fields in `field_versions`, those whose last change we caused ourselves by writing insights back."""
     targets: Targets = Targets()
     imported: bool = False
     skip: Skip | None = None

@@ -106,8 +106,9 @@ def _duration(ms: int) -> str:
 
 def usage_text(day: ApiUsage) -> str:
     calls = sum(number for kind, number in day.calls.items() if kind not in NO_CALLS)
-    events, tokens = day.calls.get("events", 0), day.calls.get("tokens", 0)
-    text = f"{calls:,} API calls, {events:,} change events, {tokens:,} new tokens"
+    events, own, tokens = (day.calls.get(kind, 0) for kind in ("events", "own_events", "tokens"))
+    echo = f" ({own:,} of our own write-back)" if own else ""
+    text = f"{calls:,} API calls, {events:,} change events{echo}, {tokens:,} new tokens"
     if day.allowed is not None and day.remaining is not None:
         text += f"; the org has {day.remaining:,} of {day.allowed:,} API calls left"
     return text

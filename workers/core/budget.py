@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-NO_CALLS = frozenset({"events", "tokens"})
+NO_CALLS = frozenset({"events", "own_events", "tokens"})
 """Counted with the calls of a day, but against other limits of the org, or none."""
 
 _API_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")

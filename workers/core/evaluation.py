@@ -16,8 +16,14 @@ from workers.core.lists.days import Calendar, RelativeDays, next_flip
 from workers.core.lists.gates import GateKeeper
 from workers.core.lists.operators import Reading
 from workers.core.lists.predicates import ACCOUNT, CompiledList, UnsupportedCondition, compile_list
-from workers.core.mapping import map_fields, precedences
-from workers.core.merge import latest_version
+from workers.core.mapping import IDENTITY, map_fields, precedences
+from workers.core.merge import changed_by_others, latest_version
+
+ALWAYS_READ = frozenset(
+    {"AccountId", "ConvertedContactId", "CreatedDate", "IsConverted", "MasterRecordId", "Website"}
+    | {source for source, _ in IDENTITY.values()}
+)
+"""Fields that tell who a record is, whom it follows or became and, for a preference, how old it is."""
 
 NOT_IN_ANY_LIST = Skip(reason="not_in_any_list")
 
@@ -65,11 +71,14 @@ class EntityRules:
         return tuple(id_ for id_, compiled in self.lists if compiled.predicate is None and not compiled.frozen)
 
     @property
+    def reads(self) -> frozenset[str]:
+        """Fields on which it depends what a record contributes, and to whom."""
+        return self.index.reads
+
+    @property
     def account_fields(self) -> frozenset[str]:
         """Fields of a contact's account that lists and mappings read."""
-        read = {name for _, compiled in self.lists for name in compiled.tested}
-        read |= {source for mapping in self.mappings for source in mapping.sources}
-        return frozenset(name.removeprefix(ACCOUNT) for name in read if name.startswith(ACCOUNT))
+        return frozenset(name.removeprefix(ACCOUNT) for name in self.reads if name.startswith(ACCOUNT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,7 @@ class RuleIndex:
     keeping: Mapping[str, int]
     """By rule id: places of the bindings that keep whom they held."""
     relative: frozenset[tuple[str, RelativeDays]]
+    reads: frozenset[str]
 
 
 def index_of(rules: EntityRules) -> RuleIndex:
@@ -95,6 +105,9 @@ def index_of(rules: EntityRules) -> RuleIndex:
         dict(fed_by),
         {binding.rule_id: place for place, binding in enumerate(rules.bindings) if binding.keeps},
         frozenset(relative for _, compiled in rules.lists for relative in compiled.relative),
+        ALWAYS_READ.union(
+            *(compiled.tested for _, compiled in rules.lists), *(mapping.sources for mapping in rules.mappings)
+        ),
     )
 
 
@@ -286,7 +299,7 @@ def _account_of_lead(record: Record, key: str) -> tuple[str, Contribution] | Non
     domain = lead_account_key(record.fields.get("Website"), key)
     if domain is None:
         return None
-    version = latest_version(record)
+    version = changed_by_others(record)
     return domain, Contribution(rev=record.rev, entity=record.entity, version=version, fields={"domain": domain})
 
 
@@ -367,7 +380,7 @@ def _contribution(
     return Contribution(
         rev=record.rev,
         entity=record.entity,
-        version=latest_version(record),
+        version=changed_by_others(record),
         fields=map_fields(record.entity, fields, rules.mappings),
         precedence=precedences(record.entity, fields, rules.mappings),
         segments=segments,

@@ -6,11 +6,12 @@ The result is a function of the set of changes alone: not of their order, and no
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from schemas.documents import Record
 from schemas.events import Change, Reevaluation, Version
+from workers.core.origin import by_us
 
 BEFORE_ALL = Version(-1, -1, -1)
 
@@ -23,6 +24,15 @@ def blank(about: Change | Reevaluation) -> Record:
 def latest_version(record: Record) -> Version | None:
     """The newest version that has left a trace in the record; None for a blank one."""
     return max(_versions(record), default=None)
+
+
+def changed_by_others(record: Record) -> Version | None:
+    """The same, without the fields that we changed ourselves: writing scores back must not make a record the one that
+    was changed last."""
+    if not record.ours:
+        return latest_version(record)
+    versions = (version for name, version in record.field_versions.items() if name not in record.ours)
+    return max((*versions, record.full_version or BEFORE_ALL))
 
 
 def merge(record: Record, change: Change) -> Record:
@@ -55,8 +65,16 @@ def _merge_delta(record: Record, change: Change) -> Record:
             "alive": record.alive or record.full_version is None,
             "fields": _without_nulls({**record.fields, **newer}),
             "field_versions": {**record.field_versions, **dict.fromkeys(newer, change.version)},
+            "ours": _ours(record, newer, by_us(change)),
         }
     )
+
+
+def _ours(record: Record, changed: Collection[str], by_us: bool) -> tuple[str, ...]:
+    if not (by_us or record.ours):
+        return ()
+    others = set(record.ours) - set(changed)
+    return tuple(sorted(others | set(changed) if by_us else others))
 
 
 def _is_newer(record: Record, version: Version, name: str, value: object) -> bool:
@@ -77,7 +95,13 @@ def _merge_full(record: Record, change: Change) -> Record:
     newer = {name: version for name, version in record.field_versions.items() if version > change.version} | unread
     fields = {name: value for name, value in base.items() if name not in newer}
     fields.update((name, record.fields[name]) for name in newer if name in record.fields)
-    after = {"alive": alive, "fields": fields, "full_version": change.version, "field_versions": newer}
+    after = {
+        "alive": alive,
+        "fields": fields,
+        "full_version": change.version,
+        "field_versions": newer,
+        "ours": tuple(name for name in record.ours if name in newer),
+    }
     if all(getattr(record, name) == value for name, value in after.items()):
         return record
     return record.model_copy(update=after)
@@ -107,6 +131,7 @@ def _filled(record: Record, change: Change) -> Record:
         update={
             "fields": _without_nulls({**record.fields, **told}),
             "field_versions": {**record.field_versions, **dict.fromkeys(told, change.version)},
+            "ours": _ours(record, told, by_us=False),
         }
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from schemas.topics import CHANGES, REEVALUATIONS
 from workers.ports import Clock, Message, Processor, Publisher, Refused, Store
-from workers.routing.metrics import BATCH_SECONDS, MESSAGES, PARKED, RECORDS_CHANGED
+from workers.routing.metrics import BATCH_SECONDS, ECHOES, MESSAGES, PARKED, RECORDS_CHANGED
 from workers.runtime.apply import Applier
 from workers.runtime.decode import Decoded, parked, split
 from workers.runtime.reapply import reapply
@@ -48,6 +48,7 @@ class Routing:
         try:
             applied = await patiently(lambda: self._applier.apply([decoded for _, decoded in batch]))
             RECORDS_CHANGED.inc(applied.records_changed)
+            ECHOES.inc(applied.echoes)
         except Refused as refusal:
             if len(batch) > 1:
                 middle = len(batch) // 2

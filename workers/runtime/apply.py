@@ -21,6 +21,7 @@ from workers.core.conversion import (
     is_converted,
     joined,
 )
+from workers.core.echo import echoes
 from workers.core.evaluation import (
     CompiledRuleSet,
     Outcome,
@@ -59,6 +60,9 @@ class Work:
     news: list[Reevaluation] = field(default_factory=list)
     """Commands that tell something: the org's answers, or the leads of a contact."""
 
+    def is_echo(self, stored: Record | None, rules: CompiledRuleSet) -> bool:
+        return not self.commanded and echoes(stored, self.changes, rules)
+
 
 @dataclass(slots=True)
 class Applied:
@@ -67,6 +71,8 @@ class Applied:
     people_changed: int = 0
     accounts_changed: int = 0
     memberships: int = 0
+    echoes: int = 0
+    """Records that only our own write-back had changed: mirrored, and no further."""
 
     def add(self, other: Applied) -> None:
         self.read += other.read
@@ -74,6 +80,7 @@ class Applied:
         self.people_changed += other.people_changed
         self.accounts_changed += other.accounts_changed
         self.memberships += other.memberships
+        self.echoes += other.echoes
 
 
 class Applier:
@@ -100,14 +107,18 @@ class Applier:
         rules = await self._rule_sets.current({team for team, _ in todo}, self._clock.now_ms())
         stored = await self._store.records.load(todo)
         merged = {key: record for key, work in todo.items() if (record := merged_record(stored.get(key), work))}
-        related = await self._relations.of(merged, rules)
+        echoed = {key for key in merged if todo[key].is_echo(stored.get(key), rules[key[0]])}
+        heard = {key: record for key, record in merged.items() if key not in echoed}
+        related = await self._relations.of(heard, rules)
         decisions = {
             key: evaluated(record, stored.get(key), todo[key], related[key], rules[key[0]])
-            for key, record in merged.items()
+            for key, record in heard.items()
         }
-        renewed = {key for key, record in merged.items() if todo[key].commanded and rules[key[0]].reads_others(record)}
-        written, lost = await self._write_records(renewed, stored, decisions)
+        renewed = {key for key, record in heard.items() if todo[key].commanded and rules[key[0]].reads_others(record)}
+        records = {key: record for key, (record, _) in decisions.items()} | {key: merged[key] for key in echoed}
+        written, lost = await self._write_records(renewed, stored, records)
         applied.records_changed += len(written)
+        applied.echoes += len(echoed - lost)
         settled = {
             key: (written.get(key, record), outcome) for key, (record, outcome) in decisions.items() if key not in lost
         }
@@ -119,13 +130,11 @@ class Applier:
         return {key: todo[key] for key in lost} | {key: Work(commanded=True) for key in again}
 
     async def _write_records(
-        self, renewed: set[Key], stored: Mapping[Key, Record], decisions: Settled
+        self, renewed: set[Key], stored: Mapping[Key, Record], records: Mapping[Key, Record]
     ) -> tuple[dict[Key, Record], set[Key]]:
         """What has changed, and all of `renewed`: their neighbours may have changed what they contribute, and a
         contribution needs a higher revision than the one before. A racing evaluation then loses its swap."""
-        changed = {
-            key: record for key, (record, _) in decisions.items() if record is not stored.get(key) or key in renewed
-        }
+        changed = {key: record for key, record in records.items() if record is not stored.get(key) or key in renewed}
         losers = await self._store.records.swap(list(changed.values())) if changed else []
         lost = {(record.team, record.record_id) for record in losers}
         written = {

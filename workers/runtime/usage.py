@@ -16,6 +16,8 @@ CALLS = Metric("salesforce_calls_total", "Replies of Salesforce's APIs", ["kind"
 TOKENS = Metric("salesforce_tokens_total", "Access tokens that Salesforce granted")
 EVENTS = Metric("salesforce_events_total", "Change events that Salesforce delivered")
 
+OWN_EVENTS = Metric("salesforce_own_events_total", "Those of them that our own write-back caused")
+
 SWAP_ATTEMPTS = 5
 """Several processes add to the same day, once a minute each."""
 
@@ -38,11 +40,14 @@ class UsageMeter:
         if limit_info is not None:
             self._told = allowance_told(limit_info) or self._told
 
-    def delivered(self, events: int) -> None:
-        """Change events that count against the org's daily delivery limit."""
+    def delivered(self, events: int, own: int = 0) -> None:
+        """Change events that count against the org's daily delivery limit; `own` of them our write-back caused."""
         if events:
             self._unsaved["events"] += events
             EVENTS.inc(events)
+        if own:
+            self._unsaved["own_events"] += own
+            OWN_EVENTS.inc(own)
 
     def granted(self) -> None:
         """An access token."""

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.documents import Record, Skip, Targets
-from schemas.events import Change, Version
-from workers.core.merge import blank, latest_version, merge
+from schemas.events import Change, Origin, Version
+from workers.core.merge import blank, changed_by_others, latest_version, merge
+from workers.core.origin import CLIENT_NAME
 
 RECORD_ID = "003000000000001AAA"
 
@@ -23,6 +24,10 @@ def change(kind: Any, time: int, number: int = 1, /, **fields: object) -> Change
         fields=fields,
         captured_at_ms=0,
     )
+
+
+def ours(change: Change) -> Change:
+    return change.model_copy(update={"origin": Origin(client=CLIENT_NAME)})
 
 
 def merged(*changes: Change) -> Record:
@@ -133,6 +138,27 @@ def test_a_change_of_another_record_is_a_bug() -> None:
         merge(blank(change("update", 1)), other)
 
 
+# --- our own changes -------------------------------------------------------------------------------------------------
+
+
+def test_our_own_change_is_mirrored_but_does_not_make_the_record_the_one_changed_last() -> None:
+    record = merged(change("create", 1, A=1), change("update", 2, B=2), ours(change("update", 5, Score=9)))
+    assert (record.fields, record.ours) == ({"A": 1, "B": 2, "Score": 9}, ("Score",))
+    assert (latest_version(record), changed_by_others(record)) == (Version(5, 1, 1), Version(2, 1, 1))
+
+
+@pytest.mark.parametrize("later", [change("update", 6, Score=3), change("snapshot", 6, A=1, Score=9)])
+def test_somebody_else_s_later_change_of_the_field_counts(later: Change) -> None:
+    record = merged(change("create", 1, A=1), ours(change("update", 5, Score=9)), later)
+    assert record.ours == ()
+    assert changed_by_others(record) == Version(6, 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["create", "delete", "undelete", "snapshot"])
+def test_only_updates_can_be_ours(kind: str) -> None:
+    assert merged(change("create", 1, A=1), ours(change(kind, 2))).ours == ()
+
+
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 values = st.none() | st.integers(0, 2) | st.sampled_from(["x", "y"])
@@ -144,7 +170,9 @@ versions = st.tuples(st.integers(1, 4), st.integers(0, 2))
 @st.composite
 def histories(draw: st.DrawFn) -> list[Change]:
     drawn = draw(st.lists(st.tuples(kinds, versions, fields), min_size=1, max_size=10))
-    return [change(kind, *version, **({} if kind == "delete" else given)) for kind, version, given in drawn]
+    changes = [change(kind, *version, **({} if kind == "delete" else given)) for kind, version, given in drawn]
+    # One transaction has one origin.
+    return [ours(each) if each.version.commit_number == 2 else each for each in changes]
 
 
 def unversioned(record: Record) -> tuple[bool, dict[str, object]]:
@@ -190,6 +218,7 @@ def test_no_field_is_kept_that_is_empty_or_has_a_version_that_the_full_state_cov
         assert all(version > record.full_version for version in record.field_versions.values())
     else:
         assert record.fields.keys() <= record.field_versions.keys()
+    assert set(record.ours) <= record.field_versions.keys()
 
 
 # --- fields that could not be read ----------------------------------------------------------------------------------

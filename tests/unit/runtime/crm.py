@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from schemas.documents import Destination, FieldMapping, ListDefinition, Rule, RuleSet
-from schemas.events import Change, Entity, Reevaluation, Version
+from schemas.events import Change, Entity, Origin, Reevaluation, Version
+from workers.core.origin import CLIENT_NAME
 
 Kind = Literal["create", "update", "delete", "undelete", "snapshot"]
 PREFIXES: dict[str, Entity] = {"003": "contact", "00Q": "lead", "001": "account"}
@@ -31,6 +32,12 @@ def change(of: str, kind: Kind, at: int, team: str = "acme", **fields: Any) -> C
         fields=fields,
         captured_at_ms=at,
     )
+
+
+def written_back(of: str, at: int, team: str = "acme", score: float = 1.0, **by_a_trigger: Any) -> Change:
+    """What comes back of a score of ours, with what a trigger changed in the same transaction."""
+    caused = change(of, "update", at, team, Engagement_Score__c=score, LastModifiedDate=f"{at}", **by_a_trigger)
+    return caused.model_copy(update={"origin": Origin(client=CLIENT_NAME)})
 
 
 def command(of: str, team: str = "acme") -> Reevaluation:

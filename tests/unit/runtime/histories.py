@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.documents import Rule
 from schemas.events import Change, Entity
 
-from .crm import ACME, ANN, BETA, JOE, JOES_LEAD, RULES, Kind, change, rule
+from .crm import ACME, ANN, BETA, JOE, JOES_LEAD, RULES, Kind, change, rule, written_back
 
 RULE_SETS: tuple[tuple[Rule, ...], ...] = (
     RULES,
@@ -45,6 +45,9 @@ KINDS: st.SearchStrategy[Kind] = st.sampled_from(
 @st.composite
 def changes(draw: st.DrawFn, at: int) -> Change:
     of, entity = draw(st.sampled_from(RECORDS))
+    if draw(st.integers(0, 4)) == 0:
+        by_a_trigger = draw(st.fixed_dictionaries({}, optional=FIELDS[entity])) if draw(st.booleans()) else {}
+        return written_back(of, at, score=draw(st.integers(0, 3)), **by_a_trigger)
     kind: Kind = draw(KINDS)
     return change(of, kind, at, **draw(states(entity, kind)))
 

@@ -16,8 +16,10 @@ from workers.adapters.salesforce.cometd_watch import Watch
 from workers.adapters.salesforce.names import CHANNEL
 from workers.adapters.salesforce.tokens import Tokens
 from workers.adapters.salesforce.urls import host_of
+from workers.core.normalize import parse_origin
+from workers.core.origin import CLIENT_NAME
 from workers.core.session_machine import Refusal
-from workers.ports import Clock, Refused, StreamBatch, StreamEnded, Unavailable
+from workers.ports import Clock, Refused, StreamBatch, StreamEnded, StreamEvent, Unavailable
 from workers.runtime.pacing import Pacing
 
 OPEN_SECONDS = 30.0
@@ -50,9 +52,14 @@ class CometdStream:
     """`ChangeStream` over the library's client; a new client for every call of `events`."""
 
     def __init__(
-        self, tokens: Tokens, clock: Clock, handshakes: Handshakes, delivered: Callable[[int], None] = lambda _: None
+        self,
+        tokens: Tokens,
+        clock: Clock,
+        handshakes: Handshakes,
+        delivered: Callable[[int, int], None] = lambda _events, _own: None,
     ) -> None:
-        """`delivered` is told how many events came: each counts against the org's daily limit."""
+        """`delivered` is told how many events came, each of which counts against the org's daily limit, and how many of
+        them we caused ourselves."""
         self._tokens = tokens
         self._clock = clock
         self._handshakes = handshakes
@@ -65,10 +72,15 @@ class CometdStream:
             yield StreamBatch(refused=await session.open())
             while True:
                 batch = await session.batch()
-                self._delivered(len(batch.events))
+                self._delivered(len(batch.events), sum(map(is_own, batch.events)))
                 yield batch
         finally:
             await session.close()
+
+
+def is_own(event: StreamEvent) -> bool:
+    header = event.payload.get("ChangeEventHeader")
+    return isinstance(header, Mapping) and parse_origin(header.get("changeOrigin")).client == CLIENT_NAME
 
 
 class _Session:

@@ -20,8 +20,9 @@ from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
 from workers.adapters.salesforce.cometd_inbox import Inbox
 from workers.adapters.salesforce.cometd_watch import Watch
-from workers.adapters.salesforce.names import CLIENT_NAME, COMETD_PATH
+from workers.adapters.salesforce.names import COMETD_PATH
 from workers.adapters.salesforce.tokens import Access, Tokens
+from workers.core.origin import CLIENT_NAME
 
 NEW_EVENTS = -1  # Salesforce's replay option
 

@@ -11,8 +11,9 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from workers.adapters.salesforce.errors import Reply
-from workers.adapters.salesforce.names import CALL_OPTIONS, CLIENT_NAME
+from workers.adapters.salesforce.names import CALL_OPTIONS
 from workers.adapters.salesforce.urls import host_of
+from workers.core.origin import CLIENT_NAME
 from workers.ports import Unavailable
 
 CONNECT_SECONDS = 10.0

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from schemas.events import ENTITIES, Entity
+from workers.core.origin import CLIENT_NAME
 
 API_VERSION = "62.0"
-
-CLIENT_NAME = "SegmentSync"
-"""Comes back in `changeOrigin` of the events that our own writes cause."""
 
 CALL_OPTIONS = {"Sforce-Call-Options": f"client={CLIENT_NAME}"}
 
