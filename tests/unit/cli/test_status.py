@@ -20,7 +20,11 @@ CHANNEL = ChannelState(state="streaming", since_ms=NOON_MS - HOUR_MS, confirmed_
 def team_status(channel: ChannelState = CHANNEL, told_ms: int = NOON_MS) -> TeamStatus:
     capture = CaptureStatus(team="acme", channels={"contact": channel}, updated_at_ms=told_ms)
     usage = ApiUsage(
-        team="acme", day="2026-02-28", calls={"rest": 3, "query": 1, "events": 70, "tokens": 2}, allowed=9, remaining=5
+        team="acme",
+        day="2026-02-28",
+        calls={"rest": 3, "query": 1, "events": 70, "own_events": 12, "tokens": 2},
+        allowed=9,
+        remaining=5,
     )
     return TeamStatus("acme", NOON_MS, {}, 0, 0, {}, {}, 0, capture=capture, usage=[usage])
 
@@ -65,7 +69,10 @@ def test_the_document_tells_lateness_and_headroom() -> None:
 
 
 def test_calls_events_and_tokens_are_told_apart() -> None:
-    assert "4 API calls, 70 change events, 2 new tokens; the org has 5 of 9 API calls left" in printed(team_status())
+    assert (
+        "4 API calls, 70 change events (12 of our own write-back), 2 new tokens; the org has 5 of 9 API calls left"
+        in printed(team_status())
+    )
 
 
 @pytest.mark.parametrize(("age_ms", "warned"), [(SILENT_MS, False), (SILENT_MS + 1, True)])

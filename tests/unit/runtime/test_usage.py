@@ -49,7 +49,7 @@ async def test_what_another_process_took_counts_against_the_share(days: Document
 async def test_events_and_tokens_are_no_calls() -> None:
     counted = meter(SetClock(NOON_MS))
     counted.called("rest", "api-usage=1/1000")
-    counted.delivered(400)
+    counted.delivered(400, own=3)
     counted.granted()
     assert counted.background_calls_left() == 499
 
