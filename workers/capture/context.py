@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from workers.capture.bell import Bell
-from workers.capture.board import JobBoard
 from workers.capture.committer import Committer
+from workers.capture.noticed.bell import Bell
+from workers.capture.noticed.board import JobBoard
 from workers.capture.pace import Pace
 from workers.ports import Clock, Publisher, SalesforceOrgs, Store
 

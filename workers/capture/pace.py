@@ -12,7 +12,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Pace:
     connections_seconds: float = 1.0
-    """Between two looks at which teams are connected: one small query."""
+    """Between two looks at which teams were connected since the last one: three small queries."""
     backoff_base_seconds: float = 0.5
     backoff_cap_seconds: float = 30.0
     """Salesforce drops a CometD session that is away for 40 s anyway; longer pauses only add delay."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -12,11 +12,11 @@ import structlog
 from schemas.documents import Connection
 from schemas.events import ENTITIES
 from workers.capture import metrics
-from workers.capture.bell import Bell
-from workers.capture.board import JobBoard
 from workers.capture.committer import Committer
 from workers.capture.context import Context
 from workers.capture.failures import raise_decisive
+from workers.capture.noticed.bell import Bell
+from workers.capture.noticed.board import JobBoard
 from workers.capture.pace import Backoff, Pace
 from workers.capture.session import Session, same_connection
 from workers.core.channel_status import ChannelStatus
@@ -58,15 +58,15 @@ class Shard:
         self._publisher = publisher
         self._board = board
         self._bell = bell
-        self._wanted: dict[str, Connection] = {}
+        self._wanted: Mapping[str, Connection] = {}
         self._running: dict[str, _Running] = {}
         self._stalled: list[ChannelStatus] = []
         """Of all channels, while there is no change log to write to."""
         self._changed = asyncio.Event()
 
-    def want(self, connections: Iterable[Connection]) -> None:
+    def want(self, teams: Mapping[str, Connection]) -> None:
         """The teams to capture from now on."""
-        self._wanted = {connection.team: connection for connection in connections}
+        self._wanted = teams
         self._changed.set()
 
     def statuses(self) -> Iterator[ChannelStatus]:

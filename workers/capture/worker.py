@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import structlog
 
 from schemas.documents import Connection
 from workers.capture import metrics
-from workers.capture.bell import Bell
-from workers.capture.board import JobBoard
 from workers.capture.housekeeping import Housekeeping
 from workers.capture.lists.schedule import ListSchedule
+from workers.capture.noticed.bell import Bell
+from workers.capture.noticed.board import JobBoard
+from workers.capture.noticed.roster import Roster
 from workers.capture.pace import Backoff, Pace
 from workers.capture.shard import OpenLog, Shard
 from workers.core.channel_status import ChannelStatus
-from workers.core.shards import shard_of
 from workers.ports import Clock, Fenced, Publisher, SalesforceOrgs, ShardOwnership, Store, Unavailable
 
 log = structlog.get_logger()
@@ -48,8 +47,8 @@ class Capture:
         self._publisher = publisher
         self._board = JobBoard()
         self._bell = Bell()
+        self._roster = Roster(store)
         self._owned: frozenset[int] | None = None
-        self._connections: list[Connection] = []
         self._held_until: dict[int, float] = {}
         self._shards: dict[int, tuple[Shard, asyncio.Task[None]]] = {}
         self._look = asyncio.Event()
@@ -91,7 +90,7 @@ class Capture:
                 self._look.clear()
 
     def _captured(self) -> list[Connection]:
-        return [connection for connection in self._connections if shard_of(connection.team) in self._shards]
+        return [connection for number in self._shards for connection in self._roster.of(number).values()]
 
     async def _watch_ownership(self) -> None:
         backoff = Backoff.of(self._pace)
@@ -116,7 +115,7 @@ class Capture:
     async def _keep_shards(self, tasks: asyncio.TaskGroup) -> None:
         """Start, tell and stop shards so that they match what is owned and connected."""
         try:
-            self._connections = await self._store.connection_queries.active()
+            await self._roster.look()
             self._board.post(await self._store.job_queries.open())
             self._bell.ring(await self._store.record_queries.asking_teams())
         except Unavailable as error:
@@ -130,14 +129,10 @@ class Capture:
                 self._start(number, tasks)
             self._shards[number][0].want(teams)
 
-    def _by_shard(self) -> dict[int, list[Connection]]:
+    def _by_shard(self) -> dict[int, Mapping[str, Connection]]:
         now = asyncio.get_running_loop().time()
-        wanted: dict[int, list[Connection]] = defaultdict(list)
-        for connection in self._connections:
-            number = shard_of(connection.team)
-            if self._owned and number in self._owned and self._held_until.get(number, 0.0) <= now:
-                wanted[number].append(connection)
-        return wanted
+        free = [number for number in self._owned or () if self._held_until.get(number, 0.0) <= now]
+        return {number: teams for number in free if (teams := self._roster.of(number))}
 
     def _start(self, number: int, tasks: asyncio.TaskGroup) -> None:
         shard = Shard(

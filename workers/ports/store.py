@@ -122,9 +122,18 @@ class MemberQueries(Protocol):
     def in_segment(self, team: str, segment_id: str) -> AsyncIterator[Member]: ...
 
 
+class Moments(Protocol):
+    async def now(self) -> int:
+        """A moment by the store's own count, whatever the clocks of its users say. It means something to
+        `written_since` alone."""
+
+
 class RuleSetQueries(Protocol):
     async def versions(self, teams: Collection[str]) -> dict[str, int]:
         """Current rule set version of each team; teams without one are absent."""
+
+    async def written_since(self, moment: int) -> dict[str, int]:
+        """Current version of each rule set that was written since then, or shortly before."""
 
     async def unapplied(self, limit: int) -> list[RuleSet]:
         """Rule sets whose `applied_version` lies behind `version`."""
@@ -137,6 +146,12 @@ class JobQueries(Protocol):
 
 class ConnectionQueries(Protocol):
     async def active(self) -> list[Connection]: ...
+
+    async def written_since(self, moment: int) -> list[Connection]:
+        """Connections of whatever state that were written since then, or shortly before.
+
+        One whose write takes longer than a minute to become visible may be missed: now and then `active` must be asked.
+        """
 
 
 class WritebackRowQueries(Protocol):
@@ -179,6 +194,7 @@ class Store:
     account_queries: MemberQueries
     rule_set_queries: RuleSetQueries
     connection_queries: ConnectionQueries
+    moments: Moments
     job_queries: JobQueries
     writeback_row_queries: WritebackRowQueries
     planning_queries: PlanningQueries

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import bson
 import pymongo
 import pytest
 from pymongo.database import Database
@@ -23,6 +24,7 @@ from workers.adapters.mongo import open_store
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Driver
 from workers.adapters.mongo.errors import ErrorTable
+from workers.adapters.mongo.queries import OVERLAP_SECONDS
 from workers.ports import Refused, Store, Unavailable
 
 from .samples import connection, member, record, record_id, rule_set
@@ -116,6 +118,9 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.writeback_row_queries.in_order(team, "r", "contact/", "contact0", ("planned",), 10)
     await store.writeback_row_queries.tally(team, "r")
     await store.writeback_row_queries.sent_again(team, "r")
+    moment = await store.moments.now()
+    assert len(await store.connection_queries.written_since(moment)) >= 2
+    assert (await store.rule_set_queries.written_since(moment)).keys() >= {team, f"{team}-b"}
     await store.records.load([(team, record_id(1))])
     assert [each async for each in store.records.scan(team)] != []
 
@@ -151,7 +156,42 @@ async def test_no_question_reads_a_whole_collection(
     converted = [plan[1] for plan in plans if "fields.ConvertedContactId" in str(plan[2].get("projection"))]
     assert converted == ["IXSCAN { _id: 1, fields.ConvertedContactId: 1 }"]
     small = {plan[1] for plan in plans if plan[0].endswith((".connections", ".rule_sets"))}
-    assert small >= {"IXSCAN { state: 1, _id: 1 }", "IXSCAN { _unapplied: 1, _id: 1 }"}
+    assert small >= {
+        "IXSCAN { state: 1, _id: 1 }",
+        "IXSCAN { _unapplied: 1, _id: 1 }",
+        "IXSCAN { _written: 1 }",
+        "IXSCAN { _written: 1, team: 1, version: 1 }",
+    }
+
+
+@pytest.mark.stack
+async def test_a_look_at_what_was_written_since_reads_nothing_of_what_was_not(
+    mongo_store: Store, team: str, raw: Database[dict[str, Any]]
+) -> None:
+    await mongo_store.connections.swap([connection(f"{team}-{n}") for n in range(20)])
+    await mongo_store.rule_sets.swap([rule_set(f"{team}-{n}") for n in range(20)])
+    later = await mongo_store.moments.now() + OVERLAP_SECONDS + 1
+    with profiled(raw) as seen:
+        assert await mongo_store.connection_queries.written_since(later) == []
+        assert await mongo_store.rule_set_queries.written_since(later) == {}
+    assert [(op["docsExamined"], op["keysExamined"]) for op in seen] == [(0, 0), (0, 0)]
+
+
+@pytest.mark.stack
+async def test_the_moment_of_a_write_is_the_servers(
+    mongo_store: Store, team: str, raw: Database[dict[str, Any]]
+) -> None:
+    def written() -> bson.Timestamp:
+        (found,) = raw["connections"].find({"team": team})
+        assert isinstance(found["_written"], bson.Timestamp)
+        return found["_written"]
+
+    before = await mongo_store.moments.now()
+    await mongo_store.connections.swap([connection(team)])
+    first = written()
+    await mongo_store.connections.swap([connection(team, rev=1)])
+    assert before <= first.time <= await mongo_store.moments.now()
+    assert first < written(), "a replacement is dated anew"
 
 
 @pytest.mark.stack

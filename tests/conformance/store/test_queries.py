@@ -308,3 +308,30 @@ async def test_what_became_of_the_rows_of_a_run(store: Store, team: str) -> None
     }
     assert await store.writeback_row_queries.tally(team, "none") == {}
     assert await store.writeback_row_queries.sent_again(team, "r") == 2
+
+
+async def test_what_was_written_since_a_moment(store: Store, team: str) -> None:
+    await store.connections.swap([connection(f"{team}-a"), connection(f"{team}-b")])
+    await store.rule_sets.swap([rule_set(f"{team}-a", version=1)])
+    moment = await store.moments.now()
+    await store.connections.swap([connection(f"{team}-a", rev=1, state="disabled"), connection(f"{team}-c")])
+    await store.rule_sets.swap([rule_set(f"{team}-a", rev=1, version=2), rule_set(f"{team}-c", version=7)])
+    since = {each.team: each for each in await store.connection_queries.written_since(moment)}
+    assert since.keys() >= {f"{team}-a", f"{team}-c"}
+    assert (since[f"{team}-a"].state, since[f"{team}-a"].rev) == ("disabled", 2)
+    versions = await store.rule_set_queries.written_since(moment)
+    assert {of: versions[of] for of in versions if of.startswith(team)} == {f"{team}-a": 2, f"{team}-c": 7}
+
+
+async def test_a_later_moment_is_not_a_smaller_one(store: Store, team: str) -> None:
+    before = await store.moments.now()
+    await store.connections.swap([connection(team)])
+    assert await store.moments.now() >= before
+
+
+async def test_nothing_was_written_since_a_moment_to_come(store: Store, team: str) -> None:
+    await store.connections.swap([connection(team)])
+    await store.rule_sets.swap([rule_set(team)])
+    never = await store.moments.now() + 1_000_000
+    assert await store.connection_queries.written_since(never) == []
+    assert await store.rule_set_queries.written_since(never) == {}

@@ -8,12 +8,26 @@ from typing import Any, Generic
 from workers.ports import D, Refused
 
 
+class MemoryMoments:
+    """Counts the writes of a store."""
+
+    def __init__(self) -> None:
+        self.writes = 0
+
+    async def now(self) -> int:
+        return self.writes
+
+
 class MemoryDocuments(Generic[D]):
     """Keeps plain copies, not the caller's objects: whoever changes a dict inside a loaded document changes only his
     own."""
 
-    def __init__(self, name: str, model: type[D], id_of: Callable[[D], str]) -> None:
+    def __init__(
+        self, name: str, model: type[D], id_of: Callable[[D], str], moments: MemoryMoments | None = None
+    ) -> None:
         self._name = name
+        self._moments = moments or MemoryMoments()
+        self._written: dict[tuple[str, str], int] = {}
         self._model: type[D] = model
         self._id_of: Callable[[D], str] = id_of
         self._stored: dict[tuple[str, str], dict[str, Any]] = {}
@@ -30,6 +44,8 @@ class MemoryDocuments(Generic[D]):
         for key, row, document in zip(keys, rows, documents, strict=True):
             if self._stored.get(key, {"rev": 0})["rev"] == document.rev:
                 self._stored[key] = row
+                self._moments.writes += 1
+                self._written[key] = self._moments.writes
             else:
                 lost.append(document)
         return lost
@@ -45,6 +61,9 @@ class MemoryDocuments(Generic[D]):
     async def scan(self, team: str, after: str = "") -> AsyncIterator[D]:
         for key in sorted(key for key in self._stored if key[0] == team and key[1] > after):
             yield self._model.model_validate(self._stored[key])
+
+    def written_since(self, moment: int) -> list[D]:
+        return [self._model.model_validate(self._stored[key]) for key, at in self._written.items() if at >= moment]
 
     def all(self, team: str | None = None) -> Iterator[D]:
         """Ascending by (team, id)."""

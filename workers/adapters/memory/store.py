@@ -25,7 +25,7 @@ from schemas.documents import (
     WritebackSettings,
 )
 from schemas.events import Entity
-from workers.adapters.memory.documents import MemoryDocuments
+from workers.adapters.memory.documents import MemoryDocuments, MemoryMoments
 from workers.adapters.memory.planning import MemoryPlanningQueries
 from workers.ports import Store
 
@@ -124,6 +124,9 @@ class MemoryRuleSetQueries:
         loaded = await self._rule_sets.load([(team, team) for team in teams])
         return {team: rule_set.version for (team, _), rule_set in loaded.items()}
 
+    async def written_since(self, moment: int) -> dict[str, int]:
+        return {rule_set.team: rule_set.version for rule_set in self._rule_sets.written_since(moment)}
+
     async def unapplied(self, limit: int) -> list[RuleSet]:
         return [rule_set for rule_set in self._rule_sets.all() if rule_set.applied_version < rule_set.version][:limit]
 
@@ -134,6 +137,9 @@ class MemoryConnectionQueries:
 
     async def active(self) -> list[Connection]:
         return [connection for connection in self._connections.all() if connection.state == "active"]
+
+    async def written_since(self, moment: int) -> list[Connection]:
+        return self._connections.written_since(moment)
 
 
 class MemoryJobQueries:
@@ -166,8 +172,9 @@ class MemoryWritebackRowQueries:
 
 def memory_store() -> Store:
     rows = MemoryDocuments("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
-    connections = MemoryDocuments("connections", Connection, attrgetter("team"))
-    rule_sets = MemoryDocuments("rule_sets", RuleSet, attrgetter("team"))
+    moments = MemoryMoments()
+    connections = MemoryDocuments("connections", Connection, attrgetter("team"), moments)
+    rule_sets = MemoryDocuments("rule_sets", RuleSet, attrgetter("team"), moments)
     records = MemoryDocuments("records", Record, attrgetter("record_id"))
     jobs = MemoryDocuments("jobs", Job, attrgetter("job_id"))
     people = MemoryDocuments("people", Member, attrgetter("key"))
@@ -198,4 +205,5 @@ def memory_store() -> Store:
         job_queries=MemoryJobQueries(jobs),
         writeback_row_queries=MemoryWritebackRowQueries(rows),
         planning_queries=MemoryPlanningQueries(engagement, people, accounts, records, insights),
+        moments=moments,
     )

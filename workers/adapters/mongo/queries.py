@@ -7,16 +7,22 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from collections.abc import Collection as Some
 
+from bson import Timestamp
 from pymongo import ASCENDING
 
 from schemas.documents import Connection, Job, Member, Record, RuleSet, WritebackRow
 from schemas.events import Entity
 from workers.adapters.mongo.codec import decode, document_id
 from workers.adapters.mongo.collection import Collection
-from workers.adapters.mongo.driver import Row
-from workers.adapters.mongo.specs import ASKS, IMPORTED_CONTACT
+from workers.adapters.mongo.driver import Database, Row
+from workers.adapters.mongo.errors import ErrorTable
+from workers.adapters.mongo.specs import ASKS, IMPORTED_CONTACT, WRITTEN
 
 PAGE_IDS = 1000
+
+OVERLAP_SECONDS = 60
+"""Between the moment that the server writes into a document and the one from which a majority shows it. A write waits
+10 s for that (`collection.MAJORITY_WITHIN_MS`), one that nobody waits for any more arrives with a short election."""
 
 
 class MongoRecordQueries:
@@ -153,6 +159,11 @@ class MongoRuleSetQueries:
             rows = await wanted.to_list(None)
         return {row["team"]: row["version"] for row in rows}
 
+    async def written_since(self, moment: int) -> dict[str, int]:
+        wanted = self._rule_sets.mongo.find(_written_since(moment), {"_id": 0, "team": 1, "version": 1})
+        with self._rule_sets.errors.translated():
+            return {row["team"]: row["version"] for row in await wanted.to_list(None)}
+
     async def unapplied(self, limit: int) -> list[RuleSet]:
         return await self._rule_sets.find({"_unapplied": True}, limit, sort="_id")
 
@@ -171,6 +182,25 @@ class MongoConnectionQueries:
 
     async def active(self) -> list[Connection]:
         return await self._connections.find({"state": "active"}, sort="_id")
+
+    async def written_since(self, moment: int) -> list[Connection]:
+        return await self._connections.find(_written_since(moment))
+
+
+def _written_since(moment: int) -> Row:
+    return {WRITTEN: {"$gte": Timestamp(max(0, moment - OVERLAP_SECONDS), 0)}}
+
+
+class MongoMoments:
+    def __init__(self, database: Database, errors: ErrorTable) -> None:
+        self._database = database
+        self._errors = errors
+
+    async def now(self) -> int:
+        """Seconds of the server's logical time. Every reply of a member of a replica set carries it."""
+        with self._errors.translated():
+            reply = await self._database.command("ping")
+        return int(reply["operationTime"].time)
 
 
 class MongoWritebackRowQueries:

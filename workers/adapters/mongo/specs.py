@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Generic
 
+from bson import Timestamp
 from pymongo import ASCENDING, IndexModel
 
 from schemas.documents import (
@@ -53,6 +54,12 @@ ASKS: dict[str, Any] = {"_asks": True}
 
 CONVERTED_LEAD: dict[str, Any] = {"entity": "lead", "fields.IsConverted": True}
 
+WRITTEN = "_written"
+"""When a document was written last."""
+
+BY_THE_SERVER = {WRITTEN: Timestamp(0, 0)}
+"""The server replaces an empty timestamp by its own logical time, which only grows, whoever is primary."""
+
 IMPORTED_CONTACT: dict[str, Any] = {"entity": "contact", "imported": True, "alive": True}
 
 
@@ -69,13 +76,19 @@ def _member_indexes() -> tuple[IndexModel, ...]:
     return (_index("team", "alive"), _index("team", "alive", "segments", "_id"))
 
 
-CONNECTIONS = CollectionSpec("connections", Connection, attrgetter("team"), indexes=(_index("state", "_id"),))
+CONNECTIONS = CollectionSpec(
+    "connections",
+    Connection,
+    attrgetter("team"),
+    marks=lambda _: BY_THE_SERVER,
+    indexes=(_index("state", "_id"), _index(WRITTEN)),
+)
 RULE_SETS = CollectionSpec(
     "rule_sets",
     RuleSet,
     attrgetter("team"),
-    marks=lambda rule_set: {"_unapplied": is_unapplied(rule_set)},
-    indexes=(_index("_unapplied", "_id", where={"_unapplied": True}),),
+    marks=lambda rule_set: {"_unapplied": is_unapplied(rule_set), **BY_THE_SERVER},
+    indexes=(_index("_unapplied", "_id", where={"_unapplied": True}), _index(WRITTEN, "team", "version")),
 )
 SEGMENTS = CollectionSpec("segments", Segment, attrgetter("segment_id"))
 RECORDS = CollectionSpec(

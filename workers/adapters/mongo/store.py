@@ -18,6 +18,7 @@ from workers.adapters.mongo.queries import (
     MongoConnectionQueries,
     MongoJobQueries,
     MongoMemberQueries,
+    MongoMoments,
     MongoRecordQueries,
     MongoRuleSetQueries,
     MongoWritebackRowQueries,
@@ -113,4 +114,5 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         job_queries=MongoJobQueries(jobs),
         writeback_row_queries=MongoWritebackRowQueries(rows),
         planning_queries=MongoPlanningQueries(engagement, people, accounts, records, insights),
+        moments=MongoMoments(database, errors),
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 import structlog
 
 from schemas.documents import Connection, Job, ListDefinition, RuleSet
 from workers.capture import metrics
+from workers.capture.noticed.looks import Looks
 from workers.capture.pace import Pace
 from workers.core.lists.comparing import comparison_id
 from workers.core.lists.predicates import UnsupportedCondition
@@ -32,6 +33,8 @@ class ListSchedule:
         self._clock = clock
         self._pace = pace
         self._captured = captured
+        self._looks = Looks(store)
+        self._looked_at: Set[str] = frozenset()
         self._versions: dict[str, int] = {}
         self._lists: dict[tuple[str, str], tuple[int, ListDefinition]] = {}
         """By (team, list id): when it is due, and what it is."""
@@ -51,11 +54,20 @@ class ListSchedule:
         """Raises Unavailable."""
         teams = {connection.team for connection in self._captured()}
         self._forget({team for team, _ in self._lists} - teams)
-        versions = await self._store.rule_set_queries.versions(teams) if teams else {}
-        news = [team for team, version in versions.items() if self._versions.get(team) != version]
-        for start in range(0, len(news), TEAMS_AT_ONCE):
-            await self._plan(news[start : start + TEAMS_AT_ONCE])
+        async with self._looks.look() as since:
+            news = await self._edited(teams, since)
+            for start in range(0, len(news), TEAMS_AT_ONCE):
+                await self._plan(news[start : start + TEAMS_AT_ONCE])
+            self._looked_at = teams
         await self._post_due()
+
+    async def _edited(self, teams: Set[str], since: int | None) -> list[str]:
+        """Teams with other rules than were planned for."""
+        queries = self._store.rule_set_queries
+        versions = {} if since is None else await queries.written_since(since)
+        if unknown := teams if since is None else teams - self._looked_at:
+            versions |= await queries.versions(unknown)
+        return [team for team, version in versions.items() if team in teams and self._versions.get(team) != version]
 
     def _forget(self, teams: set[str]) -> None:
         for team in teams:
