@@ -16,8 +16,8 @@ from sandbox.demo.org_client import OrgClient
 
 TOPIC = "engagement.scores"
 SCORED_ROWS = "SELECT Id, Engagement_Score__c, Last_Engagement_Date__c FROM {} WHERE Engagement_Score__c != null"
-ENGAGED_AT_MS = 1_793_000_000_000
-"""Any time will do, as long as it is the same for the same seed."""
+ENGAGED_AT_MS = 1_735_689_600_000
+"""2025-01-01. Any past time will do, as long as it is the same for the same seed."""
 
 
 @dataclass(frozen=True, slots=True)

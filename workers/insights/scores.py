@@ -6,22 +6,15 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from schemas.documents import Engagement, Skip
+from schemas.documents import Engagement
 from schemas.events import Parked, Score
-from workers.core.identity import account_key, person_key
-from workers.core.writeback import newest, storable
+from workers.core.scores import UnusableScore, engagement_of
+from workers.core.writeback import newest
 from workers.ports import Message, Store, Unavailable
 from workers.runtime.decode import parked, summary
 
 ROUNDS = 20
 """Lost compare-and-swaps in a row: only another consumer of the same partition can cause one."""
-
-LARGEST_INTEGER = 2**63 - 1
-"""JSON has no bound; the store keeps integers of 64 bits."""
-
-
-class UnusableScore(Exception):
-    """A well-formed score that no Salesforce record can ever take."""
 
 
 def read(messages: Sequence[Message], now_ms: int) -> tuple[list[Engagement], list[Parked]]:
@@ -31,31 +24,12 @@ def read(messages: Sequence[Message], now_ms: int) -> tuple[list[Engagement], li
         if not message.value:  # a tombstone: the platform forgot the subject; what Salesforce shows stays
             continue
         try:
-            scores.append(engagement_of(Score.model_validate_json(message.value)))
+            scores.append(engagement_of(Score.model_validate_json(message.value), now_ms))
         except ValidationError as error:
             refused.append(parked(message, "malformed", summary(error), now_ms))
         except UnusableScore as error:
             refused.append(parked(message, "invalid", str(error), now_ms))
     return scores, refused
-
-
-def engagement_of(score: Score) -> Engagement:
-    """Raises UnusableScore with the reason why the score can never be written back."""
-    key = person_key(score.key) if score.subject == "person" else account_key(score.key)
-    if isinstance(key, Skip):
-        raise UnusableScore(f"{score.subject} key: {key.reason}")
-    if (problem := storable(score.score, score.last_engagement_at_ms)) is not None:
-        raise UnusableScore(problem)
-    if abs(score.scored_at_ms) > LARGEST_INTEGER:
-        raise UnusableScore("scored_at_ms is no time")
-    return Engagement(
-        team=score.team,
-        subject=score.subject,
-        key=key,
-        score=score.score,
-        last_engagement_at_ms=score.last_engagement_at_ms,
-        scored_at_ms=score.scored_at_ms,
-    )
 
 
 async def keep(store: Store, scores: Sequence[Engagement]) -> None:

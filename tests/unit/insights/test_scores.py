@@ -76,6 +76,10 @@ async def test_a_store_that_never_takes_it_stops_the_worker(rig: Rig, monkeypatc
         await rig.insights().handle([message(ADA)])
 
 
+IN_2262_MS = 9_223_372_036_854
+"""Where nanoseconds in 64 bits end."""
+
+
 def raw(score: bytes = b"1", scored_at_ms: bytes = b"1") -> bytes:
     """Numbers that only another program's JSON holds."""
     return b'{"team":"acme","subject":"person","key":"ada@acme.com","score":%b,"scored_at_ms":%b}' % (
@@ -101,6 +105,9 @@ UNREADABLE = {
     "year 4001": ({**ADA, "last_engagement_at_ms": 64_092_211_200_000}, "invalid", "1700 to 4000"),
     "microseconds": ({**ADA, "last_engagement_at_ms": 1_795_000_000_000_000}, "invalid", "no date"),
     "nanoseconds of nanoseconds": (raw(scored_at_ms=b"1" + b"0" * 19), "invalid", "scored_at_ms"),
+    "long before": (raw(scored_at_ms=b"-1" + b"0" * 19), "invalid", "scored_at_ms is no time"),
+    "engaged in 2262": ({**ADA, "last_engagement_at_ms": IN_2262_MS}, "invalid", "last_engagement_at_ms lies in the"),
+    "scored in 2262": ({**ADA, "scored_at_ms": IN_2262_MS}, "invalid", "scored_at_ms lies in the future"),
 }
 
 
@@ -123,9 +130,9 @@ async def test_a_tombstone_of_the_compacted_topic_is_passed_over(rig: Rig) -> No
     assert set(await kept(rig.store)) == {"person:ada@acme.com"}
 
 
-async def test_a_date_after_2262_is_fine(rig: Rig) -> None:
-    """Where nanoseconds in 64 bits end; Salesforce's dates end in 4000."""
-    await rig.insights().handle([message({**ADA, "last_engagement_at_ms": 9_300_000_000_000})])
+async def test_a_clock_that_is_some_hours_ahead_is_fine(rig: Rig) -> None:
+    ahead_ms = rig.clock.ms + 20 * 3_600_000
+    await rig.insights().handle([message({**ADA, "last_engagement_at_ms": ahead_ms, "scored_at_ms": ahead_ms})])
     assert rig.publisher.parked == []
 
 
