@@ -28,7 +28,7 @@ from workers.adapters.kafka.publisher import KafkaPublisher
 from workers.adapters.kafka.topics import ensure_topics
 from workers.adapters.mongo import open_store
 from workers.core.evaluation import Related, compile_rule_set, contributions, decided, evaluate
-from workers.core.members import announced, blank_member, fold
+from workers.core.members import blank_member, fold
 from workers.core.merge import blank, merge
 from workers.ports import Store
 from workers.routing.worker import TOPICS, Routing
@@ -71,7 +71,8 @@ async def mirror(store: Store, records: int) -> None:
 
 
 def person(record: Record, key: str, contribution: Contribution) -> Any:
-    return announced(fold(blank_member(TEAM, key), record.record_id, contribution))
+    folded = fold(blank_member(TEAM, key), record.record_id, contribution)
+    return folded.model_copy(update={"announced": folded.segments})
 
 
 async def applied(store: Store, edited: RuleSet) -> None:

@@ -10,7 +10,7 @@ from schemas.documents import ByHand, Edit, Handwork, Member, Rule, Segment, Ski
 from schemas.events import Entity
 from workers.core.identity import account_key, person_key
 from workers.core.members import put_by_hand, taken_by_hand
-from workers.ports import Documents, MemberQueries, Refused, Store, Unavailable
+from workers.ports import MemberQueries, Members, Refused, Store, Unavailable
 from workers.runtime.edits import By, log_edit, rule_set_of
 from workers.runtime.members import ChangeMember, MemberWriter
 
@@ -276,7 +276,7 @@ def _taking(segment_id: str) -> ChangeMember:
     return lambda member: taken_by_hand(member, segment_id)
 
 
-def _members(store: Store, segment: Segment) -> Documents[Member]:
+def _members(store: Store, segment: Segment) -> Members:
     return store.people if segment.kind == "people" else store.accounts
 
 

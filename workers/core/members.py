@@ -86,10 +86,3 @@ def pending(member: Member) -> tuple[tuple[str, ...], tuple[str, ...]]:
     entered = tuple(sorted(set(member.segments) - set(member.announced)))
     left = tuple(sorted(set(member.announced) - set(member.segments)))
     return entered, left
-
-
-def announced(member: Member) -> Member:
-    """The member with nothing pending; the same object when nothing was."""
-    if member.announced == member.segments:
-        return member
-    return member.model_copy(update={"announced": member.segments})

@@ -64,6 +64,16 @@ class Documents(Protocol[D]):
         """All documents of a team with an id greater than `after`, ascending by id, in bounded pages."""
 
 
+class Members(Documents[Member], Protocol):
+    """People, or accounts."""
+
+    async def note_announced(self, members: Sequence[Member]) -> list[Member]:
+        """Note of those that are stored at the same `rev` that their `segments` have been announced; `rev` stays.
+
+        Acknowledged by a majority. Returns those of which it may not be noted, since somebody wrote them meanwhile.
+        """
+
+
 class RecordQueries(Protocol):
     """What routing asks of the records beyond their ids."""
 
@@ -178,8 +188,8 @@ class Store:
     rule_sets: Documents[RuleSet]
     segments: Documents[Segment]
     records: Documents[Record]
-    people: Documents[Member]
-    accounts: Documents[Member]
+    people: Members
+    accounts: Members
     engagement: Documents[Engagement]
     insights: Documents[Insight]
     writeback_runs: Documents[WritebackRun]

@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from schemas.documents import Contribution, Member
 from schemas.events import MembershipChange
-from workers.core.members import announced, blank_member, fold, pending, still_pending
-from workers.ports import Documents, Publisher, Unavailable
+from workers.core.members import blank_member, fold, pending, still_pending
+from workers.ports import Documents, Members, Publisher, Unavailable
 
 Key = tuple[str, str]
 """(team, member key)."""
@@ -38,7 +38,7 @@ class MemberWriter:
         self._publisher = publisher
         self._announcing = announcing
 
-    async def change(self, members: Documents[Member], todo: Mapping[Key, ChangeMember]) -> Written:
+    async def change(self, members: Members, todo: Mapping[Key, ChangeMember]) -> Written:
         """Raises Unavailable."""
         written = Written()
         for _ in range(ROUNDS):
@@ -53,16 +53,16 @@ class MemberWriter:
             todo = {key: todo[key] for key in lost | unannounced}
         raise Unavailable(f"{len(todo)} members lost {ROUNDS} compare-and-swaps in a row")
 
-    async def _announce(self, members: Documents[Member], settled: Mapping[Key, Member], written: Written) -> set[Key]:
-        """Publish, then note it; returns those that changed meanwhile."""
+    async def _announce(self, members: Members, settled: Mapping[Key, Member], written: Written) -> set[Key]:
+        """Publish, then note it; returns those that may have changed meanwhile."""
         due = {key: member for key, member in settled.items() if member.segments != member.announced}
         if not due or not self._announcing:
             return set()
         messages = [message for member in due.values() for message in membership_changes(member)]
         await self._publisher.memberships(messages)
         written.announced += len(messages)
-        losers = await members.swap([announced(member) for member in due.values()])
-        return {(member.team, member.key) for member in losers}
+        missed = await members.note_announced(list(due.values()))
+        return {(member.team, member.key) for member in missed}
 
 
 def folding(parts: Mapping[Key, Mapping[str, Contribution]]) -> dict[Key, ChangeMember]:

@@ -112,6 +112,7 @@ async def ask_everything(store: Store, team: str) -> None:
         await members.segment_sizes(team)
         assert [each async for each in members.in_segment(team, "none")] == []
     await ask_for_a_plan(store, team)
+    assert await store.people.note_announced([member(team, "0@x", rev=1)]) == []
     await store.rule_set_queries.versions([team])
     await store.rule_set_queries.unapplied(10)
     await store.connection_queries.active()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.documents import Contribution, Member, Reason
 from schemas.events import Version
-from workers.core.members import announced, blank_member, fold, pending
+from workers.core.members import blank_member, fold, pending
 
 A, B = "003000000000001AAA", "00Q000000000001AAA"
 
@@ -93,9 +93,6 @@ def test_folding_leaves_revision_and_announcements_alone() -> None:
 def test_what_has_not_been_announced_is_pending() -> None:
     member = folded((A, says(1, "b", "a", "kept"))).model_copy(update={"announced": ("d", "c", "kept")})
     assert pending(member) == (("a", "b"), ("c", "d"))
-    after = announced(member)
-    assert (after.announced, pending(after)) == (member.segments, ((), ()))
-    assert announced(after) is after
 
 
 # --- laws ------------------------------------------------------------------------------------------------------------

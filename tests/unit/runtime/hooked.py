@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from dataclasses import replace
 from typing import Generic, TypeVar, cast
 
-from schemas.documents import Record, RuleSet
+from schemas.documents import Member, Record, RuleSet
 from schemas.events import MembershipChange, Parked, Reevaluation
 from workers.adapters.memory.documents import MemoryDocuments
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.store import MemoryRecordQueries, MemoryRuleSetQueries
-from workers.ports import D, Documents, Store
+from workers.ports import D, Documents, Members, Store
 
 Hook = Callable[[], Awaitable[None]]
 T = TypeVar("T")
@@ -42,6 +42,20 @@ class HookedDocuments(Generic[D]):
 
     def scan(self, team: str, after: str = "") -> AsyncIterator[D]:
         return self._documents.scan(team, after)
+
+
+class HookedMembers(HookedDocuments[Member]):
+    def __init__(self, members: Members, hook: Hook) -> None:
+        super().__init__(members, hook)
+        self._members = members
+
+    async def note_announced(self, members: Sequence[Member]) -> list[Member]:
+        missed = []
+        for half in halves(members):
+            await self._hook()
+            missed += await self._members.note_announced(half)
+        await self._hook()
+        return missed
 
 
 class HookedRecordQueries(MemoryRecordQueries):
@@ -73,8 +87,8 @@ def hooked_store(store: Store, hook: Hook) -> Store:
     return replace(
         store,
         records=HookedDocuments(store.records, hook),
-        people=HookedDocuments(store.people, hook),
-        accounts=HookedDocuments(store.accounts, hook),
+        people=HookedMembers(store.people, hook),
+        accounts=HookedMembers(store.accounts, hook),
         rule_sets=HookedDocuments(store.rule_sets, hook),
         record_queries=HookedRecordQueries(cast("MemoryDocuments[Record]", store.records), hook),
         rule_set_queries=HookedRuleSetQueries(cast("MemoryDocuments[RuleSet]", store.rule_sets), hook),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic
 
+from schemas.documents import Member
 from workers.ports import D, Refused
 
 
@@ -70,6 +71,18 @@ class MemoryDocuments(Generic[D]):
         for key in sorted(self._stored):
             if team in (None, key[0]):
                 yield self._model.model_validate(self._stored[key])
+
+
+class MemoryMembers(MemoryDocuments[Member]):
+    async def note_announced(self, members: Sequence[Member]) -> list[Member]:
+        missed = []
+        for member in members:
+            row = self._stored.get((member.team, member.key))
+            if row is not None and row["rev"] == member.rev:
+                row["announced"] = row["segments"]
+            else:
+                missed.append(member)
+        return missed
 
 
 def _forbidden_key(value: object) -> str | None:

@@ -25,7 +25,7 @@ from schemas.documents import (
     WritebackSettings,
 )
 from schemas.events import Entity
-from workers.adapters.memory.documents import MemoryDocuments, MemoryMoments
+from workers.adapters.memory.documents import MemoryDocuments, MemoryMembers, MemoryMoments
 from workers.adapters.memory.planning import MemoryPlanningQueries
 from workers.ports import Store
 
@@ -177,8 +177,8 @@ def memory_store() -> Store:
     rule_sets = MemoryDocuments("rule_sets", RuleSet, attrgetter("team"), moments)
     records = MemoryDocuments("records", Record, attrgetter("record_id"))
     jobs = MemoryDocuments("jobs", Job, attrgetter("job_id"))
-    people = MemoryDocuments("people", Member, attrgetter("key"))
-    accounts = MemoryDocuments("accounts", Member, attrgetter("key"))
+    people = MemoryMembers("people", Member, attrgetter("key"))
+    accounts = MemoryMembers("accounts", Member, attrgetter("key"))
     engagement = MemoryDocuments("engagement", Engagement, lambda scored: f"{scored.subject}:{scored.key}")
     insights = MemoryDocuments("insights", Insight, attrgetter("record_id"))
     return Store(

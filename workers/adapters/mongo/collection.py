@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from collections.abc import Collection as Some
-from typing import Any, Generic
+from typing import Any, Generic, TypeAlias
 
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, InsertOne, ReplaceOne
+from pymongo import ASCENDING, InsertOne, ReplaceOne, UpdateMany
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
@@ -25,6 +25,12 @@ PAGE_DOCUMENTS = 1000
 
 MAJORITY_WITHIN_MS = 10_000
 """A replica set elects within 10-12 s; without a limit a write waits for a lost member for ever."""
+
+
+BY_ID = "_id_"
+"""Saves the server looking for an index for each replacement: a sixth of its time."""
+
+Operation: TypeAlias = InsertOne[Any] | ReplaceOne[Any] | UpdateMany
 
 
 class Collection(Generic[D]):
@@ -67,19 +73,22 @@ class Collection(Generic[D]):
         lost = set(doubtful) - await self._written_by(swap_id, doubtful)
         return [document for id_, document in zip(ids, documents, strict=True) if id_ in lost]
 
-    async def _write(self, ids: Sequence[str], operations: Sequence[InsertOne[Row] | ReplaceOne[Row]]) -> list[str]:
+    async def _write(self, ids: Sequence[str], operations: Sequence[Operation]) -> list[str]:
         """Ids of which some were not written: the server counts replacements, it does not name those that missed."""
         replaced = [id_ for id_, op in zip(ids, operations, strict=True) if isinstance(op, ReplaceOne)]
-        taken: list[str] = []
-        with self.errors.translated():
-            try:
-                matched = (await self.mongo.bulk_write(operations, ordered=False)).matched_count
-            except BulkWriteError as error:
-                matched = error.details["nMatched"]
-                taken = self._taken(ids, error)
+        matched, error = await self.bulk(operations)
+        taken = [] if error is None else self.taken(ids, error)
         return taken if matched == len(replaced) else taken + replaced
 
-    def _taken(self, ids: Sequence[str], error: BulkWriteError) -> list[str]:
+    async def bulk(self, operations: Sequence[Operation]) -> tuple[int, BulkWriteError | None]:
+        """How many documents were found to update or replace, and what failed."""
+        with self.errors.translated():
+            try:
+                return (await self.mongo.bulk_write(operations, ordered=False)).matched_count, None
+            except BulkWriteError as error:
+                return error.details["nMatched"], error
+
+    def taken(self, ids: Sequence[str], error: BulkWriteError) -> list[str]:
         """Ids that exist although they were to be created. Raises what every other failure means."""
         if error.details["writeConcernErrors"]:
             raise Unavailable(
@@ -133,5 +142,5 @@ class Collection(Generic[D]):
             return await aggregate(self.mongo, list(stages))
 
 
-def _operation(id_: str, rev: int, replacement: RawBSONDocument) -> InsertOne[Any] | ReplaceOne[Any]:
-    return InsertOne(replacement) if rev == 0 else ReplaceOne({"_id": id_, "rev": rev}, replacement)
+def _operation(id_: str, rev: int, replacement: RawBSONDocument) -> Operation:
+    return InsertOne(replacement) if rev == 0 else ReplaceOne({"_id": id_, "rev": rev}, replacement, hint=BY_ID)

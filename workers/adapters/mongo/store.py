@@ -13,6 +13,7 @@ from workers.adapters.mongo import specs
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Client, Database, Driver, close, connect
 from workers.adapters.mongo.errors import ErrorTable, invalid_uri
+from workers.adapters.mongo.members import MemberCollection
 from workers.adapters.mongo.planning import MongoPlanningQueries
 from workers.adapters.mongo.queries import (
     MongoConnectionQueries,
@@ -88,7 +89,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
     )
     jobs = collection(specs.JOBS)
     rows = collection(specs.WRITEBACK_ROWS)
-    people, accounts = collection(specs.PEOPLE), collection(specs.ACCOUNTS)
+    people, accounts = (MemberCollection(database, spec, errors) for spec in (specs.PEOPLE, specs.ACCOUNTS))
     engagement, insights = collection(specs.ENGAGEMENT), collection(specs.INSIGHTS)
     return Store(
         connections=connections,
