@@ -43,6 +43,10 @@ class Job(Document):
     detail: str | None = None
     report: dict[str, int] = Field(default_factory=dict)
     """What came of it, counted."""
+    refusals: int = 0
+    """By the org; see `workers.core.refused_jobs`."""
+    not_before_ms: int | None = None
+    """When it is tried again."""
     updated_at_ms: int
     finished_at_ms: int | None = None
     """Of a comparison of a list: when the last one ended."""

@@ -16,6 +16,7 @@ from workers.capture.queries import QueryFailed
 from workers.capture.readings import Readings
 from workers.capture.reconciler import Reconciler
 from workers.capture.sweeper import Sweeper
+from workers.core.refused_jobs import after_refusal, waits
 from workers.ports import Refused, Unavailable
 
 log = structlog.get_logger()
@@ -34,14 +35,16 @@ class Jobs:
                 await self._do(job)
 
     async def _do(self, job: Job) -> None:
-        """A job that was interrupted goes on; what cannot be done is marked as failed."""
+        """A job that was interrupted goes on; what is refused is put off, and in the end marked as failed."""
+        if waits(job, self._context.clock.now_ms()):
+            return
         file = JobFile(self._context.store.jobs, job, self._context.clock)
         backoff = Backoff(self._context.pace.backoff_base_seconds, self._context.pace.failed_query_cap_seconds)
         while True:
             try:
-                if await file.reload():
+                if await file.reload() and not waits(file.job, self._context.clock.now_ms()):
                     await self._attempt(file)
-            except (Unavailable, QueryFailed) as error:
+            except Unavailable as error:
                 metrics.JOBS_WAITING.labels(job.kind).inc()
                 log.warning("job waits", team=job.team, job=job.job_id, reason=str(error))
                 await backoff.pause()
@@ -51,11 +54,19 @@ class Jobs:
     async def _attempt(self, file: JobFile) -> None:
         if self._readings.org.background_calls_left() == 0:
             raise Unavailable(USED_UP)
+        if file.job.not_before_ms is not None:
+            await file.write(detail=None, not_before_ms=None)
         try:
             await self._work(file)
-        except Refused as error:
-            await file.write(state="failed", detail=str(error))
-        log.info("job ended", team=file.job.team, job=file.job.job_id, state=file.job.state, report=file.job.report)
+        except (Refused, QueryFailed) as error:
+            await self._refused(file, str(error))
+        else:
+            log.info("job ended", team=file.job.team, job=file.job.job_id, state=file.job.state, report=file.job.report)
+
+    async def _refused(self, file: JobFile, reason: str) -> None:
+        metrics.JOBS_WAITING.labels(file.job.kind).inc()
+        log.warning("job refused", team=file.job.team, job=file.job.job_id, reason=reason, times=file.job.refusals + 1)
+        await file.write(**after_refusal(file.job, reason, self._context.clock.now_ms(), self._context.pace.scale))
 
     async def _work(self, file: JobFile) -> None:
         match file.job.kind:

@@ -11,6 +11,7 @@ import typer
 from workers import wiring
 from workers.cli.output import Json, Team, console, print_json, progress_bar, run, show
 from workers.cli.rules import EntityName, entity_of
+from workers.cli.status import moment
 from workers.cli.workers import instant_ms
 from workers.ports import Refused
 from workers.settings import Settings, load_settings
@@ -88,10 +89,10 @@ def record_ids(text: str | None) -> tuple[str, ...]:
 
 
 async def follow(settings: Settings, job: Job) -> Job:
-    """Until it is done, failed or asks something."""
+    """Until it is done, failed, asks something or is put off for minutes."""
     with progress_bar() as bar:
         task = bar.add_task(job.kind, total=job.total)
-        while job.state in OPEN:
+        while job.state in OPEN and job.not_before_ms is None:
             await asyncio.sleep(LOOK_SECONDS)
             job = await wiring.job(settings, job.team, job.job_id)
             bar.update(task, completed=job.done, total=job.total)
@@ -103,10 +104,11 @@ def tell(job: Job, as_json: bool) -> None:
         print_json(job.model_dump(mode="json"))
     else:
         console.print(f"{job.job_id} is {job.state.replace('_', ' ')} {told(job)}".rstrip(), markup=False)
-    if job.state == "failed":
+    if job.state == "failed" or (job.state in OPEN and job.not_before_ms):
         raise typer.Exit(1)
 
 
 def told(job: Job) -> str:
     counted = ", ".join(f"{name.replace('_', ' ')}: {number}" for name, number in job.report.items())
-    return " | ".join(part for part in (counted, job.detail or "") if part)
+    again = f"refused, tried again at {moment(job.not_before_ms)}" if job.not_before_ms and job.state in OPEN else ""
+    return " | ".join(part for part in (counted, job.detail or "", again) if part)

@@ -54,6 +54,7 @@ async def confirm(jobs: Documents[Job], team: str, job_id: str, now_ms: int) -> 
         raise Refused(f"job {job_id} is {job.state.replace('_', ' ')} and asks nothing")
     request = job.request.model_copy(update={"confirmed": True})
     update = {"state": "pending", "request": request, "detail": None, "done": 0, "updated_at_ms": now_ms}
+    update |= {"refusals": 0, "not_before_ms": None}
     if await jobs.swap([job.model_copy(update=update)]):
         raise Unavailable(f"job {job_id} changed at the same time: look at it again")
     return job.model_copy(update={**update, "rev": job.rev + 1})

@@ -48,6 +48,7 @@ class Ticks:
 
     def __init__(self) -> None:
         self._now_ms = EPOCH_MS - 1
+        self._passed_ms = 0
 
     @property
     def asked(self) -> int:
@@ -55,7 +56,10 @@ class Ticks:
 
     def now_ms(self) -> int:
         self._now_ms += 1
-        return self._now_ms
+        return self._passed_ms + self._now_ms
+
+    def pass_ms(self, duration_ms: int) -> None:
+        self._passed_ms += duration_ms
 
 
 def connection(team: str, **changed: Any) -> Connection:

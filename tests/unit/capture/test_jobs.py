@@ -14,7 +14,9 @@ from tests.support.waiting import until
 from workers.adapters.memory.salesforce import EPOCH_MS
 from workers.adapters.memory.shards import MemoryShardOwnership
 from workers.capture import backfill, rereads
+from workers.capture.queries import QueryFailed
 from workers.console.jobs import confirm, request_backfill
+from workers.core import refused_jobs
 from workers.ports import Refused, Unavailable
 
 from .capture_rig import Rig, record_id
@@ -124,15 +126,61 @@ async def _running(rig: Rig, job_id: str) -> bool:
     return job is not None and job.state == "running"
 
 
-async def test_a_job_that_is_refused_has_failed_and_the_stream_goes_on(rig: Rig) -> None:
+async def test_a_job_that_is_refused_is_tried_again_and_neither_the_stream_nor_other_jobs_wait(rig: Rig) -> None:
     async with rig.running():
         await until(rig.streaming)
         rig.org.failures["records"] = [Unavailable("503"), Refused("INVALID_FIELD")]
-        job = await rig.ended(await ask(rig, ids=(ADA,)))
+        job_id = await ask(rig, ids=(ADA,))
+        await until(lambda: _is_put_off(rig, job_id, "INVALID_FIELD"))
         await rig.org.write("contact", [ADA], {"Title": "streams"})
         await until(lambda: rig.titles() == ["streams"])
+        counted = await rig.ended(await ask(rig, dry_run=True))
+        assert (await rig.job(job_id=job_id)) is not None
+        rig.ticks.pass_ms(refused_jobs.LONGEST_PAUSE_MS)
+        job = await rig.ended(job_id)
 
-    assert (job.state, job.detail) == ("failed", "INVALID_FIELD")
+    assert counted.state == "done"
+    assert (job.state, job.detail, job.refusals, job.report["read"]) == ("done", None, 1, 1)
+
+
+async def _is_put_off(rig: Rig, job_id: str, reason: str) -> bool:
+    job = await rig.job(job_id=job_id)
+    return job is not None and (job.detail, job.refusals) == (reason, 1) and job.not_before_ms is not None
+
+
+async def test_a_job_that_is_refused_again_and_again_has_failed_in_the_end(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        rig.org.failures["records"] = [Refused("INVALID_TYPE")] * refused_jobs.MOST_REFUSALS
+        job_id = await ask(rig, "sweep")
+        await rig.mirror("contact", record_id(9))
+
+        async def has_failed() -> bool:
+            rig.ticks.pass_ms(refused_jobs.LONGEST_PAUSE_MS)
+            return await rig.job_ended(job_id)
+
+        await until(has_failed)
+    job = await rig.ended(job_id)
+    assert (job.state, job.detail, job.refusals) == ("failed", "INVALID_TYPE", refused_jobs.MOST_REFUSALS - 1)
+    assert rig.org.failures["records"] == []
+
+
+async def test_a_query_that_salesforce_gives_up_puts_its_job_off(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        rig.org.failures["query_state"] = [QueryFailed("Failed: QUERY_TIMEOUT")]
+        job_id = await ask(rig, "sweep")
+        await until(lambda: _is_put_off(rig, job_id, "Failed: QUERY_TIMEOUT"))
+        rig.ticks.pass_ms(refused_jobs.LONGEST_PAUSE_MS)
+        assert (await rig.ended(job_id)).state == "done"
+
+
+async def test_a_count_that_is_refused_has_failed_since_somebody_waits_for_it(rig: Rig) -> None:
+    async with rig.running():
+        await until(rig.streaming)
+        rig.org.failures["count"] = [Refused("INVALID_TYPE")]
+        job = await rig.ended(await ask(rig, dry_run=True))
+    assert (job.state, job.detail) == ("failed", "INVALID_TYPE")
 
 
 # --- sweeps ----------------------------------------------------------------------------------------------------------

@@ -396,6 +396,16 @@ def test_a_job_that_fails_after_all_is_told_by_the_exit_status(main: Main, monke
     assert (status, "INVALID_FIELD" in err) == (1, True)
 
 
+def test_a_job_that_the_org_refuses_for_now_is_not_waited_for(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_off = ASKS.model_copy(update={"state": "running", "detail": "INVALID_TYPE", "not_before_ms": 1_793_491_200_000})
+    monkeypatch.setattr("workers.cli.jobs.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(wiring, "confirm_job", answers(ASKS.model_copy(update={"state": "pending"})), raising=False)
+    monkeypatch.setattr(wiring, "job", answers(put_off), raising=False)
+    status, out, err = main("jobs", "confirm", "acme", "sweep-lead")
+    assert status == 1
+    assert "INVALID_TYPE | refused, tried again at 2026-11-01 00:00 UTC" in " ".join((out + err).split())
+
+
 # --- previews --------------------------------------------------------------------------------------------------------
 
 
