@@ -97,7 +97,8 @@ class SalesforceOrg(Protocol):
         """All list views that the connected user sees, whatever their number."""
 
     async def list_describe(self, entity: Entity, list_id: str) -> dict[str, Any]:
-        """Raises Invisible when the list is gone, or it or its conditions are not for the connected user."""
+        """With its `label`. Raises Invisible when the list is gone, or it or its conditions are not for the connected
+        user."""
 
     async def records(self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
         """These fields of records by id (REST query); with `IsDeleted` true those that are in the recycle bin."""

@@ -21,7 +21,7 @@ def definition_of(entity: Entity, info: ListInfo, describe: Mapping[str, Any], n
     return ListDefinition(
         list_id=info.list_id,
         entity=entity,
-        label=info.label,
+        label=str(describe.get("label") or info.label),
         scope=describe.get("scope") or "everything",
         where=describe.get("whereCondition") or dict(NO_CONDITION),
         query=str(describe.get("query") or ""),

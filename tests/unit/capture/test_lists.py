@@ -319,6 +319,21 @@ async def test_other_columns_are_no_other_list() -> None:
     assert (await rules(rig)).version == 3
 
 
+async def test_a_list_that_was_renamed_gets_its_new_name() -> None:
+    rig = await rig_with(TITLE, list_interval_seconds=0.001)
+    info, described = rig.org.list_views["contact"][LIST]
+    rig.org.list_views["contact"][LIST] = (replace(info, label="Bosses"), described)
+    async with rig.running():
+        await until(lambda: _version(rig, 4))
+        await compared(rig, times=2)
+
+    rule_set = await rules(rig)
+    assert rule_set.lists[LIST].label == "Bosses"
+    assert rule_set.edit is not None
+    assert rule_set.edit.what == "list “VPs” is called “Bosses” now"
+    assert rule_set.version == 4, "once"
+
+
 async def test_a_list_that_is_gone_says_so_and_recovers_by_itself() -> None:
     rig = await rig_with(TITLE, list_interval_seconds=0.001)
     view = rig.org.list_views["contact"].pop(LIST)

@@ -231,7 +231,8 @@ class MemoryOrg:
         self._fail_as_told("list_describe")
         if list_id not in self.list_views[entity]:
             raise Invisible(f"the list {list_id} was deleted, or is no longer shared")
-        return self.list_views[entity][list_id][1]
+        info, described = self.list_views[entity][list_id]
+        return {**described, "label": info.label}
 
     async def records(self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
         self._fail_as_told("records")

@@ -36,6 +36,8 @@ INVISIBLE_LIST = {
 }
 """By code of the answer to a describe: what an administrator must know."""
 
+MISSING_COLUMN = re.compile(r"No such column '([\w.]+)'")
+
 _RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _LEADING_FIELDS = ("Id", "SystemModstamp", "IsDeleted", "LastModifiedDate")
 
@@ -104,14 +106,27 @@ class Rest:
 
     async def list_describe(self, entity: Entity, list_id: str) -> dict[str, Any]:
         _check_ids([list_id])
-        path = f"{_object_path(entity)}/listviews/{list_id}/describe"
+        path = f"{_object_path(entity)}/listviews/{list_id}"
         try:
-            described = await self._api.get(path)
+            named, described = await self._api.get(path), await self._api.get(f"{path}/describe")
         except SalesforceRefused as error:
             if (reason := INVISIBLE_LIST.get(error.code)) is not None:
-                raise Invisible(f"{reason} ({error.code})") from error
+                if reason is _GONE and not await self._is_visible(entity):
+                    reason = _NO_ACCESS
+                column = MISSING_COLUMN.search(str(error))
+                code = f"{error.code}: {column[1]}" if column else error.code
+                raise Invisible(f"{reason} ({code})") from error
             raise
-        return dict(parsed(_Anything, described, path).model_extra or {})
+        label = parsed(_List, named, path).label
+        return {**(parsed(_Anything, described, path).model_extra or {}), "label": label}
+
+    async def _is_visible(self, entity: Entity) -> bool:
+        """Of an object that may not be read, everything is said not to exist."""
+        try:
+            await self.fields(entity)
+        except SalesforceRefused:
+            return False
+        return True
 
     async def records(self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]) -> list[dict[str, Any]]:
         _check_ids(record_ids)

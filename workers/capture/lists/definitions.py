@@ -22,7 +22,7 @@ async def renewed(readings: Readings, known: ListDefinition) -> ListDefinition:
     """The list as it is now, also stored. With `trouble` where it cannot be read. Raises Unavailable and Refused."""
     found = await _described(readings, known)
     if not found.trouble and same_meaning(known, found):
-        found = known.model_copy(update={"trouble": "", "query": found.query})
+        found = known.model_copy(update={"trouble": "", "query": found.query, "label": found.label})
     if found.model_copy(update={"query": known.query}) == known:
         return known.model_copy(update={"query": found.query})  # other columns, or another order
     await store_list(readings, found, told(known, found))
@@ -52,6 +52,8 @@ def told(before: ListDefinition, after: ListDefinition) -> str:
         return f"list “{after.label}” cannot be read any more, its members stay: {after.trouble}"
     if before.trouble:
         return f"list “{after.label}” can be read again"
+    if before.label != after.label and same_meaning(before, after):
+        return f"list “{before.label}” is called “{after.label}” now"
     return f"list “{after.label}” has another filter"
 
 
