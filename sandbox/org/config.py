@@ -150,6 +150,8 @@ class OrgConfig:
 
     daily_api_requests: int = 15_000_000
     collections_max_rows: int = 200
+    # REST API guide, "Get Records With a Request Body Using sObject Collections".
+    collections_max_retrieved: int = 2_000
 
     bulk_internal_batch_rows: int = 10_000
     bulk_transaction_rows: int = 200

@@ -67,7 +67,10 @@ class WritebackPart(Document):
     """Of a part without a job: the place up to which a call may have been made."""
     began_at_ms: int
     failures: int = 0
-    """Jobs that were given up."""
+    """Jobs in a row that came to nothing."""
+    with_job: bool = True
+    fields: InsightFields = InsightFields()
+    """What its rows are written to, whatever is named meanwhile."""
 
 
 class WritebackRun(Document):
@@ -81,7 +84,7 @@ class WritebackRun(Document):
     """Its worker has stopped in order: whoever comes may go on at once."""
     started_at_ms: int
     finished_at_ms: int | None = None
-    phase: Literal["planning", "sending"] = "planning"
+    phase: Literal["planning", "comparing", "sending"] = "planning"
     parts: dict[str, WritebackPart] = Field(default_factory=dict)
     jobs: dict[str, str] = Field(default_factory=dict)
     """Bulk job id by part, recorded before the upload."""

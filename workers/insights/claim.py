@@ -18,6 +18,10 @@ SILENCE_MS = 120_000
 """Six beats: longer than MongoDB takes to elect a primary, short against the hours that a large run may take."""
 
 
+RELEASE_SECONDS = 3.0
+"""Of the ten seconds or more that a process is given to stop."""
+
+
 class TakenOver(Unavailable):
     """Another worker carries the run on."""
 
@@ -43,13 +47,23 @@ class Claim:
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
-        """While open, the run's revision moves also during a long upload or wait."""
+        """While open, the run's revision moves also during a long upload or wait. When it is left before the run's end,
+        in order, the next worker may go on at once."""
         beating = asyncio.create_task(self._beat())
         try:
             yield
+        except (Unavailable, asyncio.CancelledError):
+            await self._release()
+            raise
         finally:
             beating.cancel()
             await asyncio.wait([beating])
+
+    async def _release(self) -> None:
+        # Whoever comes finds out by the revision that stands still if this does not reach the store.
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await self.update(released=True)
 
     async def _beat(self) -> None:
         while True:
@@ -74,11 +88,11 @@ class Claims:
         with suppress(TakenOver):
             return new, await new.update()
         found = (await self._store.writeback_runs.load([(team, run_id)]))[team, run_id]
-        if found.state != "running" or not self._silent(found, now_ms):
+        if found.state != "running" or not (found.released or self._silent(found, now_ms)):
             return None, found
         taken = Claim(self._store, found)
         with suppress(TakenOver):
-            return taken, await taken.update()
+            return taken, await taken.update(released=False)
         return None, found
 
     def _silent(self, run: WritebackRun, now_ms: int) -> bool:

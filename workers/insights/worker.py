@@ -12,7 +12,8 @@ from schemas.topics import SCORES
 from workers.core.schedule import Schedule
 from workers.core.writeback import schedule_of
 from workers.insights.claim import Claims
-from workers.insights.run import Runner, finish
+from workers.insights.report import finish
+from workers.insights.run import Runner
 from workers.insights.scores import keep, read
 from workers.ports import Clock, Message, Processor, Publisher, Refused, SalesforceOrgs, Store, Unavailable
 from workers.runtime.connections import connection_of
@@ -155,7 +156,7 @@ class Insights:
         async with claim.kept():
             try:
                 org = self._orgs.org(connection)
-                return await Runner(connection.team, self._store, org, self._clock).run(claim)
+                return await Runner(self._store, org, self._clock).run(claim)
             except Refused as refusal:
                 return await finish(self._store, claim, self._clock.now_ms(), str(refusal))
 

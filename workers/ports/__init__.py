@@ -8,7 +8,7 @@ ends the process.
 from __future__ import annotations
 
 from workers.ports.clock import Clock
-from workers.ports.errors import Fenced, Invisible, Refused, Unavailable
+from workers.ports.errors import Exhausted, Fenced, Invisible, Refused, Unavailable
 from workers.ports.org import (
     FieldInfo,
     Habits,
@@ -46,6 +46,7 @@ __all__ = [
     "ConnectionQueries",
     "D",
     "Documents",
+    "Exhausted",
     "Fenced",
     "FieldInfo",
     "Habits",

@@ -7,6 +7,10 @@ class Unavailable(Exception):
     """Something outside does not answer or is busy: try again."""
 
 
+class Exhausted(Unavailable):
+    """The org's allowance of calls is used up: it frees up within 24 hours, not by asking again."""
+
+
 class Refused(Exception):
     """Something outside said no for good: a person must act."""
 

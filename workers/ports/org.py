@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,8 @@ class FieldInfo:
     label: str = ""
     updateable: bool = True
     compound: bool = False
+    scale: int = 18
+    """Of a number: digits behind the point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,11 @@ class IngestState:
     error: str | None = None
 
 
+CURRENT_ROWS = 2_000
+UPDATE_ROWS = 200
+"""REST API Developer Guide, "sObject Collections"."""
+
+
 class SalesforceOrg(Protocol):
     """REST and Bulk API 2.0 of one team's org. Every call carries `Sforce-Call-Options: client=SegmentSync`."""
 
@@ -119,13 +126,37 @@ class SalesforceOrg(Protocol):
     async def ingest_create(self, entity: Entity) -> str:
         """Bulk update job id."""
 
-    async def ingest_upload(self, job_id: str, rows: Sequence[IngestRow]) -> None: ...
+    async def ingest_open(self, entity: Entity, user_id: str, since_ms: int) -> list[str]:
+        """Update jobs of the entity that are Open, bear our mark and were created by this user at that moment or
+        later, by the org's clock."""
+
+    async def ingest_upload(
+        self, job_id: str, columns: Sequence[str], pages: AsyncIterable[Sequence[IngestRow]]
+    ) -> int:
+        """Once per job. The number of rows."""
 
     async def ingest_complete(self, job_id: str) -> None: ...
 
     async def ingest_state(self, job_id: str) -> IngestState: ...
 
     async def ingest_abort(self, job_id: str) -> None: ...
+
+    async def current_values(
+        self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
+        """These fields of up to `CURRENT_ROWS` records in one call, by id; without those that are gone."""
+
+    async def update_records(
+        self, entity: Entity, rows: Sequence[Mapping[str, str | float | None]]
+    ) -> list[RowOutcome]:
+        """Fields of up to `UPDATE_ROWS` records with their `Id` in one call, each for itself; what became of each, in
+        the same order."""
+
+    def calls_made(self) -> int:
+        """API calls of this process that were answered so far."""
+
+    async def batches_left(self, ours_today: int) -> int | None:
+        """Batches of 10,000 records that may still be written today; None: the user may not know."""
 
     async def ingest_accepted(self, job_id: str) -> list[RowOutcome]: ...
 

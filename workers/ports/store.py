@@ -173,6 +173,11 @@ class WritebackRowQueries(Protocol):
         """Up to `limit` rows with one of these outcomes and a place greater than `after`, up to `until`; ascending by
         place."""
 
+    async def extent(
+        self, team: str, run_id: str, after: str, until: str, outcomes: Collection[str], limit: int
+    ) -> tuple[int, str]:
+        """How many such rows there are, up to `limit`, and the place of the last of these ("" if there is none)."""
+
     async def tally(self, team: str, run_id: str) -> dict[tuple[Entity, str, str | None], int]:
         """Rows by entity, outcome and Salesforce's code."""
 

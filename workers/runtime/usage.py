@@ -32,10 +32,13 @@ class UsageMeter:
         self._unsaved: Counter[str] = Counter()
         self._saved: ApiUsage | None = None
         self._told: Allowance | None = None
+        self.calls = 0
+        """Of this process, answered so far."""
 
     def called(self, kind: str, limit_info: str | None) -> None:
         """A reply has come; `limit_info` is its `Sforce-Limit-Info`."""
         self._unsaved[kind] += 1
+        self.calls += 1
         CALLS.labels(kind).inc()
         if limit_info is not None:
             self._told = allowance_told(limit_info) or self._told
@@ -64,6 +67,10 @@ class UsageMeter:
         total = Counter(saved) + self._unsaved
         calls = sum(number for kind, number in total.items() if kind not in NO_CALLS)
         return background_calls_left(self._told, calls, self._shares)
+
+    def left_of(self, told: Allowance | None, ours_today: int) -> int | None:
+        """Of another allowance of the org than its API requests, in the same shares."""
+        return background_calls_left(told, ours_today, self._shares)
 
     def _today(self) -> str:
         return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).date().isoformat()

@@ -15,5 +15,11 @@ async def settings_of(store: Store, team: str) -> WritebackSettings:
 
 async def problems_of(org: SalesforceOrg, entity: Entity, fields: InsightFields) -> list[str]:
     """What keeps an entity's insights from being written to these fields, as the org describes them now."""
-    found = {field.name: (field.type, field.updateable) for field in await org.fields(entity)}
-    return unfit(entity, fields, found)
+    return (await described(org, entity, fields))[0]
+
+
+async def described(org: SalesforceOrg, entity: Entity, fields: InsightFields) -> tuple[list[str], int]:
+    """These problems, and how many digits behind the point the score field keeps."""
+    found = {field.name: field for field in await org.fields(entity)}
+    problems = unfit(entity, fields, {name: (field.type, field.updateable) for name, field in found.items()})
+    return problems, found[fields.score].scale if fields.score in found else 0

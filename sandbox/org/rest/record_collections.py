@@ -87,7 +87,7 @@ class RecordCollections:
         fields, unknown = selected_fields(object_type, ",".join(names))
         if unknown:
             return api_error(400, "INVALID_FIELD", f"No such column '{unknown}' on sobject of type {object_type.name}")
-        refusal = self._refused_size(len(ids))
+        refusal = self._refused_size(len(ids), self._org.config.collections_max_retrieved)
         return refusal or json_response([self._retrieved(request, object_type, fields, one) for one in ids])
 
     def _retrieved(
@@ -122,8 +122,8 @@ class RecordCollections:
         results = await commit_json(self._org, request, writes, all_or_none=all_or_none)
         return json_response(list(_result_bodies(results)))
 
-    def _refused_size(self, count: int) -> web.Response | None:
-        limit = self._org.config.collections_max_rows
+    def _refused_size(self, count: int, limit: int | None = None) -> web.Response | None:
+        limit = limit or self._org.config.collections_max_rows
         if count <= limit:
             return None
         message = f"record limit reached. cannot submit more than {limit} records into this call"

@@ -117,6 +117,7 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.rule_set_queries.unapplied(10)
     await store.connection_queries.active()
     await store.writeback_row_queries.in_order(team, "r", "contact/", "contact0", ("planned",), 10)
+    await store.writeback_row_queries.extent(team, "r", "contact/", "contact0", ("planned",), 10)
     await store.writeback_row_queries.tally(team, "r")
     await store.writeback_row_queries.sent_again(team, "r")
     moment = await store.moments.now()

@@ -295,6 +295,13 @@ async def test_the_rows_of_a_run_in_the_order_of_their_places(store: Store, team
     until = await store.writeback_row_queries.in_order(team, "r", "contact/", rows[3].place, ("planned",), 100)
     assert [row.place for row in until] == [rows[4].place, rows[3].place]
 
+    async def extent(limit: int, *outcomes: str) -> tuple[int, str]:
+        return await store.writeback_row_queries.extent(team, "r", "contact/", "contact0", outcomes, limit)
+
+    assert await extent(3, "planned") == (3, rows[2].place)
+    assert await extent(100, "planned", "retry") == (6, rows[0].place)
+    assert await extent(100, "kept") == (0, "")
+
 
 async def test_what_became_of_the_rows_of_a_run(store: Store, team: str) -> None:
     rejected = [writeback_row(team, n, outcome="rejected", code="UNABLE_TO_LOCK_ROW", round=n) for n in range(3)]

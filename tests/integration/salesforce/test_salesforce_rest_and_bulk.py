@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from sandbox.org.rows.writes import Write
+from tests.support.pages import one_page
 from workers.ports import IngestRow, IngestState, Refused, SalesforceOrg, Unavailable
 
 from .connected_team import Connect
@@ -106,7 +107,7 @@ async def test_an_update_job_accounts_for_every_row(connect: Connect) -> None:
     org = setup.org
     job = await org.ingest_create("contact")
     cells = {SCORE: "42.5", DATE: "2026-02-03"}
-    await org.ingest_upload(job, [IngestRow(good, cells), IngestRow(gone, cells)])
+    assert await org.ingest_upload(job, [SCORE, DATE], one_page([IngestRow(good, cells), IngestRow(gone, cells)])) == 2
     await org.ingest_complete(job)
     await org.ingest_complete(job)  # as after a lost reply
     assert await ended(org, job) == IngestState("JobComplete", 2, 1)
@@ -126,7 +127,8 @@ async def test_our_own_writes_come_back_with_our_name(connect: Connect) -> None:
     (record_id,) = setup.create_contacts(1)
     async with setup.streaming({"contact": None}) as stream:
         job = await setup.org.ingest_create("contact")
-        await setup.org.ingest_upload(job, [IngestRow(record_id, {SCORE: "#N/A", DATE: "2026-02-03"})])
+        rows = [IngestRow(record_id, {SCORE: "#N/A", DATE: "2026-02-03"})]
+        await setup.org.ingest_upload(job, [SCORE, DATE], one_page(rows))
         await setup.org.ingest_complete(job)
         (event,) = await stream.take(1)
     assert event.payload["ChangeEventHeader"]["changeOrigin"].endswith(";client=SegmentSync")
@@ -140,7 +142,7 @@ async def test_an_aborted_job_may_be_aborted_again_but_a_complete_one_not(connec
     assert (await setup.org.ingest_state(job)).state == "Aborted"
     (record_id,) = setup.create_contacts(1)
     done = await setup.org.ingest_create("contact")
-    await setup.org.ingest_upload(done, [IngestRow(record_id, {SCORE: "1"})])
+    await setup.org.ingest_upload(done, [SCORE], one_page([IngestRow(record_id, {SCORE: "1"})]))
     await setup.org.ingest_complete(done)
     await ended(setup.org, done)
     with pytest.raises(Refused):

@@ -22,10 +22,9 @@ from workers.core.writeback import (
     cells,
     differs,
     is_on,
-    jobs,
-    jobs_of,
     newest,
     remedy,
+    results_of,
     schedule_of,
     settle,
     sources,
@@ -205,25 +204,6 @@ def test_a_score_survives_its_cell(score: float) -> None:
     assert float(cells(row(record_id(1), score=score), FIELDS)[FIELDS.score]) == score
 
 
-NUMBERED = st.lists(st.tuples(st.integers(0, 99), st.sampled_from(["contact", "lead"])), unique_by=lambda each: each[0])
-
-
-@given(NUMBERED.flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))), st.integers(1, 5))
-def test_the_same_rows_form_the_same_jobs(
-    orders: tuple[list[tuple[int, Entity]], list[tuple[int, Entity]]], limit: int
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jobs, "JOB_ROWS", limit)
-        one, other = (jobs_of(row(record_id(n), entity) for n, entity in order) for order in orders)
-    assert one == other
-    assert sorted(each.record_id for rows in one.values() for each in rows) == sorted(
-        record_id(n) for n, _ in orders[0]
-    )
-    for job, rows in one.items():
-        assert 0 < len(rows) <= limit
-        assert {f"{each.entity}-{job.rpartition('-')[2]}" for each in rows} == {job}
-
-
 FATES = ("accepted", "rejected", "unprocessed", "nowhere")
 
 
@@ -231,21 +211,25 @@ FATES = ("accepted", "rejected", "unprocessed", "nowhere")
 def test_every_row_that_was_sent_is_accounted_for(fates: list[str], strangers: set[int]) -> None:
     sent = [row(record_id(number)) for number in range(len(fates))]
     told = {fate: [record_id(n) for n, each in enumerate(fates) if each == fate] for fate in FATES}
-    settled = settle(
-        sent,
+    results = results_of(
         [*told["accepted"], *(record_id(n) for n in strangers)],
-        dict.fromkeys(told["rejected"], "ENTITY_IS_DELETED:entity is deleted:--"),
+        [(each, "ENTITY_IS_DELETED:entity is deleted:--") for each in told["rejected"]],
         told["unprocessed"],
     )
-    expected = ["planned" if fate == "nowhere" else fate for fate in fates]
-    assert [(each.record_id, each.outcome) for each in settled.rows] == [
-        (each.record_id, outcome) for each, outcome in zip(sent, expected, strict=True)
-    ]
-    assert all((each.error is not None) == (each.outcome == "rejected") for each in settled.rows)
-    assert settled.unaccounted == len(told["nowhere"]) + len(strangers)
+    settled = settle(sent, results, 0)
+    expected = [fate for fate in fates if fate != "nowhere"]
+    assert [each.outcome for each in settled] == expected
+    assert all((each.error is not None) == (each.outcome == "rejected") for each in settled)
+    assert results.rows - len(settled) == len(strangers)
 
 
 def test_a_row_in_two_files_counts_as_written() -> None:
     """What the org has taken must be remembered, or it would be sent again."""
-    settled = settle([row(record_id(1))], [record_id(1)], {record_id(1): "UNABLE_TO_LOCK_ROW"}, [record_id(1)])
-    assert [each.outcome for each in settled.rows] == ["accepted"]
+    results = results_of([record_id(1)], [(record_id(1), "UNABLE_TO_LOCK_ROW")], [record_id(1)])
+    assert [each.outcome for each in settle([row(record_id(1))], results, 0)] == ["accepted"]
+    assert results.rows == 1
+
+
+def test_an_error_without_a_text_is_an_error() -> None:
+    (settled,) = settle([row(record_id(1))], results_of([], [(record_id(1), None)], []), 0)
+    assert (settled.outcome, settled.code) == ("retry", "UNKNOWN_EXCEPTION")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from inspect import iscoroutinefunction
 from typing import Any, cast
@@ -15,7 +15,7 @@ from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.salesforce import MemoryOrg
 from workers.adapters.memory.store import memory_store
 from workers.insights.worker import Insights
-from workers.ports import ChangeStream, IngestRow, Meter, SalesforceOrg, Store
+from workers.ports import ChangeStream, IngestRow, Meter, RowOutcome, SalesforceOrg, Store
 
 TEAM = "acme"
 PREFIX: dict[Entity, str] = {"contact": "003", "lead": "00Q", "account": "001"}
@@ -40,15 +40,26 @@ class Killed(Exception):
 
 
 class BulkOrg(MemoryOrg):
-    """Remembers what was uploaded to which job."""
+    """Remembers what was uploaded to which job; "" for what was written without one."""
 
     def __init__(self) -> None:
         super().__init__()
         self.uploads: list[tuple[str, list[IngestRow]]] = []
 
-    async def ingest_upload(self, job_id: str, rows: Sequence[IngestRow]) -> None:
-        await super().ingest_upload(job_id, rows)
-        self.uploads.append((job_id, list(rows)))
+    async def ingest_upload(
+        self, job_id: str, columns: Sequence[str], pages: AsyncIterable[Sequence[IngestRow]]
+    ) -> int:
+        count = await super().ingest_upload(job_id, columns, pages)
+        self.uploads.append((job_id, list(self._ingests[job_id].rows)))
+        return count
+
+    async def update_records(
+        self, entity: Entity, rows: Sequence[Mapping[str, str | float | None]]
+    ) -> list[RowOutcome]:
+        saved = await super().update_records(entity, rows)
+        told = [{name: "#N/A" if row[name] is None else str(row[name]) for name in row if name != "Id"} for row in rows]
+        self.uploads.append(("", [IngestRow(str(row["Id"]), cells) for row, cells in zip(rows, told, strict=True)]))
+        return saved
 
     @property
     def uploaded(self) -> dict[str, dict[str, str]]:

@@ -49,9 +49,10 @@ async def calls_of_a_run() -> int:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.usefixtures("by_job")
 async def test_a_run_killed_at_any_call_is_resumed_to_the_same_end(after: bool) -> None:
     calls = await calls_of_a_run()
-    assert calls > 25
+    assert calls > 45
     for k in range(1, calls + 1):
         rig = await three_jobs()
         death = Death(at=k, after=after)
@@ -67,6 +68,7 @@ async def test_a_run_killed_at_any_call_is_resumed_to_the_same_end(after: bool) 
         assert (await rig.write_back()).planned == 1, k  # the rejected one
 
 
+@pytest.mark.usefixtures("by_job")
 async def test_a_job_aborted_meanwhile_is_sent_again() -> None:
     rig = await three_jobs()
     death = Death(at=1 + await calls_before(b"ingest_complete"), after=False)
@@ -113,7 +115,7 @@ class SlowOrg(BulkOrg):
 
 
 @pytest.fixture
-async def slow() -> tuple[Rig, SlowOrg]:
+async def slow(by_job: None) -> tuple[Rig, SlowOrg]:
     rig, org = Rig(), SlowOrg()
     rig.org = org
     await rig.connect()
@@ -202,7 +204,7 @@ async def test_a_run_beside_another_of_the_same_records_ends_well(
 class DownOrg(BulkOrg):
     def __init__(self, error: Exception) -> None:
         super().__init__()
-        self.failures["ingest_create"] = [error]
+        self.failures["ingest_create"] = [error] * 9
 
 
 async def two_teams(rig: Rig, error: Exception) -> dict[str, SalesforceOrg]:
@@ -216,6 +218,7 @@ async def two_teams(rig: Rig, error: Exception) -> dict[str, SalesforceOrg]:
     return {"aardvark": DownOrg(error), TEAM: rig.org}
 
 
+@pytest.mark.usefixtures("by_job")
 async def test_what_salesforce_refuses_fails_the_run_and_the_other_teams_go_on(rig: Rig) -> None:
     await rig.person("ada@acme.com", ("contact", 1), score=1)
     orgs = await two_teams(rig, Refused("INVALID_TYPE: give the connected user access to the object"))
@@ -225,6 +228,7 @@ async def test_what_salesforce_refuses_fails_the_run_and_the_other_teams_go_on(r
     assert (done.team, done.state, done.accepted) == (TEAM, "done", 1)
 
 
+@pytest.mark.usefixtures("by_job")
 async def test_an_org_that_is_down_holds_up_no_other_team(rig: Rig) -> None:
     await rig.person("ada@acme.com", ("contact", 1), score=1)
     orgs = await two_teams(rig, Unavailable("Salesforce does not answer at acme.example"))

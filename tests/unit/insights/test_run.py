@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from schemas.documents import Contribution, InsightFields, Member, Record, Switch, WritebackRun, WritebackSettings
-from workers.core.writeback import jobs
+from schemas.events import Entity
 from workers.insights import plan
 from workers.insights import run as run_module
 from workers.ports import FieldInfo, IngestRow, IngestState, Refused, RowOutcome
@@ -34,7 +34,7 @@ async def test_every_source_record_of_a_person_is_written(rig: Rig) -> None:
         record_id("contact", 2): values,
         record_id("lead", 3): values,
     }
-    assert set(run.jobs) == {"contact-0", "lead-0"}
+    assert set(run.parts) == {"contact-0", "lead-0"}
     assert (run.state, run.planned, run.accepted, run.rejected, run.unprocessed) == ("done", 3, 3, 0, 0)
 
 
@@ -96,20 +96,25 @@ async def test_a_record_that_stands_in_two_people_at_once_is_written_once(rig: R
 
 async def test_rejected_rows_are_recorded_and_come_again(rig: Rig) -> None:
     await rig.person("ada@acme.com", ("contact", 1), ("contact", 2), score=1)
-    rig.org.row_errors[record_id("contact", 2)] = "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access:--"
+    rig.org.row_errors[record_id("contact", 2)] = "ENTITY_IS_LOCKED:locked for editing:--"
     run = await rig.write_back()
-    assert (run.state, run.accepted, run.rejected) == ("done", 1, 1)
+    assert (run.state, run.accepted, run.rejected, run.rejections) == ("done", 1, 1, {"ENTITY_IS_LOCKED": 1})
     row = (await rig.rows(run))[record_id("contact", 2)]
-    assert (row.outcome, row.error) == ("rejected", "UNABLE_TO_LOCK_ROW:unable to obtain exclusive access:--")
+    assert (row.outcome, row.error, row.code) == (
+        "rejected",
+        "ENTITY_IS_LOCKED:locked for editing:--",
+        "ENTITY_IS_LOCKED",
+    )
     rig.org.row_errors.clear()
     again = await rig.write_back()
     assert (again.planned, again.accepted) == (1, 1)
 
 
+@pytest.mark.usefixtures("by_job")
 async def test_a_job_takes_no_more_rows_than_it_may(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "JOB_ROWS", 2)
+    monkeypatch.setattr("workers.core.writeback.parts.JOB_ROWS", 2)
     monkeypatch.setattr(plan, "PAGE", 2)
-    monkeypatch.setattr("workers.insights.run.SAVE_ROWS", 1)
+    monkeypatch.setattr("workers.insights.sending.run_state.PAGE_ROWS", 1)
     for number in range(5):
         await rig.person(f"p{number}@acme.com", ("contact", number), score=number)
     run = await rig.write_back()
@@ -118,6 +123,7 @@ async def test_a_job_takes_no_more_rows_than_it_may(rig: Rig, monkeypatch: pytes
     assert run.accepted == 5
 
 
+@pytest.mark.usefixtures("by_job")
 async def test_an_unfinished_job_is_waited_for(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     await rig.person("ada@acme.com", ("contact", 1), score=1)
     states = ["UploadComplete", "InProgress", "InProgress"]
@@ -131,6 +137,7 @@ async def test_an_unfinished_job_is_waited_for(rig: Rig, monkeypatch: pytest.Mon
     assert states == []
 
 
+@pytest.mark.usefixtures("by_job")
 async def test_rows_in_no_result_file_fail_the_run_loudly(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when the daily batch allocation is used up: such rows are in no file."""
     await rig.person("ada@acme.com", ("contact", 1), ("contact", 2), score=1)
@@ -154,6 +161,7 @@ async def test_rows_in_no_result_file_fail_the_run_loudly(rig: Rig, monkeypatch:
         (IngestState("Aborted", 0, 0), "ended as Aborted"),
     ],
 )
+@pytest.mark.usefixtures("by_job")
 async def test_a_job_that_ends_without_success_fails_the_run(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, state: IngestState, detail: str
 ) -> None:
@@ -176,13 +184,16 @@ async def test_a_job_that_ends_without_success_fails_the_run(
     assert (await rig.write_back()).accepted == 1
 
 
+@pytest.mark.usefixtures("by_job")
 async def test_rows_of_others_in_a_result_are_not_taken_for_ours(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     await rig.person("ada@acme.com", ("contact", 1), score=1)
     real = rig.org.ingest_upload
 
-    async def with_a_stranger(job_id: str, rows: Sequence[IngestRow]) -> None:
+    async def with_a_stranger(job_id: str, columns: Sequence[str], pages: AsyncIterable[Sequence[IngestRow]]) -> int:
         rig.org.holds("contact", 9)
-        await real(job_id, [*rows, IngestRow(record_id("contact", 9))])
+        count = await real(job_id, columns, pages)
+        rig.org._ingests[job_id].rows.append(IngestRow(record_id("contact", 9)))
+        return count
 
     monkeypatch.setattr(rig.org, "ingest_upload", with_a_stranger)
     run = await rig.write_back()
@@ -212,13 +223,13 @@ async def test_an_entity_that_is_off_costs_no_call_and_gets_the_difference_when_
 
 async def test_a_switch_counts_for_the_jobs_of_a_run_that_goes_on(rig: Rig) -> None:
     await rig.person("ada@acme.com", ("contact", 1), ("lead", 2), score=7.5)
-    upload = rig.org.ingest_upload
+    update = rig.org.update_records
 
-    async def and_switched_off(job_id: str, rows: Sequence[IngestRow]) -> None:
+    async def and_switched_off(entity: Entity, rows: Sequence[Mapping[str, str | float | None]]) -> list[RowOutcome]:
         await set_up(rig, switches={"lead": Switch(on=False)})
-        await upload(job_id, rows)
+        return await update(entity, rows)
 
-    rig.org.ingest_upload = and_switched_off  # type: ignore[method-assign]
+    rig.org.update_records = and_switched_off  # type: ignore[method-assign]
     run = await rig.write_back()
     assert (run.state, run.accepted, run.disabled) == ("done", 1, 1)
     assert set(rig.org.uploaded) == {record_id("contact", 1)}
@@ -257,10 +268,10 @@ async def test_a_score_within_the_dead_band_is_not_written(rig: Rig) -> None:
 
 async def test_a_run_leaves_the_org_its_reserve_and_goes_on_the_next_day(rig: Rig) -> None:
     await rig.person("ada@acme.com", ("contact", 1), score=7.5)
-    rig.org.calls_left = run_module.JOB_CALLS - 1
+    rig.org.calls_left = run_module.PART_CALLS - 1
     run = await rig.write_back()
     assert (run.state, run.planned, run.postponed, rig.org.uploads) == ("done", 1, 1, [])
-    rig.org.calls_left = run_module.JOB_CALLS
+    rig.org.calls_left = run_module.PART_CALLS
     assert (await rig.write_back()).accepted == 1
 
 

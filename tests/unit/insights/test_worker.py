@@ -120,7 +120,7 @@ async def test_a_processor_that_fails_ends_the_process(due: Rig) -> None:
 
 
 async def test_a_bug_in_the_write_back_ends_the_process(due: Rig) -> None:
-    due.org.failures["ingest_create"] = [KeyError("bug")]
+    due.org.failures["update_records"] = [KeyError("bug")]
     with pytest.raises(ExceptionGroup) as raised:
         await due.insights().run(IdleProcessor(), asyncio.Event())
     assert raised.group_contains(KeyError)

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import csv
+import io
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.adapters.salesforce.bulk_csv import THREAD_ABOVE_BYTES, ingest_csv, outcomes, parse_rows, rows_of
+from workers.adapters.salesforce.bulk_csv import (
+    INGEST_DELIMITER,
+    THREAD_ABOVE_BYTES,
+    csv_header,
+    csv_rows,
+    outcomes,
+    parse_outcomes,
+    parse_rows,
+    rows_of,
+)
 from workers.ports import IngestRow, RowOutcome
 
 
@@ -40,11 +50,23 @@ async def test_large_bodies_are_read_the_same() -> None:
 
 
 def test_rows_are_known_by_the_uploaded_id() -> None:
-    failed = rows_of(b'"sf__Id","sf__Error",Id,Score\n"","ENTITY_IS_DELETED:entity is deleted:--","003A","1"\n')
+    failed = b'"sf__Id"^"sf__Error"^Id^Score\n""^"ENTITY_IS_DELETED:entity is deleted:--"^"003A"^"1"\n'
     assert outcomes(failed) == [RowOutcome("003A", "ENTITY_IS_DELETED:entity is deleted:--")]
-    succeeded = rows_of(b'"sf__Id","sf__Created",Id,Score\n"003A","false","003A","9.12260031E8"\n')
+    succeeded = b'"sf__Id"^"sf__Created"^Id^Score\n"003A"^"false"^"003A"^"9.12260031E8"\n'
     assert outcomes(succeeded) == [RowOutcome("003A")]
-    assert outcomes(rows_of(b"Id,Score\n003A,1\n")) == [RowOutcome("003A")]
+    assert outcomes(b"Id^Score\n003A^1\n") == [RowOutcome("003A")]
+    assert outcomes(b"") == []
+
+
+@pytest.mark.parametrize("body", [b'"Id"^"Name"\n"1"\n', b'"Id"\n"1"^"2"\n', b'"Id"\n"1\n', b'"Id"\n"\xff"\n'])
+def test_a_damaged_result_file_is_not_guessed_at(body: bytes) -> None:
+    with pytest.raises((ValueError, csv.Error)):
+        outcomes(body)
+
+
+async def test_large_result_files_are_read_the_same() -> None:
+    body = b'"Id"^"sf__Error"\n' + b'"0123456789"^"A:\nb:--"\n' * (THREAD_ABOVE_BYTES // 10)
+    assert await parse_outcomes(body) == outcomes(body)
 
 
 def test_an_upload_has_one_header_and_lf_ends() -> None:
@@ -52,7 +74,9 @@ def test_an_upload_has_one_header_and_lf_ends() -> None:
         IngestRow("003A", {"Engagement_Score__c": "42.5", "Last_Engagement_Date__c": "2026-02-03"}),
         IngestRow("003B", {"Engagement_Score__c": "#N/A"}),
     ]
-    assert ingest_csv(rows) == b"Id,Engagement_Score__c,Last_Engagement_Date__c\n003A,42.5,2026-02-03\n003B,#N/A,\n"
+    columns = ["Engagement_Score__c", "Last_Engagement_Date__c"]
+    assert csv_header(columns) == b"Id^Engagement_Score__c^Last_Engagement_Date__c\n"
+    assert csv_rows(columns, rows) == b"003A^42.5^2026-02-03\n003B^#N/A^\n"
 
 
 # A lone carriage return is written unquoted by nobody's standard; Salesforce fields hold none on the way out.
@@ -63,8 +87,8 @@ cells = st.dictionaries(
 
 @given(st.lists(st.builds(IngestRow, st.text("0aZ", min_size=18, max_size=18), cells), min_size=1))
 def test_what_is_written_is_what_is_read(rows: list[IngestRow]) -> None:
-    read = rows_of(ingest_csv(rows))
-    assert [row.pop("Id") for row in read] == [row.record_id for row in rows]
-    assert [{k: v for k, v in row.items() if v} for row in read] == [
-        {k: v for k, v in row.cells.items() if v} for row in rows
-    ]
+    columns = ["A", "B", "C"]
+    content = (csv_header(columns) + csv_rows(columns, rows)).decode()
+    header, *lines = csv.reader(io.StringIO(content, newline=""), delimiter=INGEST_DELIMITER, strict=True)
+    assert header == ["Id", *columns]
+    assert lines == [[row.record_id, *(row.cells.get(name, "") for name in columns)] for row in rows]

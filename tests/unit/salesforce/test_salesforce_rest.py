@@ -8,6 +8,7 @@ from typing import Any, cast
 import orjson
 import pytest
 
+from tests.support.pages import one_page
 from workers.adapters.salesforce import rest as rest_module
 from workers.adapters.salesforce.api import Api
 from workers.adapters.salesforce.errors import Reply, SalesforceRefused
@@ -177,8 +178,8 @@ async def test_completing_a_job_that_cannot_be_is_refused(state: str) -> None:
 async def test_the_three_result_files() -> None:
     client, _ = org(
         {
-            f"{INGEST}/successfulResults": b'"sf__Id","sf__Created",Id\n"003A","false","003A"\n',
-            f"{INGEST}/failedResults": b'"sf__Id","sf__Error",Id\n"003B","X:y:--","003B"\n',
+            f"{INGEST}/successfulResults": b'"sf__Id"^"sf__Created"^Id\n"003A"^"false"^"003A"\n',
+            f"{INGEST}/failedResults": b'"sf__Id"^"sf__Error"^Id\n"003B"^"X:y:--"^"003B"\n',
             f"{INGEST}/unprocessedrecords": b"Id\n003C\n",
         }
     )
@@ -191,4 +192,4 @@ async def test_an_upload_beyond_the_limit_is_the_callers_mistake(monkeypatch: py
     monkeypatch.setattr("workers.adapters.salesforce.bulk.UPLOAD_LIMIT_BYTES", 10)
     client, _ = org({})
     with pytest.raises(ValueError, match="at most 10"):
-        await client.ingest_upload("750B", [IngestRow("003000000000001AAA", {"A": "1"})])
+        await client.ingest_upload("750B", ["A"], one_page([IngestRow("003000000000001AAA", {"A": "1"})]))

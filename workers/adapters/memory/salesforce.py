@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -68,6 +68,7 @@ class _Query:
 @dataclass(slots=True)
 class _Ingest:
     entity: Entity
+    created_ms: int
     rows: list[IngestRow] = field(default_factory=list)
     state: str = "Open"
 
@@ -95,6 +96,9 @@ class MemoryOrg:
         self.fields_of: dict[Entity, tuple[FieldInfo, ...]] = {}
         """Instead of `FIELDS`."""
         self.calls_left: int | None = None
+        self.batches_of_a_day: int | None = None
+        self.now_ms: Callable[[], int] = lambda: EPOCH_MS
+        """The org's clock: when jobs are created."""
         self.counts = Habits("005000000000001AAA", "UTC", "en_US", fiscal_year_starts=1)
         self.limits: dict[str, Allowance] | None = {"DailyApiRequests": Allowance(15_000, 15_000)}
         self.selected: frozenset[str] | None = frozenset(OBJECTS.values())
@@ -288,35 +292,79 @@ class MemoryOrg:
 
     async def ingest_create(self, entity: Entity) -> str:
         self._fail_as_told("ingest_create")
-        return _added(self._ingests, "751", _Ingest(entity))
+        return _added(self._ingests, "751", _Ingest(entity, self.now_ms()))
 
-    async def ingest_upload(self, job_id: str, rows: Sequence[IngestRow]) -> None:
+    async def ingest_open(self, entity: Entity, user_id: str, since_ms: int) -> list[str]:
+        self._fail_as_told("ingest_open")
+        of_entity = {job_id: job for job_id, job in self._ingests.items() if job.entity == entity}
+        return [each for each, job in of_entity.items() if job.state == "Open" and job.created_ms >= since_ms]
+
+    async def ingest_upload(
+        self, job_id: str, columns: Sequence[str], pages: AsyncIterable[Sequence[IngestRow]]
+    ) -> int:
+        rows = [row async for page in pages for row in page]
         self._fail_as_told("ingest_upload")
-        _known(self._ingests, job_id).rows += rows
+        job = _known(self._ingests, job_id)
+        if job.state != "Open" or job.rows:
+            raise Refused(f"INVALIDJOBSTATE: Uploading to already {job.state} Job not allowed")
+        job.rows = rows
+        return len(rows)
+
+    async def current_values(
+        self, entity: Entity, record_ids: Sequence[str], names: Sequence[str]
+    ) -> dict[str, dict[str, Any]]:
+        self._fail_as_told("current_values")
+        held = self.rows[entity]
+        return {each: {name: held[each].get(name) for name in names} for each in record_ids if each in held}
+
+    async def update_records(
+        self, entity: Entity, rows: Sequence[Mapping[str, str | float | None]]
+    ) -> list[RowOutcome]:
+        self._fail_as_told("update_records")
+        saved = []
+        for row in rows:
+            record_id = str(row["Id"])
+            error = self._row_error(entity, record_id)
+            if error is None:
+                await self.write(entity, [record_id], {name: row[name] for name in row if name != "Id"})
+            saved.append(RowOutcome(record_id, error))
+        return saved
+
+    def calls_made(self) -> int:
+        return len(self.calls)
+
+    async def batches_left(self, ours_today: int) -> int | None:
+        self._fail_as_told("allowances")
+        return None if self.batches_of_a_day is None else self.batches_of_a_day - ours_today
 
     async def ingest_complete(self, job_id: str) -> None:
         self._fail_as_told("ingest_complete")
         job = _known(self._ingests, job_id)
         for row in job.rows:
-            if self._row_error(job, row) is None:
-                await self.write(job.entity, [row.record_id], row.cells)
+            if self._row_error(job.entity, row.record_id) is None:
+                await self.write(job.entity, [row.record_id], {name: _value(row.cells[name]) for name in row.cells})
         job.state = "JobComplete"
 
     async def ingest_state(self, job_id: str) -> IngestState:
         self._fail_as_told("ingest_state")
         job = _known(self._ingests, job_id)
-        return IngestState(job.state, len(job.rows), len(self._outcomes(job_id, rejected=True)))
+        processed = len(job.rows) if job.state == "JobComplete" else 0
+        return IngestState(job.state, processed, len(self._outcomes(job_id, rejected=True)))
 
     async def ingest_abort(self, job_id: str) -> None:
+        self._fail_as_told("ingest_abort")
         _known(self._ingests, job_id).state = "Aborted"
 
     async def ingest_accepted(self, job_id: str) -> list[RowOutcome]:
+        self._fail_as_told("ingest_accepted")
         return self._outcomes(job_id, rejected=False)
 
     async def ingest_rejected(self, job_id: str) -> list[RowOutcome]:
+        self._fail_as_told("ingest_rejected")
         return self._outcomes(job_id, rejected=True)
 
     async def ingest_unprocessed(self, job_id: str) -> list[RowOutcome]:
+        self._fail_as_told("ingest_unprocessed")
         job = _known(self._ingests, job_id)
         return [] if job.state == "JobComplete" else [RowOutcome(row.record_id) for row in job.rows]
 
@@ -324,12 +372,12 @@ class MemoryOrg:
         job = _known(self._ingests, job_id)
         if job.state != "JobComplete":
             return []
-        outcomes = [RowOutcome(row.record_id, self._row_error(job, row)) for row in job.rows]
+        outcomes = [RowOutcome(row.record_id, self._row_error(job.entity, row.record_id)) for row in job.rows]
         return [outcome for outcome in outcomes if (outcome.error is not None) == rejected]
 
-    def _row_error(self, job: _Ingest, row: IngestRow) -> str | None:
-        gone = None if row.record_id in self.rows[job.entity] else "ENTITY_IS_DELETED:entity is deleted:--"
-        return self.row_errors.get(row.record_id, gone)
+    def _row_error(self, entity: Entity, record_id: str) -> str | None:
+        gone = None if record_id in self.rows[entity] else "ENTITY_IS_DELETED:entity is deleted:--"
+        return self.row_errors.get(record_id, gone)
 
     def _refuse_unreadable(self, entity: Entity) -> None:
         if entity in self.unreadable:
@@ -378,6 +426,14 @@ def text(value: object) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _value(cell: str) -> str | float | None:
+    """What Salesforce makes of a cell."""
+    try:
+        return float(cell)
+    except ValueError:
+        return None if cell == "#N/A" else cell
 
 
 def _added(jobs: dict[str, T], prefix: str, job: T) -> str:

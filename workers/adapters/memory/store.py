@@ -160,6 +160,12 @@ class MemoryWritebackRowQueries:
         of_run = (row for row in self._of_run(team, run_id) if after < row.place <= until and row.outcome in outcomes)
         return sorted(of_run, key=attrgetter("place"))[:limit]
 
+    async def extent(
+        self, team: str, run_id: str, after: str, until: str, outcomes: Collection[str], limit: int
+    ) -> tuple[int, str]:
+        rows = await self.in_order(team, run_id, after, until, outcomes, limit)
+        return len(rows), rows[-1].place if rows else ""
+
     async def tally(self, team: str, run_id: str) -> dict[tuple[Entity, str, str | None], int]:
         return dict(Counter((row.entity, row.outcome, row.code) for row in self._of_run(team, run_id)))
 

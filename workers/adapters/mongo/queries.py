@@ -203,6 +203,11 @@ class MongoMoments:
         return int(reply["operationTime"].time)
 
 
+def _between(team: str, run_id: str, after: str, until: str, outcomes: Some[str]) -> Row:
+    places = {"$gt": after, "$lte": until}
+    return {"team": team, "run_id": run_id, "place": places, "outcome": {"$in": list(outcomes)}}
+
+
 class MongoWritebackRowQueries:
     def __init__(self, rows: Collection[WritebackRow]) -> None:
         self._rows = rows
@@ -210,9 +215,18 @@ class MongoWritebackRowQueries:
     async def in_order(
         self, team: str, run_id: str, after: str, until: str, outcomes: Some[str], limit: int
     ) -> list[WritebackRow]:
-        places = {"$gt": after, "$lte": until}
-        condition = {"team": team, "run_id": run_id, "place": places, "outcome": {"$in": list(outcomes)}}
-        return await self._rows.find(condition, limit, sort="place")
+        return await self._rows.find(_between(team, run_id, after, until, outcomes), limit, sort="place")
+
+    async def extent(
+        self, team: str, run_id: str, after: str, until: str, outcomes: Some[str], limit: int
+    ) -> tuple[int, str]:
+        groups = await self._rows.groups(
+            {"$match": _between(team, run_id, after, until, outcomes)},
+            {"$sort": {"place": ASCENDING}},
+            {"$limit": limit},
+            {"$group": {"_id": None, "n": {"$sum": 1}, "last": {"$max": "$place"}}},
+        )
+        return (groups[0]["n"], groups[0]["last"]) if groups else (0, "")
 
     async def tally(self, team: str, run_id: str) -> dict[tuple[Entity, str, str | None], int]:
         by = {"entity": "$entity", "outcome": "$outcome", "code": "$code"}

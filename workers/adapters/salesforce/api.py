@@ -15,7 +15,7 @@ from workers.adapters.salesforce.http import Request, exchange
 from workers.adapters.salesforce.names import CALL_OPTIONS, DATA_PATH
 from workers.adapters.salesforce.tokens import Access, Tokens
 from workers.adapters.salesforce.urls import host_of
-from workers.ports import Unavailable
+from workers.ports import Exhausted, Unavailable
 from workers.runtime.usage import UsageMeter
 
 ATTEMPTS = 4
@@ -48,6 +48,14 @@ class Api:
     async def post_json(self, path: str, body: Mapping[str, Any]) -> Reply:
         """Sent once: a lost reply would otherwise leave two jobs."""
         return await self._once("POST", path, headers=JSON, content=orjson.dumps(body))
+
+    async def patch_json_once(self, path: str, body: Mapping[str, Any]) -> Reply:
+        """Sent once: what it writes would be written again, with all that hangs on it in the org."""
+        return await self._once("PATCH", path, headers=JSON, content=orjson.dumps(body))
+
+    async def ask_json(self, path: str, body: Mapping[str, Any]) -> Reply:
+        """A question that is too long for a URL. Retried."""
+        return await self._repeated("POST", path, headers=JSON, content=orjson.dumps(body))
 
     async def put(self, path: str, content: bytes, content_type: str, total_seconds: float) -> Reply:
         """Sent once: Bulk API 2.0 refuses a second upload to the same job."""
@@ -110,7 +118,7 @@ def _full_jitter() -> Callable[[Exception], bool | float]:
 
     def wait_seconds(error: Exception) -> bool | float:
         nonlocal longest_seconds
-        if not isinstance(error, Unavailable):
+        if not isinstance(error, Unavailable) or isinstance(error, Exhausted):
             return False
         drawn = random.uniform(0, longest_seconds)  # noqa: S311 - spreads load, guards nothing
         longest_seconds = min(2 * longest_seconds, BACKOFF_LONGEST_SECONDS)

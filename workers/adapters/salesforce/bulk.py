@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Sequence
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
 from schemas.events import Entity
 from workers.adapters.salesforce.api import Api
-from workers.adapters.salesforce.bulk_csv import ingest_csv, outcomes, parse_rows
+from workers.adapters.salesforce.bulk_csv import (
+    INGEST_DELIMITER_NAME,
+    csv_header,
+    csv_rows,
+    parse_outcomes,
+    parse_rows,
+)
 from workers.adapters.salesforce.errors import Reply, SalesforceRefused
 from workers.adapters.salesforce.http import UPLOAD_SECONDS, parsed
 from workers.adapters.salesforce.names import DATA_PATH, OBJECT_NAME
@@ -39,6 +45,26 @@ class _Job(BaseModel):
     numberRecordsProcessed: int = 0  # noqa: N815 - Salesforce's spelling
     numberRecordsFailed: int = 0  # noqa: N815 - Salesforce's spelling
     errorMessage: str | None = None  # noqa: N815 - Salesforce's spelling
+
+
+class _Listed(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    id: str
+    state: str
+    object: str = ""
+    operation: str = ""
+    createdById: str = ""  # noqa: N815 - Salesforce's spelling
+    createdDate: str  # noqa: N815 - Salesforce's spelling
+    columnDelimiter: str = ""  # noqa: N815 - Salesforce's spelling
+
+
+class _Listing(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    done: bool = True
+    records: list[_Listed]
+    nextRecordsUrl: str | None = None  # noqa: N815 - Salesforce's spelling
 
 
 class Bulk:
@@ -73,17 +99,39 @@ class Bulk:
             "object": OBJECT_NAME[entity],
             "operation": "update",
             "contentType": "CSV",
-            "columnDelimiter": "COMMA",
+            "columnDelimiter": INGEST_DELIMITER_NAME,
             "lineEnding": "LF",
         }
         return parsed(_Job, await self._api.post_json(INGEST_JOBS, body), INGEST_JOBS).id
 
-    async def ingest_upload(self, job_id: str, rows: Sequence[IngestRow]) -> None:
-        """Once per job. Raises `ValueError` above `UPLOAD_LIMIT_BYTES`: the caller splits its rows over jobs."""
-        content = await asyncio.to_thread(ingest_csv, rows)
-        if len(content) > UPLOAD_LIMIT_BYTES:
-            raise ValueError(f"{len(content)} bytes for one Bulk job: at most {UPLOAD_LIMIT_BYTES}")
-        await self._api.put(f"{INGEST_JOBS}/{job_id}/batches", content, "text/csv; charset=UTF-8", UPLOAD_SECONDS)
+    async def ingest_open(self, entity: Entity, user_id: str, since_ms: int) -> list[str]:
+        return [job.id for job in await self._ingests() if _is_ours(job, OBJECT_NAME[entity], user_id, since_ms)]
+
+    async def _ingests(self) -> list[_Listed]:
+        found: list[_Listed] = []
+        path, params = INGEST_JOBS, {"jobType": "V2Ingest"}
+        while True:
+            page = parsed(_Listing, await self._api.get(path, params), INGEST_JOBS)
+            found += page.records
+            if page.done or not page.nextRecordsUrl:
+                return found
+            if not page.nextRecordsUrl.startswith(INGEST_JOBS):
+                raise Unavailable(f"Salesforce named an unexpected next page of {INGEST_JOBS}")
+            path, params = page.nextRecordsUrl, {}
+
+    async def ingest_upload(
+        self, job_id: str, columns: Sequence[str], pages: AsyncIterable[Sequence[IngestRow]]
+    ) -> int:
+        """Raises `ValueError` above `UPLOAD_LIMIT_BYTES`: the caller splits its rows over jobs."""
+        content, count = bytearray(csv_header(columns)), 0
+        async for rows in pages:
+            content += csv_rows(columns, rows)
+            count += len(rows)
+            if len(content) > UPLOAD_LIMIT_BYTES:
+                raise ValueError(f"too many bytes for one Bulk job: at most {UPLOAD_LIMIT_BYTES}")
+        path = f"{INGEST_JOBS}/{job_id}/batches"
+        await self._api.put(path, bytes(content), "text/csv; charset=UTF-8", UPLOAD_SECONDS)
+        return count
 
     async def ingest_complete(self, job_id: str) -> None:
         await self._set_state(job_id, "UploadComplete", _DONE_UPLOADING)
@@ -106,7 +154,11 @@ class Bulk:
 
     async def _outcomes(self, job_id: str, file: str) -> list[RowOutcome]:
         path = f"{INGEST_JOBS}/{job_id}/{file}"
-        return outcomes(await _rows(await self._api.get(path, headers=CSV_ACCEPT), path))
+        reply = await self._api.get(path, headers=CSV_ACCEPT)
+        try:
+            return await parse_outcomes(reply.body)
+        except (csv.Error, ValueError) as error:
+            raise _unreadable(path, error) from None
 
     async def _state(self, path: str) -> IngestState:
         job = parsed(_Job, await self._api.get(path), path)
@@ -125,4 +177,20 @@ async def _rows(reply: Reply, path: str) -> list[dict[str, str]]:
     try:
         return await parse_rows(reply.body)
     except (csv.Error, ValueError) as error:
-        raise Unavailable(f"unreadable CSV from {path}: {type(error).__name__}") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: str, error: Exception) -> Unavailable:
+    """Without the text, which holds customers' data."""
+    return Unavailable(f"unreadable CSV from {path}: {type(error).__name__}")
+
+
+def _is_ours(job: _Listed, object_name: str, user_id: str, since_ms: int) -> bool:
+    described = (job.state, job.object, job.operation, job.columnDelimiter, job.createdById[:15])
+    ours = ("Open", object_name, "update", INGEST_DELIMITER_NAME, user_id[:15])
+    return described == ours and created_ms(job) >= since_ms
+
+
+def created_ms(job: _Listed) -> int:
+    """Unlike REST, Bulk API 2.0 writes the offset without a colon."""
+    return int(datetime.strptime(job.createdDate, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() * 1000)

@@ -19,6 +19,11 @@ CELL_CHARACTERS = 400_000
 """Longest record that Bulk API 2.0 carries; the csv module stops at 131,072 by itself."""
 
 
+INGEST_DELIMITER, INGEST_DELIMITER_NAME = "^", "CARET"
+"""Of our update jobs. A job tells neither its client nor a name: this marks ours among those of other programs that use
+the same Salesforce user, and no number or date holds it."""
+
+
 async def parse_rows(body: bytes) -> list[dict[str, str]]:
     """Rows as column -> text. Large bodies are parsed off the event loop."""
     if len(body) > THREAD_ABOVE_BYTES:
@@ -34,20 +39,45 @@ def rows_of(body: bytes) -> list[dict[str, str]]:
     return [dict(zip(header, row, strict=True)) for row in reader if row]
 
 
-def outcomes(rows: Sequence[dict[str, str]]) -> list[RowOutcome]:
-    """Rows of a result file. The uploaded Id is the key: sf__Id may be empty, and unprocessed rows have none."""
-    return [RowOutcome(row.get("Id") or row.get("sf__Id", ""), row.get("sf__Error") or None) for row in rows]
+async def parse_outcomes(body: bytes) -> list[RowOutcome]:
+    """Rows of a result file. Large ones are parsed off the event loop."""
+    if len(body) > THREAD_ABOVE_BYTES:
+        return await asyncio.to_thread(outcomes, body)
+    return outcomes(body)
 
 
-def ingest_csv(rows: Sequence[IngestRow]) -> bytes:
-    """Id and the rows' own columns. A cell that a row lacks stays empty, which Salesforce reads as "leave as it is"."""
-    columns = list(dict.fromkeys(name for row in rows for name in row.cells))
-    lines = [["Id", *columns], *([row.record_id, *(row.cells.get(name, "") for name in columns)] for row in rows)]
-    return "".join(",".join(map(_cell, line)) + "\n" for line in lines).encode()
+def outcomes(body: bytes) -> list[RowOutcome]:
+    """The uploaded Id is the key: sf__Id may be empty, and unprocessed rows have none. Read line by line, since a file
+    may hold 200,000 rows. Raises ValueError or csv.Error for a file that is damaged."""
+    csv.field_size_limit(CELL_CHARACTERS)
+    text = io.TextIOWrapper(io.BytesIO(body.replace(b"\0", b"")), encoding="utf-8-sig", newline="")
+    reader = csv.reader(text, delimiter=INGEST_DELIMITER, strict=True)
+    header = next(reader, [])
+    place = {name: number for number, name in enumerate(header)}
+    key, error = place.get("Id", place.get("sf__Id", -1)), place.get("sf__Error")
+    found = []
+    for row in reader:
+        if len(row) != len(header):
+            raise ValueError("a row with another number of cells than the header")
+        found.append(RowOutcome(row[key], (row[error] or None) if error is not None else None))
+    return found
+
+
+def csv_header(columns: Sequence[str]) -> bytes:
+    return _line(["Id", *columns]).encode()
+
+
+def csv_rows(columns: Sequence[str], rows: Sequence[IngestRow]) -> bytes:
+    """A cell that a row lacks stays empty, which Salesforce reads as "leave as it is"."""
+    return "".join(_line([row.record_id, *(row.cells.get(name, "") for name in columns)]) for row in rows).encode()
+
+
+def _line(cells: Sequence[str]) -> str:
+    return INGEST_DELIMITER.join(map(_cell, cells)) + "\n"
 
 
 def _cell(text: str) -> str:
     """RFC 4180. The csv module's writer leaves a lone carriage return unquoted, which its reader then breaks at."""
-    if any(special in text for special in ',"\r\n'):
+    if any(special in text for special in f'{INGEST_DELIMITER}"\r\n'):
         return '"' + text.replace('"', '""') + '"'
     return text

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from workers.ports import Refused, Unavailable
+from workers.ports import Exhausted, Refused, Unavailable
 
 
 class SalesforceRefused(Refused):
@@ -68,6 +68,8 @@ def failure(reply: Reply, call: str) -> Exception:
     """The error of a reply that is no success. `call` says what was asked and of which host, without secrets."""
     code, text = _code_and_text(reply.body)
     said = f"{code}: {text}" if code else "no explanation"
+    if code == "REQUEST_LIMIT_EXCEEDED" and "TotalRequests" in text:
+        return Exhausted(f"Salesforce answers no more calls today to {call} (HTTP {reply.status}, {said})")
     if reply.status >= 500 or reply.status in (408, 429) or code in TRANSIENT_CODES:
         return Unavailable(f"Salesforce cannot answer {call} now (HTTP {reply.status}, {said})")
     remedy = REMEDIES_BY_TEXT.get(text) or REMEDIES.get(code)

@@ -35,6 +35,9 @@ OBJECT_PERMISSIONS = (
 """A profile's permissions are those of a permission set that is assigned to its users as well (Object Reference,
 PermissionSet, "IsOwnedByProfile")."""
 
+DAILY_BATCHES = "DailyBulkApiBatches"
+"""Of 10,000 records at most; Bulk API 2.0 makes them by itself out of what an update job holds."""
+
 T = TypeVar("T")
 
 
@@ -70,6 +73,10 @@ class Inspection:
     async def allowances(self) -> dict[str, Allowance] | None:
         """The org's limits by name. Some entries nest others by app, which are left out."""
         return await _known(self._allowances())
+
+    async def batches_left(self, ours_today: int) -> int | None:
+        told = await self.allowances()
+        return self._api.meter.left_of(told.get(DAILY_BATCHES), ours_today) if told is not None else None
 
     async def selected_for_events(self) -> frozenset[str] | None:
         """Objects with Change Data Capture."""

@@ -14,6 +14,7 @@ from workers.adapters.salesforce.cometd import CometdStream, Handshakes
 from workers.adapters.salesforce.custom_fields import CustomFields
 from workers.adapters.salesforce.http import open_session
 from workers.adapters.salesforce.inspection import Inspection
+from workers.adapters.salesforce.record_collections import Collections
 from workers.adapters.salesforce.rest import Rest
 from workers.adapters.salesforce.tokens import Tokens, same_org
 from workers.adapters.salesforce.urls import checked_org_url
@@ -23,7 +24,7 @@ from workers.ports import ChangeStream, Clock, Documents, SalesforceOrg
 from workers.runtime.usage import UsageMeter
 
 
-class Org(Rest, Bulk, Inspection, CustomFields):
+class Org(Rest, Bulk, Collections, Inspection, CustomFields):
     """`SalesforceOrg` of one team."""
 
 

@@ -51,6 +51,7 @@ class _Field(_Reply):
     type: str
     label: str = ""
     updateable: bool = True
+    scale: int = 18
     compoundFieldName: str | None = None  # noqa: N815 - Salesforce's spelling
 
 
@@ -89,11 +90,14 @@ class Rest:
     def background_calls_left(self) -> int | None:
         return self._api.meter.background_calls_left()
 
+    def calls_made(self) -> int:
+        return self._api.meter.calls
+
     async def fields(self, entity: Entity) -> list[FieldInfo]:
         path = f"{_object_path(entity)}/describe"
         described = parsed(_Describe, await self._api.get(path), path).fields
         compounds = _compounds(described)
-        return [FieldInfo(f.name, f.type, f.label, f.updateable, f.name in compounds) for f in described]
+        return [FieldInfo(f.name, f.type, f.label, f.updateable, f.name in compounds, f.scale) for f in described]
 
     async def lists(self, entity: Entity) -> list[ListInfo]:
         found: list[ListInfo] = []

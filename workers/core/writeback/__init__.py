@@ -1,33 +1,63 @@
 """Which insight values go to which Salesforce records, and what became of them."""
 
+from workers.core.writeback.comparing import Target, compared, has_values
 from workers.core.writeback.fitness import unfit
-from workers.core.writeback.jobs import jobs_of
+from workers.core.writeback.machine import Do, Seen, next_step
 from workers.core.writeback.order import PLACED_BY, first_place, last_place, place_of
+from workers.core.writeback.parts import batches_of, by_calls, call_rows, calls_of, calls_saved, rows_together
 from workers.core.writeback.remedies import REMEDIES, remedy
 from workers.core.writeback.settings import fields_of, is_on, schedule_of
-from workers.core.writeback.settling import Settled, settle
+from workers.core.writeback.settling import Results, is_waiting, judged, results_of, settle
 from workers.core.writeback.sources import is_converted, sources
 from workers.core.writeback.undo import undone
-from workers.core.writeback.values import LAST_DATE, NULL_CELL, Values, cells, differs, newest, storable, values_of
+from workers.core.writeback.values import (
+    LAST_DATE,
+    NULL_CELL,
+    Values,
+    cell_values,
+    cells,
+    differs,
+    newest,
+    storable,
+    values_of,
+)
+from workers.core.writeback.verdicts import code_of, job_may_fare_better, verdict_of_row
 
 __all__ = [
     "LAST_DATE",
     "NULL_CELL",
     "PLACED_BY",
     "REMEDIES",
-    "Settled",
+    "Do",
+    "Results",
+    "Seen",
+    "Target",
     "Values",
+    "batches_of",
+    "by_calls",
+    "call_rows",
+    "calls_of",
+    "calls_saved",
+    "cell_values",
     "cells",
+    "code_of",
+    "compared",
     "differs",
     "fields_of",
     "first_place",
+    "has_values",
     "is_converted",
     "is_on",
-    "jobs_of",
+    "is_waiting",
+    "job_may_fare_better",
+    "judged",
     "last_place",
     "newest",
+    "next_step",
     "place_of",
     "remedy",
+    "results_of",
+    "rows_together",
     "schedule_of",
     "settle",
     "sources",
@@ -35,4 +65,5 @@ __all__ = [
     "undone",
     "unfit",
     "values_of",
+    "verdict_of_row",
 ]

@@ -3,31 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.documents import WritebackRow
+from workers.core.writeback.verdicts import code_of, verdict_of_row
+
+ACCEPTED = ""
+"""In place of an error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    rows: list[WritebackRow]
-    unaccounted: int
-    """Rows that were sent and stand in no result file, or results of rows that were never sent."""
+class Results:
+    """The outcomes of a job by record id: `errors` of the rows that were tried (`ACCEPTED` for none), and the rows that
+    were not."""
+
+    errors: Mapping[str, str] = field(default_factory=dict)
+    unprocessed: frozenset[str] = frozenset()
+
+    @property
+    def rows(self) -> int:
+        return len(self.errors) + len(self.unprocessed - self.errors.keys())
+
+
+def is_waiting(row: WritebackRow, number: int) -> bool:
+    """Whether round `number` has still to settle the row: one that failed again waits for the next round."""
+    return row.outcome == "planned" if number == 0 else row.outcome == "retry" and row.round < number
+
+
+def judged(row: WritebackRow, error: str, number: int) -> WritebackRow:
+    """The row as round `number` leaves it; `error` is Salesforce's, or `ACCEPTED`."""
+    if error == ACCEPTED:
+        return row.model_copy(update={"outcome": "accepted", "error": None, "code": None, "round": number})
+    verdict = verdict_of_row(error)
+    return row.model_copy(update={"outcome": verdict, "error": error, "code": code_of(error), "round": number})
 
 
 def settle(
     sent: Sequence[WritebackRow],
-    accepted: Iterable[str],
-    rejected: Mapping[str, str],
-    unprocessed: Iterable[str],
-) -> Settled:
-    """Give every sent row its outcome; what adds up to something else than was sent is counted, never dropped."""
-    outcomes: dict[str, tuple[str, str | None]] = dict.fromkeys(unprocessed, ("unprocessed", None))
-    outcomes |= {record_id: ("rejected", error) for record_id, error in rejected.items()}
-    outcomes |= dict.fromkeys(accepted, ("accepted", None))
-    rows = []
+    results: Results,
+    number: int,
+    *,
+    may_fare_better: bool = False,
+    why: str | None = None,
+) -> list[WritebackRow]:
+    """The rows of which the results tell, settled; `why` the job did not come to the unprocessed ones."""
+    settled = []
     for row in sent:
-        outcome, error = outcomes.pop(row.record_id, ("planned", None))
-        rows.append(row.model_copy(update={"outcome": outcome, "error": error}))
-    missing = sum(row.outcome == "planned" for row in rows)
-    return Settled(rows, missing + len(outcomes))
+        error = results.errors.get(row.record_id)
+        if error is not None:
+            settled.append(judged(row, error, number))
+        elif row.record_id in results.unprocessed:
+            outcome = "retry" if may_fare_better else "unprocessed"
+            settled.append(row.model_copy(update={"outcome": outcome, "error": why, "round": number}))
+    return settled
+
+
+def results_of(
+    accepted: Iterable[str], rejected: Iterable[tuple[str, str | None]], unprocessed: Iterable[str]
+) -> Results:
+    """A row that stands in several files was accepted if one of them says so."""
+    errors = {record_id: error or "UNKNOWN_EXCEPTION:no explanation: --" for record_id, error in rejected}
+    return Results(errors | dict.fromkeys(accepted, ACCEPTED), frozenset(unprocessed))

@@ -63,7 +63,13 @@ def differs(values: Values, accepted: Values | None, dead_band: float = 0.0) -> 
 
 
 def cells(row: WritebackRow, fields: InsightFields) -> dict[str, str]:
+    """As a CSV file tells them."""
     return {
         fields.score: NULL_CELL if row.score is None else repr(row.score),
         fields.date: row.last_engagement_date or NULL_CELL,
     }
+
+
+def cell_values(row: WritebackRow, fields: InsightFields) -> dict[str, str | float | None]:
+    """As JSON tells them."""
+    return {fields.score: row.score, fields.date: row.last_engagement_date}

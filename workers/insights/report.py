@@ -1,0 +1,42 @@
+"""What a run tells of itself at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from schemas.documents import WritebackRun
+from workers.core.writeback import calls_saved
+from workers.insights.claim import Claim
+from workers.ports import Store
+
+
+async def finish(
+    store: Store, claim: Claim, now_ms: int, problem: str | None = None, calls_used: int | None = None
+) -> WritebackRun:
+    """Count what became of every planned row; with a problem, now or in one of its parts, the run has failed."""
+    run = claim.run
+    tally = await store.writeback_row_queries.tally(run.team, run.run_id)
+    outcomes: Counter[str] = Counter()
+    rejections: Counter[str] = Counter()
+    for (_, outcome, code), rows in tally.items():
+        outcomes[outcome] += rows
+        rejections[code or "UNKNOWN"] += rows if outcome == "rejected" else 0
+    detail = problem or run.detail
+    return await claim.update(
+        state="failed" if detail else "done",
+        detail=detail,
+        finished_at_ms=now_ms,
+        planned=outcomes.total(),
+        sent=sum(part.rows for part in run.parts.values() if part.round == 0),
+        accepted=outcomes["accepted"],
+        rejected=outcomes["rejected"],
+        retried=await store.writeback_row_queries.sent_again(run.team, run.run_id),
+        unprocessed=outcomes["unprocessed"] + outcomes["planned"] + outcomes["retry"],
+        disabled=outcomes["disabled"],
+        postponed=outcomes["postponed"],
+        kept=outcomes["kept"],
+        skipped=run.skipped | ({"same": outcomes["same"]} if outcomes["same"] else {}),
+        rejections=dict(+rejections),
+        calls_used=run.calls_used if calls_used is None else calls_used,
+        calls_saved=calls_saved(run, tally),
+    )

@@ -1,0 +1,124 @@
+"""What all parts of a run share while it is sent: who carries it, where its rows go, what it has cost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import get_args
+
+from schemas.documents import Insight, InsightFields, RowOutcomeName, WritebackPart, WritebackRow, WritebackRun
+from schemas.events import Entity
+from workers.core.writeback import Target
+from workers.insights.claim import Claim, TakenOver
+from workers.ports import Clock, Refused, SalesforceOrg, Store, Unavailable
+from workers.runtime.retry import patiently
+from workers.runtime.writeback_settings import described
+
+PAGE_ROWS = 2_000
+"""Rows read and written together: as many as one call compares."""
+
+SAVE_ROUNDS = 10
+"""Lost compare-and-swaps in a row on one insight: only a run by hand beside the daily one can cause one."""
+
+EVERY_OUTCOME: tuple[str, ...] = get_args(RowOutcomeName)
+
+
+class RunState:
+    def __init__(self, claim: Claim, store: Store, org: SalesforceOrg, clock: Clock) -> None:
+        self.org = org
+        self.clock = clock
+        self.store = store
+        self._claim = claim
+        self._free_calls = org.calls_made() - claim.run.calls_used
+        self._targets: dict[tuple[Entity, str, str], Target] = {}
+
+    @property
+    def run(self) -> WritebackRun:
+        return self._claim.run
+
+    @property
+    def calls_used(self) -> int:
+        return self.org.calls_made() - self._free_calls
+
+    async def update(self, **changes: object) -> None:
+        await self._claim.update(calls_used=self.calls_used, **changes)
+
+    async def record(self, name: str, part: WritebackPart, job_id: str | None = None) -> None:
+        """How a part stands, before it is acted upon. Raises TakenOver when another worker carries the run."""
+        jobs = self.run.jobs | ({name: job_id} if job_id else {})
+        await self.update(parts=self.run.parts | {name: part}, jobs=jobs)
+
+    async def forget_job(self, name: str, part: WritebackPart) -> None:
+        jobs = {other: job_id for other, job_id in self.run.jobs.items() if other != name}
+        await self.update(parts=self.run.parts | {name: part}, jobs=jobs)
+
+    async def tell(self, problem: str) -> None:
+        """The run will have failed, with this among its reasons."""
+        known = self.run.detail
+        if problem not in (known or ""):
+            await self.update(detail=f"{known}; {problem}" if known else problem)
+
+    async def target(self, entity: Entity, fields: InsightFields) -> Target:
+        """Checked once, before anything is sent. Raises Refused with what an administrator must do."""
+        key = (entity, fields.score, fields.date)
+        if key not in self._targets:
+            problems, scale = await described(self.org, entity, fields)
+            if problems:
+                raise Refused(
+                    f"{'; '.join(problems)}. `segment-sync writeback create-fields {self.run.team}` creates missing "
+                    "fields; otherwise an administrator creates them, or gives the connected user Edit access"
+                )
+            self._targets[key] = Target(fields, scale)
+        return self._targets[key]
+
+    async def pages(
+        self, after: str, until: str, outcomes: Collection[str] = EVERY_OUTCOME, limit: int = PAGE_ROWS
+    ) -> AsyncIterator[list[WritebackRow]]:
+        """Rows of the run in their order."""
+        questions = self.store.writeback_row_queries
+        while page := await questions.in_order(self.run.team, self.run.run_id, after, until, outcomes, limit):
+            yield page
+            after = page[-1].place
+
+    async def save(self, rows: Sequence[WritebackRow], fields: InsightFields) -> None:
+        """What was written to `fields`. The insights first: a row that is settled is not looked at again."""
+        for start in range(0, len(rows), PAGE_ROWS):
+            page = rows[start : start + PAGE_ROWS]
+            if self.run.undoes is None:  # what was undone stays so until the score changes
+                await self._remember([row for row in page if row.outcome in ("accepted", "same")], fields)
+            await self.leave(page)
+
+    async def leave(self, rows: Sequence[WritebackRow]) -> None:
+        """Write rows of which Salesforce has accepted nothing."""
+        if losers := await self.store.writeback_rows.swap(rows):
+            raise TakenOver(f"another worker has settled {len(losers)} rows of the write-back run meanwhile")
+
+    async def _remember(self, rows: Sequence[WritebackRow], fields: InsightFields) -> None:
+        for _ in range(SAVE_ROUNDS):
+            if not rows:
+                return
+            known = await self.store.insights.load([(row.team, row.record_id) for row in rows])
+            insights = [insight_of(row, known.get((row.team, row.record_id)), fields) for row in rows]
+            lost = {insight.record_id for insight in await self.store.insights.swap(insights)}
+            rows = [row for row in rows if row.record_id in lost]
+        raise Unavailable(f"{len(rows)} insights lost {SAVE_ROUNDS} compare-and-swaps in a row")
+
+    async def current(
+        self, entity: Entity, rows: Sequence[WritebackRow], target: Target
+    ) -> dict[str, dict[str, object]]:
+        """What the org has now, by record id."""
+        ids = [row.record_id for row in rows]
+        return await patiently(lambda: self.org.current_values(entity, ids, target.names))
+
+
+def insight_of(row: WritebackRow, known: Insight | None, fields: InsightFields) -> Insight:
+    assert row.score is not None, "only an undo clears scores, and it remembers none"
+    return Insight(
+        team=row.team,
+        record_id=row.record_id,
+        entity=row.entity,
+        rev=known.rev if known else 0,
+        score=row.score,
+        last_engagement_date=row.last_engagement_date,
+        score_field=fields.score,
+        date_field=fields.date,
+    )
