@@ -15,9 +15,9 @@ from schemas.documents import Connection, Destination, Job, ListDefinition, Rule
 from schemas.topics import SHARDS
 from tests.support.waiting import until
 from workers.adapters.memory.changelog import MemoryTopics
+from workers.adapters.memory.documents import MemoryDocuments
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.shards import MemoryShardOwnership
-from workers.adapters.memory.store import MemoryDocuments
 from workers.adapters.salesforce.http import open_session
 from workers.adapters.salesforce.orgs import Orgs
 from workers.capture.pace import Pace

@@ -88,7 +88,7 @@ async def test_a_mapped_field_that_may_not_be_read_keeps_its_last_values(team: P
 
 async def test_an_object_that_may_not_be_read_any_more(team: Pipeline) -> None:
     list_id = await team.list_of(VPS)
-    everything = {"PermissionsViewAllData": False, "PermissionsModifyAllData": False}
+    everything: dict[str, object] = {"PermissionsViewAllData": False, "PermissionsModifyAllData": False}
     team.commit(
         *(Write("update", "PermissionSet", str(row["Id"]), everything) for row in rights(team, "PermissionSet"))
     )
