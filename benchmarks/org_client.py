@@ -27,6 +27,8 @@ class OrgProcess:
     access_token: str = field(repr=False)
     load_seconds: float
     peak_rss_mb: int
+    login: tuple[str, str, str] = field(repr=False)
+    """Login URL, client id and secret."""
     _process: psutil.Process
 
     @property
@@ -54,7 +56,9 @@ def org_process(**settings: Any) -> Iterator[OrgProcess]:
             raise SystemExit("the org did not start")
         told = json.loads(line)
         meters = psutil.Process(process.pid)
-        yield OrgProcess(told["instance_url"], told["access_token"], told["load_seconds"], told["peak_rss_mb"], meters)
+        login = (told["login_url"], told["client_id"], told["client_secret"])
+        load_seconds, peak_rss_mb = told["load_seconds"], told["peak_rss_mb"]
+        yield OrgProcess(told["instance_url"], told["access_token"], load_seconds, peak_rss_mb, login, meters)
         process.stdin.close()
 
 
