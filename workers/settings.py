@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Port of /livez, /readyz and /metrics; unset: none"
     )
+    scores_api_host: str = "0.0.0.0"  # noqa: S104 - platforms come from outside
+    scores_api_port: int = Field(8081, ge=0, le=65535, description="Port on which scores are handed in over HTTP")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

@@ -23,6 +23,7 @@ from schemas.documents.rules import (
     TargetType,
 )
 from schemas.documents.segments import Handwork, Segment
+from schemas.documents.tokens import ScoreToken
 from schemas.documents.writeback import (
     InsightFields,
     LocalTime,
@@ -65,6 +66,7 @@ __all__ = [
     "RowOutcomeName",
     "Rule",
     "RuleSet",
+    "ScoreToken",
     "Segment",
     "Skip",
     "SourceField",

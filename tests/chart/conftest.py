@@ -64,6 +64,7 @@ def everything(minimal: Values) -> Values:
     """Every optional part switched on."""
     return minimal | {
         "insights": {"schedule": {"cronJob": {"enabled": True}}},
+        "scoresApi": {"enabled": True},
         "replay": {"enabled": True},
         "autoscaling": {"keda": {"enabled": True}},
         "networkPolicy": {"enabled": True},

@@ -25,6 +25,7 @@ def test_every_command_exists(pods: dict[str, Manifest]) -> None:
         "routing": ["routing"],
         "insights": ["insights"],
         "insights-due": ["insights", "--due"],
+        "scores-api": ["scores-api"],
         "replay": ["replay", "--from", "earliest"],
     }
     for command, *options in commands.values():

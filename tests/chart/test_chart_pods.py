@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-COMPONENTS = {"capture", "routing", "insights", "insights-due", "replay"}
-SERVING = {"capture", "routing", "insights"}
+COMPONENTS = {"capture", "routing", "insights", "insights-due", "scores-api", "replay"}
+SERVING = {"capture", "routing", "insights", "scores-api"}
 SECRETS = {"MONGODB_URI", "TOKEN_ENCRYPTION_KEYS"}
 
 Manifest = dict[str, Any]

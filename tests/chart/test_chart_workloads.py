@@ -66,6 +66,18 @@ def test_is_spread_over_zones_and_nodes_where_possible(pods: dict[str, Manifest]
         assert each["labelSelector"]["matchLabels"].items() <= pods[worker]["metadata"]["labels"].items()
 
 
+def test_scores_over_http_reach_the_pods_that_take_them(
+    render: Render, everything: Manifest, pods: dict[str, Manifest]
+) -> None:
+    manifests = render(everything)
+    (service,) = of_kind(manifests, "Service").values()
+    selector = service["spec"]["selector"].items()
+    assert [name for name, pod in pods.items() if selector <= pod["metadata"]["labels"].items()] == ["scores-api"]
+    (port,) = service["spec"]["ports"]
+    (settings,) = of_kind(manifests, "ConfigMap").values()
+    assert str(port["targetPort"]) == settings["data"]["SCORES_API_PORT"]
+
+
 def test_write_backs_neither_overlap_nor_stop_for_ever(workloads: dict[str, Manifest]) -> None:
     spec = workloads["insights-due"]["spec"]
     assert (spec["concurrencyPolicy"], spec["timeZone"]) == ("Forbid", "Etc/UTC")
@@ -137,7 +149,8 @@ def test_network_policies_admit_what_each_worker_needs(
     salesforce = {"capture", "insights", "insights-due"}
     for component, pod in pods.items():
         labels = pod["metadata"]["labels"]
-        assert allowed(policies, "ingress", labels) == {("TCP", 8080)}
+        scores = {("TCP", 8081)} if component == "scores-api" else set()
+        assert allowed(policies, "ingress", labels) == {("TCP", 8080)} | scores
         assert allowed(policies, "egress", labels) == shared | ({("TCP", 443)} if component in salesforce else set())
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from workers.ports import Refused
+from workers.adapters.http_server import serving
 
 
 @asynccontextmanager
@@ -19,22 +17,8 @@ async def health_server(host: str, port: int | None, ready: Callable[[], bool]) 
     if port is None:
         yield None
         return
-    runner = web.AppRunner(application(ready), access_log=None)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise Refused(f"{cannot_listen(host, port, error)}: set HEALTH_PORT to a free one, or 0 for any") from error
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
-
-
-def cannot_listen(host: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use"
-    return f"cannot listen on port {port} of HEALTH_HOST {host} ({os.strerror(error.errno or 0).lower()})"
+    async with serving(application(ready), host, port, "HEALTH") as bound:
+        yield bound
 
 
 def application(ready: Callable[[], bool]) -> web.Application:

@@ -8,7 +8,20 @@ from importlib.util import find_spec
 import typer
 from rich.markup import escape
 
-from workers.cli import connections, explain, jobs, lists, mappings, rules, segments, skips, teams, workers, writeback
+from workers.cli import (
+    connections,
+    explain,
+    jobs,
+    lists,
+    mappings,
+    rules,
+    scores,
+    segments,
+    skips,
+    teams,
+    workers,
+    writeback,
+)
 from workers.cli.output import console, debugging
 from workers.ports import Refused, Unavailable
 from workers.runtime.logs import configure_logs, redacted
@@ -24,6 +37,7 @@ app.command()(workers.capture)
 app.command()(workers.routing)
 app.command()(workers.insights)
 app.command()(workers.replay)
+app.command()(scores.scores_api)
 app.command()(jobs.backfill)
 app.command()(explain.explain)
 app.add_typer(connections.app, name="connections")
@@ -34,6 +48,7 @@ app.add_typer(segments.app, name="segments")
 app.add_typer(mappings.app, name="mappings")
 app.add_typer(skips.app, name="skips")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(scores.app, name="scores")
 app.add_typer(writeback.app, name="writeback")
 
 if find_spec("sandbox") is not None:  # not part of a production image

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from workers.ports.clock import Clock
 from workers.ports.errors import Exhausted, Fenced, Invisible, Refused, Unavailable
+from workers.ports.intake import Receipt, ScoresIntake
 from workers.ports.org import (
     FieldInfo,
     Habits,
@@ -36,7 +37,16 @@ from workers.ports.store import (
     WritebackRowQueries,
 )
 from workers.ports.stream import ChangeStream, StreamBatch, StreamEnded, StreamEvent
-from workers.ports.topics import ChangeLog, Handler, Message, Processor, Publisher, ShardOwnership, TopicReader
+from workers.ports.topics import (
+    ChangeLog,
+    Handler,
+    Message,
+    Processor,
+    Publisher,
+    ScorePublisher,
+    ShardOwnership,
+    TopicReader,
+)
 
 __all__ = [
     "Accepted",
@@ -66,13 +76,16 @@ __all__ = [
     "PlanningQueries",
     "Processor",
     "Publisher",
+    "Receipt",
     "RecordQueries",
     "Refused",
     "RowOutcome",
     "RuleSetQueries",
     "SalesforceOrg",
     "SalesforceOrgs",
+    "ScorePublisher",
     "Scored",
+    "ScoresIntake",
     "ShardOwnership",
     "Store",
     "StreamBatch",

@@ -17,6 +17,7 @@ from schemas.documents import (
     Member,
     Record,
     RuleSet,
+    ScoreToken,
     Segment,
     WritebackRow,
     WritebackRun,
@@ -37,6 +38,7 @@ D = TypeVar(
     Member,
     Record,
     RuleSet,
+    ScoreToken,
     Segment,
     WritebackRow,
     WritebackRun,
@@ -204,6 +206,7 @@ class Store:
     capture_status: Documents[CaptureStatus]
     audit: Documents[AuditEntry]
     api_usage: Documents[ApiUsage]
+    score_tokens: Documents[ScoreToken]
     record_queries: RecordQueries
     people_queries: MemberQueries
     account_queries: MemberQueries

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from schemas.events import Change, Entity, MembershipChange, Parked, Position, Reevaluation
+from schemas.events import Change, Entity, MembershipChange, Parked, Position, Reevaluation, Score
 
 
 class Publisher(Protocol):
@@ -18,6 +18,13 @@ class Publisher(Protocol):
     async def reevaluations(self, commands: Sequence[Reevaluation]) -> None: ...
 
     async def park(self, messages: Sequence[Parked]) -> None: ...
+
+
+class ScorePublisher(Protocol):
+    """The topic of scores; returns as `Publisher` does."""
+
+    async def scores(self, scores: Sequence[Score]) -> None:
+        """Their keys in the normal form: the topic keeps the last of each."""
 
 
 class ChangeLog(Protocol):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         run_insights,
         run_replay,
         run_routing,
+        run_scores_api,
         undo_write_back,
         write_back,
         write_back_due,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         set_mappings,
         unset_mappings,
     )
+    from workers.wiring.scores import create_score_token, revoke_score_token, score_tokens_of
     from workers.wiring.segments import (
         create_segment,
         delete_segment,
@@ -79,6 +81,7 @@ __all__ = [
     "connect_team",
     "connections",
     "create_insight_fields",
+    "create_score_token",
     "create_segment",
     "deactivate_rule",
     "delete_segment",
@@ -96,11 +99,14 @@ __all__ = [
     "readable_fields",
     "rename_segment",
     "request_backfill",
+    "revoke_score_token",
     "run_capture",
     "run_insights",
     "run_replay",
     "run_routing",
+    "run_scores_api",
     "save",
+    "score_tokens_of",
     "segment_members",
     "segments",
     "set_mappings",
@@ -126,6 +132,7 @@ PROCESSES = frozenset(
         "run_insights",
         "run_replay",
         "run_routing",
+        "run_scores_api",
         "undo_write_back",
         "write_back",
         "write_back_due",
@@ -148,6 +155,7 @@ RULES = frozenset(
         "unset_mappings",
     }
 )
+SCORES = frozenset({"create_score_token", "revoke_score_token", "score_tokens_of"})
 SEGMENTS = frozenset(
     {
         "create_segment",
@@ -177,6 +185,7 @@ MODULES = {
     "lists": LISTS,
     "processes": PROCESSES,
     "rules": RULES,
+    "scores": SCORES,
     "segments": SEGMENTS,
     "skips": SKIPS,
     "writeback": WRITEBACK,

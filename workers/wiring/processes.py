@@ -9,14 +9,17 @@ from functools import partial
 from schemas.documents import WritebackRun
 from schemas.topics import CHANGES
 from workers.adapters.health_server import health_server
+from workers.adapters.http_server import serving
 from workers.adapters.kafka.changelog import open_change_log
 from workers.adapters.kafka.processor import FaustProcessor
 from workers.adapters.kafka.reader import open_reader
 from workers.adapters.kafka.shards import KafkaShardOwnership
+from workers.adapters.scores_api.server import application
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
 from workers.insights.worker import TOPICS as SCORE_TOPICS
 from workers.insights.worker import Insights
+from workers.intake.worker import Intake
 from workers.replay.worker import Replayed, replay
 from workers.routing.worker import TOPICS as ROUTING_TOPICS
 from workers.routing.worker import Routing
@@ -87,6 +90,18 @@ async def run_insights(settings: Settings) -> None:
     ):
         scheduled = settings.insights_scheduler == "process"
         await Insights(opened, salesforce, topics, clock).run(processor, stop, scheduled=scheduled)
+
+
+async def run_scores_api(settings: Settings) -> None:
+    """Ready as soon as it serves: without Kafka or MongoDB it answers 503, and says so."""
+    stop = stop_on_signals()
+    async with store(settings) as opened, publisher(settings) as topics:
+        app = application(Intake(opened, topics, clock))
+        async with (
+            serving(app, settings.scores_api_host, settings.scores_api_port, "SCORES_API"),
+            observed(settings, lambda: True),
+        ):
+            await stop.wait()
 
 
 async def write_back(settings: Settings, team: str | None, *, again: bool) -> list[WritebackRun]:

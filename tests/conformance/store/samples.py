@@ -21,6 +21,7 @@ from schemas.documents import (
     Reason,
     Record,
     RuleSet,
+    ScoreToken,
     Segment,
     Skip,
     Switch,
@@ -137,6 +138,7 @@ def _of_work(team: str, contact: str) -> dict[str, Any]:
         ),
         "audit": AuditEntry(team=team, entry_id="rules-00000001", at_ms=1, who="ann", what="rule lead-1 added"),
         "api_usage": ApiUsage(team=team, day="2026-02-28", calls={"rest": 2}, allowed=15_000, remaining=14_000),
+        "score_tokens": ScoreToken(team=team, token_id="0a1b2c3d", name="platform", digest="0" * 64, created_at_ms=1),
     }
 
 
@@ -156,5 +158,6 @@ IDS = {
     "writeback_settings": "{team}",
     "audit": "rules-00000001",
     "api_usage": "2026-02-28",
+    "score_tokens": "0a1b2c3d",
 }
 """What the document of `one_of_each` is found by."""

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
-from schemas.events import MembershipChange, Parked, Reevaluation
-from schemas.topics import MEMBERSHIPS, PARKED, REEVALUATIONS, Topic
+from schemas.events import MembershipChange, Parked, Reevaluation, Score
+from schemas.topics import MEMBERSHIPS, PARKED, REEVALUATIONS, SCORES, Topic
 from workers.adapters.kafka.publisher import KafkaPublisher
 from workers.adapters.kafka.reader import open_reader
 from workers.adapters.kafka.topics import ensure_topics
@@ -20,11 +20,12 @@ COMMAND = Reevaluation(team="acme", entity="account", record_id=RECORD, reason="
 POISON = Parked(
     team=None, topic="first", partition=1, offset=7, reason="malformed", detail="bad", payload="\0\\xff", parked_at_ms=5
 )
+SCORE = Score(team="acme", subject="person", key="ada@acme.com", score=7.5, scored_at_ms=5)
 
 
 @pytest.fixture
 async def publisher(kafka: str, namespace: str) -> AsyncIterator[KafkaPublisher]:
-    await ensure_topics(kafka, namespace, 1, (MEMBERSHIPS, REEVALUATIONS, PARKED))
+    await ensure_topics(kafka, namespace, 1, (MEMBERSHIPS, REEVALUATIONS, PARKED, SCORES))
     opened = KafkaPublisher(kafka, namespace)
     await opened.start()
     yield opened
@@ -76,3 +77,10 @@ async def test_a_message_that_kafka_does_not_take_is_told(publisher: KafkaPublis
 async def test_nobody_listens() -> None:
     with pytest.raises(Unavailable, match="KAFKA_BOOTSTRAP_SERVERS"):
         await KafkaPublisher("127.0.0.1:1").start()
+
+
+async def test_scores(publisher: KafkaPublisher, kafka: str, namespace: str) -> None:
+    await publisher.scores([SCORE])
+    [message] = await published(kafka, namespace, SCORES)
+    assert Score.model_validate_json(message.value) == SCORE
+    assert message.key == b"acme:person:ada@acme.com"

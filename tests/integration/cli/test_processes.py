@@ -125,13 +125,13 @@ async def test_what_a_connected_team_does_not_have_is_named(command: Command, or
     one_sentence(unreachable, "Salesforce", "503")
 
 
-@pytest.mark.parametrize("worker", ["insights", "routing"])
+@pytest.mark.parametrize("worker", ["insights", "routing", "scores-api"])
 async def test_a_worker_becomes_ready_and_ends_cleanly_on_sigterm(
     settings: dict[str, str], free_port: int, worker: str
 ) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "workers", worker),
-        env=os.environ | settings | {"HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": str(free_port)},
+        env=os.environ | settings | {"HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": str(free_port), "SCORES_API_PORT": "0"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -77,7 +77,7 @@ def test_every_command_of_the_readme_is_there() -> None:
     top = {path[0] for path, _ in ALL if len(path) == 1}
     assert top == {
         *("demo", "up", "sandbox"),
-        *("capture", "routing", "insights", "replay"),
+        *("capture", "routing", "insights", "scores-api", "scores", "replay"),
         *("backfill", "explain", "jobs", "writeback"),
         *("connections", "teams", "lists", "rules", "segments", "mappings", "skips"),
     }

@@ -1,4 +1,4 @@
-"""Routing's outgoing topics: memberships, re-evaluation commands, parked messages."""
+"""Outgoing topics: memberships, re-evaluation commands, parked messages, scores that came over HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from pydantic import BaseModel
 
 from schemas import topics
-from schemas.events import MembershipChange, Parked, Reevaluation
+from schemas.events import MembershipChange, Parked, Reevaluation, Score
 from workers.adapters.kafka.topics import unavailable
 from workers.ports import Unavailable
 
@@ -43,6 +43,9 @@ class KafkaPublisher:
 
     async def park(self, messages: Sequence[Parked]) -> None:
         await self._send(topics.PARKED.name, ((f"{m.team}:{m.topic}:{m.partition}:{m.offset}", m) for m in messages))
+
+    async def scores(self, scores: Sequence[Score]) -> None:
+        await self._send(topics.SCORES.name, ((f"{s.team}:{s.subject}:{s.key}", s) for s in scores))
 
     async def _send(self, topic: str, messages: Iterable[tuple[str, BaseModel]]) -> None:
         """Returns when the broker has acknowledged every message; raises Unavailable when one was not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.events import MembershipChange, Parked, Reevaluation
+from schemas.events import MembershipChange, Parked, Reevaluation, Score
 
 
 class MemoryPublisher:
@@ -12,6 +12,7 @@ class MemoryPublisher:
         self.published_memberships: list[MembershipChange] = []
         self.published_reevaluations: list[Reevaluation] = []
         self.parked: list[Parked] = []
+        self.published_scores: list[Score] = []
 
     async def memberships(self, changes: Sequence[MembershipChange]) -> None:
         self.published_memberships.extend(changes)
@@ -21,3 +22,6 @@ class MemoryPublisher:
 
     async def park(self, messages: Sequence[Parked]) -> None:
         self.parked.extend(messages)
+
+    async def scores(self, scores: Sequence[Score]) -> None:
+        self.published_scores.extend(scores)

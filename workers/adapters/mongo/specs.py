@@ -21,6 +21,7 @@ from schemas.documents import (
     Member,
     Record,
     RuleSet,
+    ScoreToken,
     Segment,
     WritebackRow,
     WritebackRun,
@@ -132,6 +133,7 @@ JOBS = CollectionSpec(
 CAPTURE_STATUS = CollectionSpec("capture_status", CaptureStatus, attrgetter("team"))
 AUDIT = CollectionSpec("audit", AuditEntry, attrgetter("entry_id"))
 API_USAGE = CollectionSpec("api_usage", ApiUsage, attrgetter("day"))
+SCORE_TOKENS = CollectionSpec("score_tokens", ScoreToken, attrgetter("token_id"))
 
 ALL: tuple[CollectionSpec[Any], ...] = (
     CONNECTIONS,
@@ -149,4 +151,5 @@ ALL: tuple[CollectionSpec[Any], ...] = (
     CAPTURE_STATUS,
     AUDIT,
     API_USAGE,
+    SCORE_TOKENS,
 )

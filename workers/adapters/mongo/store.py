@@ -107,6 +107,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         capture_status=collection(specs.CAPTURE_STATUS),
         audit=collection(specs.AUDIT),
         api_usage=collection(specs.API_USAGE),
+        score_tokens=collection(specs.SCORE_TOKENS),
         record_queries=MongoRecordQueries(records),
         people_queries=MongoMemberQueries(people),
         account_queries=MongoMemberQueries(accounts),

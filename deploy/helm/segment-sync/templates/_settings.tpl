@@ -9,5 +9,6 @@ CAPTURE_HEADROOM_HOURS: {{ .Values.capture.headroomHours | quote }}
 CAPTURE_LIST_MINUTES: {{ .Values.capture.listMinutes | quote }}
 INSIGHTS_SCHEDULER: {{ ternary "cron" "process" .Values.insights.schedule.cronJob.enabled | quote }}
 HEALTH_PORT: "8080"
+SCORES_API_PORT: "8081"
 LOG_LEVEL: {{ .Values.logLevel | quote }}
 {{- end -}}
