@@ -21,6 +21,7 @@ from workers.adapters.salesforce.orgs import Orgs
 from workers.adapters.secrets import TokenCipher, generate_key
 from workers.insights.worker import Insights
 from workers.ports import Clock, Store
+from workers.runtime.connections import connection_of
 
 TEAM = "acme"
 OBJECT: dict[Entity, str] = {"contact": "Contact", "lead": "Lead", "account": "Account"}
@@ -49,6 +50,14 @@ class OrgRig:
         (run,) = await insights.write_back(TEAM, again=True)
         return run
 
+    async def resume(self, run: WritebackRun) -> WritebackRun:
+        """By another process."""
+        insights = Insights(self.store, self.orgs, MemoryPublisher(), self.clock)
+        return await insights._ended(await connection_of(self.store, TEAM), run.run_id)
+
+    async def rows(self, run: WritebackRun) -> list[WritebackRow]:
+        return [row async for row in self.store.writeback_rows.scan(TEAM) if row.run_id == run.run_id]
+
     async def row(self, run: WritebackRun, record_id: str) -> WritebackRow:
         place = (TEAM, f"{run.run_id}:{record_id}")
         return (await self.store.writeback_rows.load([place]))[place]
@@ -63,6 +72,13 @@ class OrgRig:
         org = self.sandbox.org
         (result,) = org.commit([Write("delete", OBJECT[entity], record_id, {})], Actor(org.admin_user_id, "rest", None))
         assert result.success
+
+    def edit(self, entity: Entity, record_id: str, values: dict[str, object]) -> None:
+        """By somebody in the org."""
+        org = self.sandbox.org
+        write = Write("update", OBJECT[entity], record_id, values)
+        (result,) = org.commit([write], Actor(org.admin_user_id, "rest", None))
+        assert result.success, result
 
     async def query(self, soql: str) -> list[dict[str, Any]]:
         """By the org's own query engine, over HTTP."""

@@ -31,6 +31,9 @@ PAGE_ROWS = 5_000
 UPLOAD_LIMIT_BYTES = 90_000_000
 """Salesforce takes 150 MB after base64 encoding and advises at most 100 MB before it."""
 
+TWICE = "multiple contents"
+"""Of the answer to a second upload. aiohttp repeats a PUT by itself when a kept connection is cut off."""
+
 CSV_ACCEPT = {"Accept": "text/csv"}
 LAST_LOCATOR = "null"  # the text, in the Sforce-Locator header of the last page
 _DONE_UPLOADING = frozenset({"UploadComplete", "InProgress", "JobComplete"})
@@ -130,7 +133,12 @@ class Bulk:
             if len(content) > UPLOAD_LIMIT_BYTES:
                 raise ValueError(f"too many bytes for one Bulk job: at most {UPLOAD_LIMIT_BYTES}")
         path = f"{INGEST_JOBS}/{job_id}/batches"
-        await self._api.put(path, bytes(content), "text/csv; charset=UTF-8", UPLOAD_SECONDS)
+        try:
+            await self._api.put(path, bytes(content), "text/csv; charset=UTF-8", UPLOAD_SECONDS)
+        except SalesforceRefused as refused:
+            if TWICE in str(refused):
+                raise Unavailable(f"{path} holds rows already") from refused
+            raise
         return count
 
     async def ingest_complete(self, job_id: str) -> None:
