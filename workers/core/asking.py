@@ -16,12 +16,11 @@ def asking(before: Record | None, after: Record, rules: CompiledRuleSet) -> Mapp
     The org is asked about a record once that changes. Whom a list held before, its first comparison with the org tells:
     one query instead of one for every 200 records. An answer to a list that is out of order waits for its return.
     """
-    of_entity = rules.by_entity[after.entity]
-    if not after.alive or after.full_version is None:
+    index = rules.by_entity[after.entity].index
+    if not after.alive or after.full_version is None or not index.answered:
         return {"answers": {}, "answers_due": ()}
-    by_org = {list_id for list_id, compiled in of_entity.lists if compiled.predicate is None}
-    known = {list_id: answer for list_id, answer in after.answers.items() if list_id in by_org}
-    asked = of_entity.asked
+    known = {list_id: answer for list_id, answer in after.answers.items() if list_id in index.answered}
+    asked = index.asked
     due = asked if _changed(before, after) else tuple(each for each in asked if each in after.answers_due)
     return {"answers": known, "answers_due": due}
 

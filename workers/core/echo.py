@@ -20,7 +20,7 @@ def echoes(stored: Record | None, changes: Iterable[Change], rules: CompiledRule
     if stored is None or stored.rule_set_version != rules.version or owes(stored):
         return False
     of_entity = rules.by_entity[stored.entity]
-    if of_entity.asked:  # the org answers for a list by more than what an event shows, such as formulas
+    if of_entity.index.asked:  # the org answers for a list by more than what an event shows, such as formulas
         return False
     read = of_entity.reads | (rules.account_fields if stored.entity == "account" else frozenset())
     return all(by_us(change) and read.isdisjoint(change.fields) for change in changes)

@@ -66,11 +66,6 @@ class EntityRules:
         object.__setattr__(self, "index", index_of(self))
 
     @property
-    def asked(self) -> tuple[str, ...]:
-        """Ids of lists that only the org can evaluate."""
-        return tuple(id_ for id_, compiled in self.lists if compiled.predicate is None and not compiled.frozen)
-
-    @property
     def reads(self) -> frozenset[str]:
         """Fields on which it depends what a record contributes, and to whom."""
         return self.index.reads
@@ -93,6 +88,10 @@ class RuleIndex:
     """By rule id: places of the bindings that keep whom they held."""
     relative: frozenset[tuple[str, RelativeDays]]
     reads: frozenset[str]
+    answered: frozenset[str]
+    """Ids of lists that only the org can evaluate."""
+    asked: tuple[str, ...]
+    """Of these, the ones that it can be asked about."""
 
 
 def index_of(rules: EntityRules) -> RuleIndex:
@@ -108,6 +107,8 @@ def index_of(rules: EntityRules) -> RuleIndex:
         ALWAYS_READ.union(
             *(compiled.tested for _, compiled in rules.lists), *(mapping.sources for mapping in rules.mappings)
         ),
+        frozenset(id_ for id_, compiled in rules.lists if compiled.predicate is None),
+        tuple(id_ for id_, compiled in rules.lists if compiled.predicate is None and not compiled.frozen),
     )
 
 
@@ -417,20 +418,22 @@ def _with(keys: tuple[str, ...], live: tuple[str, Contribution] | None) -> tuple
 
 def contributions(record: Record, outcome: Outcome) -> tuple[dict[str, Contribution], dict[str, Contribution]]:
     """What to write to people and to accounts, by key: the live contribution, and `gone` for all earlier targets."""
-    gone = Contribution(rev=record.rev, entity=record.entity, gone=True, version=latest_version(record))
     return (
-        _by_target(record.targets.people, outcome.person, gone),
-        _by_target(record.targets.accounts, outcome.account, gone),
+        _by_target(record, record.targets.people, outcome.person),
+        _by_target(record, record.targets.accounts, outcome.account),
     )
 
 
 def _by_target(
-    targets: Iterable[str], live: tuple[str, Contribution] | None, gone: Contribution
+    record: Record, targets: Iterable[str], live: tuple[str, Contribution] | None
 ) -> dict[str, Contribution]:
-    written = dict.fromkeys(targets, gone)
+    written: dict[str, Contribution] = {}
     if live is not None:
         key, contribution = live
         written[key] = (
-            contribution if contribution.rev == gone.rev else contribution.model_copy(update={"rev": gone.rev})
+            contribution if contribution.rev == record.rev else contribution.model_copy(update={"rev": record.rev})
         )
+    if earlier := [key for key in targets if key not in written]:
+        gone = Contribution(rev=record.rev, entity=record.entity, gone=True, version=latest_version(record))
+        written |= dict.fromkeys(earlier, gone)
     return written

@@ -8,8 +8,9 @@ from schemas.documents import Record
 def accounts_due(before: Record | None, after: Record) -> tuple[str, ...]:
     """Account record ids to evaluate again: those already due, and those whose following changed with this write."""
     then, now = _followed(before), _followed(after)
-    changed = () if then == now else tuple(a for a in (then, now) if a is not None)
-    return tuple(dict.fromkeys((*after.accounts_due, *changed)))
+    if then == now:
+        return after.accounts_due
+    return tuple(dict.fromkeys((*after.accounts_due, *(each for each in (then, now) if each is not None))))
 
 
 def _followed(record: Record | None) -> str | None:

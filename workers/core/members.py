@@ -56,6 +56,8 @@ def _folded(member: Member, contributions: dict[str, Contribution], by_hand: dic
 def _fields(living: Mapping[str, Contribution]) -> dict[str, Any]:
     """Where records disagree, the highest precedence wins, then the record that changed last, field by field; the id
     decides between equals."""
+    if len(living) == 1:
+        return dict(next(iter(living.values())).fields)
     ordered = sorted(living.items(), key=lambda item: (item[1].version or BEFORE_ALL, item[0]))
     fields: dict[str, Any] = {}
     for _, contribution in ordered:

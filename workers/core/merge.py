@@ -6,7 +6,7 @@ The result is a function of the set of changes alone: not of their order, and no
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from schemas.documents import Record
@@ -63,7 +63,7 @@ def _merge_delta(record: Record, change: Change) -> Record:
         update={
             # Without a full state the update itself is the proof of life; a delete is only undone by a full state.
             "alive": record.alive or record.full_version is None,
-            "fields": _without_nulls({**record.fields, **newer}),
+            "fields": _with(record.fields, newer),
             "field_versions": {**record.field_versions, **dict.fromkeys(newer, change.version)},
             "ours": _ours(record, newer, by_us(change)),
         }
@@ -129,7 +129,7 @@ def _filled(record: Record, change: Change) -> Record:
         return record
     return record.model_copy(
         update={
-            "fields": _without_nulls({**record.fields, **told}),
+            "fields": _with(record.fields, told),
             "field_versions": {**record.field_versions, **dict.fromkeys(told, change.version)},
             "ours": _ours(record, told, by_us=False),
         }
@@ -158,6 +158,15 @@ def _prevails(value: object, known: object) -> bool:
 
 def _rank(value: object) -> str:
     return json.dumps(value, sort_keys=True)
+
+
+def _with(fields: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a record, which holds no nulls, with newer values, which may."""
+    after = {**fields, **newer}
+    for name, value in newer.items():
+        if value is None:
+            del after[name]
+    return after
 
 
 def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:

@@ -9,20 +9,18 @@ are checked before sending, every future is awaited before the commit, and after
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, ProducerFenced
-from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer import sender
-from aiokafka.producer.message_accumulator import BatchBuilder
 from pydantic import ValidationError
 
 from schemas.events import Change, Entity, Parked, Position
 from schemas.topics import CHANGES, PARKED, POSITIONS, Topic
+from workers.adapters.kafka.batches import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Outgoing, send_batches
 from workers.adapters.kafka.topics import reachable, topic_name, unavailable
 from workers.core.oversize import fitting
 from workers.ports import Fenced, Refused, Unavailable
@@ -38,14 +36,6 @@ OPEN_SECONDS = 30.0
 """Longer than the transaction timeout: a predecessor's transaction may have to end first."""
 
 DISCARD_SECONDS = 2.0
-MAX_MESSAGE_BYTES = 1_048_576
-"""aiokafka's own default, and just under the broker's (message.max.bytes, 1 MiB + 12)."""
-
-MAX_BATCH_BYTES = 262_144
-"""Per partition. aiokafka's 16 KiB would send 500 changes in dozens of round trips, one after the other."""
-
-_PARTITIONER = DefaultPartitioner()
-
 sender.BACKOFF_OVERRIDE = 0.005
 """Seconds after which aiokafka asks again whether the broker has ended the last transaction, which takes it some
 milliseconds. The default of 20 ms is half of the time from an event to its commit."""
@@ -53,14 +43,6 @@ milliseconds. The default of 20 ms is half of the time from an event to its comm
 FAILURES = (KafkaError, IllegalOperation, TimeoutError, AssertionError)
 """What aiokafka raises from a transaction. The second and the last are no KafkaErrors: its state machine refuses a call
 because of an error that its sender met before."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    topic: str
-    key: bytes
-    value: bytes
-    partition: int | None = None
 
 
 class KafkaChangeLog:
@@ -119,18 +101,18 @@ class KafkaChangeLog:
 
     def _messages(
         self, changes: Sequence[Change], positions: Sequence[Position], parked: Sequence[Parked]
-    ) -> list[_Message]:
+    ) -> list[Outgoing]:
         sent, oversize = fitting(changes, self._max_message_bytes)
         return [
             *(
-                _Message(self._topic(CHANGES[change.entity]), f"{change.team}:{change.record_id}".encode(), value)
+                Outgoing(self._topic(CHANGES[change.entity]), f"{change.team}:{change.record_id}".encode(), value)
                 for change, value in sent
             ),
             *(
-                _Message(self._topic(PARKED), f"{p.team}:{p.replay_id or ''}".encode(), p.model_dump_json().encode())
+                Outgoing(self._topic(PARKED), f"{p.team}:{p.replay_id or ''}".encode(), p.model_dump_json().encode())
                 for p in (*parked, *oversize)
             ),
-            *(_Message(self._topic(POSITIONS), _key(p), p.model_dump_json().encode(), self._shard) for p in positions),
+            *(Outgoing(self._topic(POSITIONS), _key(p), p.model_dump_json().encode(), self._shard) for p in positions),
         ]
 
     def _topic(self, topic: Topic) -> str:
@@ -175,14 +157,12 @@ async def open_change_log(
     return KafkaChangeLog(producer, bootstrap_servers, namespace, shard, positions, max_message_bytes)
 
 
-async def _publish(producer: AIOKafkaProducer, messages: Sequence[_Message]) -> None:
+async def _publish(producer: AIOKafkaProducer, messages: Sequence[Outgoing]) -> None:
     """All or nothing. On any exception the producer must not be used again."""
     await producer.begin_transaction()
     sent: list[asyncio.Future[object]] = []
     try:
-        for (topic, partition), group in (await _by_partition(producer, messages)).items():
-            for batch in _batches(producer, group):
-                sent += [await producer.send_batch(batch, topic, partition=partition)]
+        await send_batches(producer, messages, sent)
         # Every outcome is looked at: a batch that failed does not stop the commit of the others.
         outcomes = await asyncio.gather(*sent, return_exceptions=True)
     except BaseException:
@@ -193,30 +173,6 @@ async def _publish(producer: AIOKafkaProducer, messages: Sequence[_Message]) -> 
         if isinstance(outcome, BaseException):
             raise outcome
     await producer.commit_transaction()
-
-
-async def _by_partition(
-    producer: AIOKafkaProducer, messages: Sequence[_Message]
-) -> dict[tuple[str, int], list[_Message]]:
-    """Where `send` would put them one by one, which costs as much as all the rest of capturing an event."""
-    topics = {message.topic for message in messages}
-    partitions = {topic: sorted(await producer.partitions_for(topic)) for topic in topics}
-    grouped: dict[tuple[str, int], list[_Message]] = {}
-    for m in messages:
-        partition = _PARTITIONER(m.key, partitions[m.topic], ()) if m.partition is None else m.partition
-        grouped.setdefault((m.topic, partition), []).append(m)
-    return grouped
-
-
-def _batches(producer: AIOKafkaProducer, messages: Iterable[_Message]) -> Iterator[BatchBuilder]:
-    """In their order. A batch takes its first message whatever its size."""
-    batch = producer.create_batch()
-    for message in messages:
-        if batch.append(key=message.key, value=message.value, timestamp=None) is None:
-            yield batch
-            batch = producer.create_batch()
-            batch.append(key=message.key, value=message.value, timestamp=None)
-    yield batch
 
 
 def _is_fenced(producer: AIOKafkaProducer, error: Exception) -> bool:

@@ -6,13 +6,17 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from pydantic import BaseModel
 
 from schemas import topics
 from schemas.events import MembershipChange, Parked, Reevaluation, Score
+from workers.adapters.kafka.batches import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Outgoing, send_batches
 from workers.adapters.kafka.topics import unavailable
 from workers.ports import Unavailable
+
+RECORD_BYTES = 100
+"""More than what a batch of one record holds besides its key and value."""
 
 
 class KafkaPublisher:
@@ -22,7 +26,11 @@ class KafkaPublisher:
         self._bootstrap_servers = bootstrap_servers
         self._namespace = namespace
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap_servers, enable_idempotence=True, acks="all", client_id="segment-sync"
+            bootstrap_servers=bootstrap_servers,
+            enable_idempotence=True,
+            acks="all",
+            client_id="segment-sync",
+            max_batch_size=MAX_BATCH_BYTES,
         )
 
     async def start(self) -> None:
@@ -50,10 +58,13 @@ class KafkaPublisher:
     async def _send(self, topic: str, messages: Iterable[tuple[str, BaseModel]]) -> None:
         """Returns when the broker has acknowledged every message; raises Unavailable when one was not."""
         try:
-            sent = [
-                await self._producer.send(self._namespace + topic, message.model_dump_json().encode(), key=key.encode())
+            outgoing = [
+                Outgoing(self._namespace + topic, key.encode(), message.model_dump_json().encode())
                 for key, message in messages
             ]
+            require_fitting(outgoing)
+            sent: list[asyncio.Future[object]] = []
+            await send_batches(self._producer, outgoing, sent)
             outcomes = await asyncio.gather(*sent, return_exceptions=True)
         except KafkaError as error:
             raise Unavailable(f"Kafka refused a message for {topic}: {error}") from error
@@ -62,3 +73,10 @@ class KafkaPublisher:
                 raise Unavailable(f"Kafka did not acknowledge a message for {topic}: {outcome}") from outcome
             if isinstance(outcome, BaseException):
                 raise outcome
+
+
+def require_fitting(messages: Iterable[Outgoing]) -> None:
+    """A batch that the broker refuses would break the producer's sequence numbers for those after it."""
+    for message in messages:
+        if len(message.key) + len(message.value) + RECORD_BYTES > MAX_MESSAGE_BYTES:
+            raise MessageSizeTooLargeError(f"a message of {len(message.value)} bytes")
