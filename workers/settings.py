@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     insights_scheduler: Literal["process", "cron"] = Field(
         "process", description="Who begins the daily runs: the insights process, or a job that runs `insights --due`"
     )
+    insights_rows_kept_days: int = Field(90, ge=1, le=3650, description="Keep rows of write-back runs for so many days")
     health_host: str = "0.0.0.0"  # noqa: S104 - probes come from the node
     health_port: int | None = Field(
         None, ge=0, le=65535, description="Port of /livez, /readyz and /metrics; unset: none"

@@ -21,6 +21,7 @@ from workers.cli import (
     teams,
     workers,
     writeback,
+    writeback_runs,
 )
 from workers.cli.output import console, debugging
 from workers.ports import Refused, Unavailable
@@ -49,6 +50,7 @@ app.add_typer(mappings.app, name="mappings")
 app.add_typer(skips.app, name="skips")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(scores.app, name="scores")
+writeback.app.add_typer(writeback_runs.app)
 app.add_typer(writeback.app, name="writeback")
 
 if find_spec("sandbox") is not None:  # not part of a production image

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 from rich.prompt import Confirm
 
-from schemas.documents import WritebackRun, WritebackSettings
+from schemas.documents import WritebackSettings
 from schemas.events import ENTITIES
 from workers import wiring
 from workers.cli.output import Json, Team, console, print_json, run, show
 from workers.cli.rules import EntityArgument, entity_of
 from workers.cli.status import moment
-from workers.core.writeback import fields_of, is_on, remedy
+from workers.core.writeback import fields_of, is_on
 from workers.settings import load_settings
 
 app = typer.Typer(help="Scores and last engagement dates, written back to Salesforce every day.", no_args_is_help=True)
@@ -48,6 +48,10 @@ def schedule(
         list[str] | None, typer.Option(help="HH:MM-HH:MM in which no run begins; may be repeated. “none” for none.")
     ] = None,
     dead_band: Annotated[float | None, typer.Option(min=0, help="Leave scores alone that differ by no more.")] = None,
+    compare_first: Annotated[
+        bool | None,
+        typer.Option(help="Ask for the values that Salesforce has, and write only what differs."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """When the daily run begins, and what it leaves alone. What is not named stays."""
@@ -56,6 +60,7 @@ def schedule(
     update |= {"time_zone": None if time_zone == "org" else time_zone} if time_zone is not None else {}
     update |= {"blackouts": [w.split("-", 1) for w in blackout if w != "none"]} if blackout is not None else {}
     update |= {"dead_band": dead_band} if dead_band is not None else {}
+    update |= {"compare_first": compare_first} if compare_first is not None else {}
     tell(run(wiring.change_writeback(load_settings(), team, update)), json)
 
 
@@ -89,65 +94,13 @@ def create_fields(
         console.print(f"created: {', '.join(names)}" if names else "nothing is missing")
 
 
-@app.command("runs")
-def runs(team: Team, json: Json = False) -> None:
-    """The runs so far, newest first: what was planned, and what became of every row."""
-    found = run(wiring.writeback_runs(load_settings(), team))
-    columns = ("Run", "State", "Began", "Planned", "Accepted", "Rejected", "Unprocessed", "Switched off", "Detail")
-    show(json, [each.model_dump(mode="json") for each in found], columns, [_row(each) for each in found])
-
-
-@app.command("rows")
-def rows(
-    team: Team,
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="As `writeback runs` shows it.")],
-    outcome: Annotated[str | None, typer.Option(help="Only accepted, rejected, unprocessed, postponed, ...")] = None,
-    json: Json = False,
-) -> None:
-    """What became of each row of a run, and what to do about those that Salesforce rejected."""
-    found = run(wiring.writeback_rows(load_settings(), team, run_id, outcome))
-    document = [{**row.model_dump(mode="json", exclude={"team", "rev"}), "remedy": remedy(row.error)} for row in found]
-    columns = ("Record", "Entity", "Score", "Last engagement", "Outcome", "Why, and what to do")
-    told = [
-        (row.record_id, row.entity, row.score, row.last_engagement_date, row.outcome, _why(row.error)) for row in found
-    ]
-    show(json, document, columns, told)
-
-
-@app.command("undo")
-def undo(
-    team: Team,
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="As `writeback runs` shows it.")],
-    json: Json = False,
-) -> None:
-    """Put back what a run replaced, where nobody has changed it since. It stays so until the score changes."""
-    done = run(wiring.undo_write_back(load_settings(), team, run_id))
-    if json:
-        print_json(done.model_dump(mode="json"))
-        return
-    console.print(
-        f"{done.accepted} put back, {done.kept} left since they were changed, {done.rejected} rejected"
-        f"{f' ({done.detail})' if done.detail else ''}",
-        markup=False,
-    )
-    if done.state == "failed":
-        raise typer.Exit(1)
-
-
-def _why(error: str | None) -> str:
-    return f"{error}: {remedy(error)}" if error else ""
-
-
-def _row(of: WritebackRun) -> tuple[object, ...]:
-    counts = (of.planned, of.accepted, of.rejected, of.unprocessed, of.disabled)
-    return (of.run_id, of.state, moment(of.started_at_ms), *counts, of.detail or "")
-
-
 def tell(settings: WritebackSettings, json: bool) -> None:
     if not json:
         zone = settings.time_zone or "the org's time zone"
         blackouts = ", ".join("-".join(window) for window in settings.blackouts) or "none"
-        console.print(f"daily at {settings.at} ({zone}); blackouts: {blackouts}; dead band {settings.dead_band:g}")
+        compared = "; compared with Salesforce first" if settings.compare_first else ""
+        band = f"dead band {settings.dead_band:g}{compared}"
+        console.print(f"daily at {settings.at} ({zone}); blackouts: {blackouts}; {band}")
     rows = []
     for entity in ENTITIES:
         switch, to = settings.switches.get(entity), fields_of(settings, entity)

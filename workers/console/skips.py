@@ -9,13 +9,11 @@ from typing import TextIO
 
 from schemas.documents import Record
 from schemas.events import Entity
+from workers.console.cells import harmless
 from workers.core.mapping import IDENTITY
 from workers.ports import Store
 
 COLUMNS = ("entity", "record_id", "name", "reason", "detail", "field", "value")
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for the beginning of a formula (OWASP, "CSV Injection")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +60,6 @@ async def export(store: Store, team: str, entity: Entity | None, reason: str | N
     writer.writerow(COLUMNS)
     number = 0
     async for each in skips(store, team, entity, reason):
-        writer.writerow([_harmless(str(getattr(each, column))) for column in COLUMNS])
+        writer.writerow([harmless(str(getattr(each, column))) for column in COLUMNS])
         number += 1
     return number
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell

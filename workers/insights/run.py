@@ -191,12 +191,3 @@ def parts_of(run: WritebackRun, entity: Entity, number: int) -> list[tuple[str, 
     """Of one round, in the order in which they were recorded."""
     found = [(name, part) for name, part in run.parts.items() if (part.entity, part.round) == (entity, number)]
     return sorted(found, key=lambda named: named[1].until)
-
-
-async def rows_of(store: Store, team: str, run_id: str) -> list[WritebackRow]:
-    rows: list[WritebackRow] = []
-    async for row in store.writeback_rows.scan(team, after=f"{run_id}:"):
-        if row.run_id != run_id:
-            break
-        rows.append(row)
-    return rows

@@ -12,7 +12,9 @@ from schemas.topics import SCORES
 from workers.core.schedule import Schedule
 from workers.core.writeback import schedule_of
 from workers.insights.claim import Claims
+from workers.insights.metrics import tell_run
 from workers.insights.report import finish
+from workers.insights.retention import DAYS, Retention
 from workers.insights.run import Runner
 from workers.insights.scores import keep, read
 from workers.ports import Clock, Message, Processor, Publisher, Refused, SalesforceOrgs, Store, Unavailable
@@ -31,12 +33,15 @@ log = structlog.get_logger()
 
 
 class Insights:
-    def __init__(self, store: Store, orgs: SalesforceOrgs, publisher: Publisher, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, orgs: SalesforceOrgs, publisher: Publisher, clock: Clock, rows_kept_days: int = DAYS
+    ) -> None:
         self._store = store
         self._orgs = orgs
         self._publisher = publisher
         self._clock = clock
         self._claims = Claims(store, clock)
+        self._retention = Retention(store, clock, rows_kept_days)
 
     async def run(self, processor: Processor, stop: asyncio.Event, *, scheduled: bool = True) -> None:
         """Without `scheduled` somebody else calls `write_back_due` now and then."""
@@ -97,6 +102,8 @@ class Insights:
             raise Refused(
                 f"team {team} has no ended run {run_id}: `segment-sync writeback runs {team}` shows what there is"
             )
+        if run.planned and not await self._store.writeback_row_queries.tally(team, run_id):
+            raise Refused(f"the rows of run {run_id} are not kept any more: what they replaced is not known")
         return await self._ended(await connection_of(self._store, team), f"{run_id}-undone", undoes=run_id)
 
     async def _ended(self, connection: Connection, run_id: str, undoes: str | None = None) -> WritebackRun:
@@ -125,6 +132,7 @@ class Insights:
     async def _due(self) -> list[tuple[Connection, str]]:
         """Teams whose run of their own latest date is not at its end, with its id: so a quiet minute writes nothing."""
         connections = await patiently(self._store.connection_queries.active)
+        await self._retention.sweep(each.team for each in connections)
         schedules = await patiently(lambda: self._schedules(connections))
         now_ms = self._clock.now_ms()
         due = {
@@ -156,9 +164,11 @@ class Insights:
         async with claim.kept():
             try:
                 org = self._orgs.org(connection)
-                return await Runner(self._store, org, self._clock).run(claim)
+                run = await Runner(self._store, org, self._clock).run(claim)
             except Refused as refusal:
-                return await finish(self._store, claim, self._clock.now_ms(), str(refusal))
+                run = await finish(self._store, claim, self._clock.now_ms(), str(refusal))
+        tell_run(run)
+        return run
 
 
 def begins(schedule: Schedule, connection: Connection, now_ms: int) -> bool:

@@ -186,6 +186,9 @@ class WritebackRowQueries(Protocol):
     async def sent_again(self, team: str, run_id: str) -> int:
         """Rows that were sent more than once."""
 
+    async def forget(self, team: str, before: str, limit: int) -> int:
+        """Delete up to `limit` rows of runs whose id is less than `before`, such as a date; returns how many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Store:

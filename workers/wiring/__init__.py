@@ -60,11 +60,15 @@ if TYPE_CHECKING:
     from workers.wiring.writeback import (
         change_writeback,
         create_insight_fields,
+        export_writeback_rows,
         missing_insight_fields,
         name_writeback_fields,
         switch_writeback,
+        writeback_forecast,
+        writeback_progress,
         writeback_rows,
-        writeback_runs,
+        writeback_run,
+        writeback_runs_of,
         writeback_settings,
     )
 
@@ -88,6 +92,7 @@ __all__ = [
     "edit_rule",
     "explain",
     "export_skips",
+    "export_writeback_rows",
     "job",
     "jobs",
     "list_statuses",
@@ -121,8 +126,11 @@ __all__ = [
     "visible_lists",
     "write_back",
     "write_back_due",
+    "writeback_forecast",
+    "writeback_progress",
     "writeback_rows",
-    "writeback_runs",
+    "writeback_run",
+    "writeback_runs_of",
     "writeback_settings",
 ]
 
@@ -175,8 +183,12 @@ WRITEBACK = frozenset(
         "missing_insight_fields",
         "name_writeback_fields",
         "switch_writeback",
+        "export_writeback_rows",
+        "writeback_forecast",
+        "writeback_progress",
         "writeback_rows",
-        "writeback_runs",
+        "writeback_run",
+        "writeback_runs_of",
         "writeback_settings",
     }
 )

@@ -88,8 +88,8 @@ async def run_insights(settings: Settings) -> None:
         publisher(settings) as topics,
         orgs(settings, opened) as salesforce,
     ):
-        scheduled = settings.insights_scheduler == "process"
-        await Insights(opened, salesforce, topics, clock).run(processor, stop, scheduled=scheduled)
+        insights = Insights(opened, salesforce, topics, clock, settings.insights_rows_kept_days)
+        await insights.run(processor, stop, scheduled=settings.insights_scheduler == "process")
 
 
 async def run_scores_api(settings: Settings) -> None:
@@ -121,7 +121,7 @@ async def write_back_due(settings: Settings) -> list[WritebackRun]:
         publisher(settings) as topics,
         orgs(settings, opened) as salesforce,
     ):
-        return await Insights(opened, salesforce, topics, clock).write_back_due()
+        return await Insights(opened, salesforce, topics, clock, settings.insights_rows_kept_days).write_back_due()
 
 
 async def undo_write_back(settings: Settings, team: str, run_id: str) -> WritebackRun:

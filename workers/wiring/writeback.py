@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TextIO
 
 from schemas.documents import InsightFields, WritebackRow, WritebackRun, WritebackSettings
 from schemas.events import ENTITIES, Entity
-from workers.console import writeback
+from workers.console import writeback, writeback_runs
+from workers.console.writeback_runs import Progress, Wanted
 from workers.core.writeback import fields_of
-from workers.insights.run import rows_of
+from workers.insights.forecast import Forecast, forecast
 from workers.runtime.writeback_settings import settings_of
 from workers.settings import Settings
 from workers.wiring.resources import team_org, team_store
@@ -57,13 +59,40 @@ async def create_insight_fields(settings: Settings, team: str) -> dict[Entity, l
         return created
 
 
-async def writeback_rows(settings: Settings, team: str, run_id: str, outcome: str | None) -> list[WritebackRow]:
+async def writeback_rows(
+    settings: Settings, team: str, wanted: Wanted, limit: int | None
+) -> tuple[list[WritebackRow], bool]:
+    """The first of them, and whether there are more."""
     async with team_store(settings, team) as opened:
-        return [row for row in await rows_of(opened, team, run_id) if outcome in (None, row.outcome)]
+        found: list[WritebackRow] = []
+        async for row in writeback_runs.rows(opened, team, wanted):
+            if len(found) == limit:
+                return found, True
+            found.append(row)
+        return found, False
 
 
-async def writeback_runs(settings: Settings, team: str) -> list[WritebackRun]:
+async def export_writeback_rows(settings: Settings, team: str, wanted: Wanted, to: TextIO) -> int:
+    async with team_store(settings, team) as opened:
+        return await writeback_runs.export(opened, team, wanted, to)
+
+
+async def writeback_run(settings: Settings, team: str, run_id: str) -> WritebackRun:
+    async with team_store(settings, team) as opened:
+        return await writeback_runs.run_of(opened, team, run_id)
+
+
+async def writeback_runs_of(settings: Settings, team: str) -> list[WritebackRun]:
     """Newest first."""
     async with team_store(settings, team) as opened:
-        runs = [run async for run in opened.writeback_runs.scan(team)]
-        return sorted(runs, key=lambda run: run.started_at_ms, reverse=True)
+        return await writeback_runs.runs(opened, team)
+
+
+async def writeback_progress(settings: Settings, team: str) -> Progress | None:
+    async with team_store(settings, team) as opened:
+        return await writeback_runs.progress(opened, team)
+
+
+async def writeback_forecast(settings: Settings, team: str) -> Forecast:
+    async with team_org(settings, team) as (opened, org):
+        return await forecast(opened, org, team, by().now_ms)

@@ -120,6 +120,7 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.writeback_row_queries.extent(team, "r", "contact/", "contact0", ("planned",), 10)
     await store.writeback_row_queries.tally(team, "r")
     await store.writeback_row_queries.sent_again(team, "r")
+    await store.writeback_row_queries.forget(team, "2026-01-01", 10)
     moment = await store.moments.now()
     assert len(await store.connection_queries.written_since(moment)) >= 2
     assert (await store.rule_set_queries.written_since(moment)).keys() >= {team, f"{team}-b"}

@@ -317,6 +317,17 @@ async def test_what_became_of_the_rows_of_a_run(store: Store, team: str) -> None
     assert await store.writeback_row_queries.sent_again(team, "r") == 2
 
 
+async def test_rows_of_old_runs_are_forgotten_a_few_at_a_time(store: Store, team: str) -> None:
+    old = [writeback_row(team, n, run_id=run_id) for run_id in ("2026-01-01", "2026-01-01-7") for n in range(3)]
+    kept = [writeback_row(team, 1, run_id="2026-01-02"), writeback_row(f"{team}-b", 1, run_id="2026-01-01")]
+    await store.writeback_rows.swap([*old, *kept])
+    forget = store.writeback_row_queries.forget
+    assert [await forget(team, "2026-01-02", 4) for _ in range(3)] == [4, 2, 0]
+    assert [row.run_id async for row in store.writeback_rows.scan(team)] == ["2026-01-02"]
+    assert len([row async for row in store.writeback_rows.scan(f"{team}-b")]) == 1
+    assert await store.writeback_rows.swap([old[0]]) == []
+
+
 async def test_what_was_written_since_a_moment(store: Store, team: str) -> None:
     await store.connections.swap([connection(f"{team}-a"), connection(f"{team}-b")])
     await store.rule_sets.swap([rule_set(f"{team}-a", version=1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from schemas.documents import Destination, Job, ListDefinition, ReadRequest, Rule, RuleSet, WritebackRun
+from schemas.documents import Destination, Job, ListDefinition, ReadRequest, Rule, RuleSet, WritebackRow, WritebackRun
 from workers import cli, wiring
 from workers.adapters.secrets import generate_key
 from workers.cli.output import debugging
 from workers.console.lists import ListShown, ListStatus
+from workers.console.writeback_runs import Progress
 from workers.core.preview import Moves, Preview
+from workers.insights.forecast import Forecast
 from workers.ports import ListInfo, Refused, Unavailable
 
 NEEDED = ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", "TOKEN_ENCRYPTION_KEYS")
@@ -449,3 +452,89 @@ def test_a_preview_saves_nothing_and_tells_who_would_move(main: Main, monkeypatc
 def test_a_mapping_that_cannot_be_understood_is_named(main: Main, arguments: tuple[str, ...], said: str) -> None:
     status, _, err = main("mappings", "set", "acme", "contact", *arguments)
     assert (status, said in err) == (1, True), err
+
+
+# --- write-back ------------------------------------------------------------------------------------------------------
+
+RUN = WritebackRun.model_validate(
+    {
+        "team": "acme",
+        "run_id": "2026-11-23",
+        "state": "done",
+        "started_at_ms": 1_793_491_200_000,
+        "finished_at_ms": 1_793_491_212_500,
+        "planned": 1_200,
+        "accepted": 1_197,
+        "rejected": 3,
+        "retried": 40,
+        "rejections": {"FIELD_CUSTOM_VALIDATION_EXCEPTION": 3},
+        "skipped": {"unknown": 12},
+        "calls_used": 9,
+        "calls_saved": 2,
+        "jobs": {"contact-0": "750000000000001AAA"},
+    }
+)
+
+
+def test_a_dry_run_of_the_write_back_tells_what_it_would_send(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = WritebackRow(
+        team="acme",
+        run_id="dry-run",
+        record_id="003000000000001AAA",
+        entity="contact",
+        score=7.5,
+        last_engagement_date="2026-11-01",
+        before_score=3.0,
+    )
+    found = Forecast({"contact": 1_200}, {"unknown": 12}, (row,), 9, 1, 500, ("Lead has no field X",))
+    monkeypatch.setattr(wiring, "writeback_forecast", answers(found), raising=False)
+    status, out, err = main("writeback", "now", "acme", "--dry-run")
+    said = " ".join((out + err).split())
+    assert status == 0
+    for part in ("1,200 contacts; about 9 API calls of 500", "12 unknown", "would fail: Lead has no field X", "7.5"):
+        assert part in said
+    document = json.loads(main("writeback", "now", "acme", "--dry-run", "--json")[1])
+    assert (document["planned"], document["sample"][0]["score"]) == (1_200, 7.5)
+
+
+@pytest.mark.parametrize(("state", "status"), [("done", 0), ("failed", 1)])
+def test_a_write_back_by_hand_is_followed_to_its_end(
+    main: Main, monkeypatch: pytest.MonkeyPatch, state: str, status: int
+) -> None:
+    monkeypatch.setattr("workers.cli.writeback_runs.LOOK_SECONDS", 0.001)
+    looked = asyncio.Event()
+
+    async def write_back(*_: object, **__: object) -> list[WritebackRun]:
+        await asyncio.wait_for(looked.wait(), 10)
+        return [RUN.model_copy(update={"state": state})]
+
+    async def so_far(*_: object) -> Progress:
+        looked.set()
+        return Progress(RUN, planned=1_200, settled=600)
+
+    monkeypatch.setattr(wiring, "write_back", write_back, raising=False)
+    monkeypatch.setattr(wiring, "writeback_progress", so_far, raising=False)
+    code, out, err = main("writeback", "now", "acme", "--json")
+    assert code == status
+    assert json.loads(out)[0]["accepted"] == 1_197
+    assert "1200/1200" in err
+
+
+def test_a_report_tells_every_figure_that_is_there(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "writeback_run", answers(RUN), raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    status, out, _ = main("writeback", "report", "acme", "2026-11-23")
+    assert status == 0
+    for part in ("12.5 s", "1,197", "exempt the connected user", "12 unknown", "9 (2 saved)", "750000000000001AAA"):
+        assert part in out
+    assert "postponed" not in out
+
+
+def test_rows_are_cut_at_the_limit_and_say_so(main: Main, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(wiring, "writeback_rows", answers(([], True)), raising=False)
+    status, out, err = main("writeback", "rows", "acme", "r", "--limit", "5", "--json")
+    assert (status, json.loads(out)) == (0, [])
+    assert "more than 5" in err
+    status, _, err = main("writeback", "rows", "acme", "r", "--csv", str(tmp_path / "no" / "rows.csv"))
+    assert status == 1
+    assert "No such file" in err

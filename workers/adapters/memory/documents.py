@@ -63,6 +63,9 @@ class MemoryDocuments(Generic[D]):
         for key in sorted(key for key in self._stored if key[0] == team and key[1] > after):
             yield self._model.model_validate(self._stored[key])
 
+    def delete(self, team: str, id_: str) -> None:
+        del self._stored[team, id_]
+
     def written_since(self, moment: int) -> list[D]:
         return [self._model.model_validate(self._stored[key]) for key, at in self._written.items() if at >= moment]
 

@@ -173,6 +173,12 @@ class MemoryWritebackRowQueries:
     async def sent_again(self, team: str, run_id: str) -> int:
         return sum(row.round > 0 for row in self._of_run(team, run_id))
 
+    async def forget(self, team: str, before: str, limit: int) -> int:
+        old = list(islice((row for row in self._rows.all(team) if row.run_id < before), limit))
+        for row in old:
+            self._rows.delete(team, f"{row.run_id}:{row.record_id}")
+        return len(old)
+
     def _of_run(self, team: str, run_id: str) -> Iterator[WritebackRow]:
         return (row for row in self._rows.all(team) if row.run_id == run_id)
 

@@ -238,3 +238,12 @@ class MongoWritebackRowQueries:
 
     async def sent_again(self, team: str, run_id: str) -> int:
         return await self._rows.count({"team": team, "run_id": run_id, "round": {"$gt": 0}})
+
+    async def forget(self, team: str, before: str, limit: int) -> int:
+        """Ids begin with the run's, and so with its date."""
+        old = {"_id": {"$gt": document_id(team, ""), "$lt": document_id(team, before)}}
+        with self._rows.errors.translated():
+            found = await self._rows.mongo.find(old, {"_id": 1}, limit=limit, sort=[("_id", ASCENDING)]).to_list(None)
+            if found:
+                await self._rows.mongo.delete_many({"_id": {"$in": [row["_id"] for row in found]}})
+        return len(found)
