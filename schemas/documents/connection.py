@@ -23,6 +23,8 @@ class Connection(Document):
     """The current access token, as ciphertext too: one is enough for all processes."""
     refresh_until_ms: int | None = None
     """Until then one process alone asks for a new access token, and the others wait for it."""
+    refused_secret: str | None = None
+    """Fingerprint of a secret whose refresh token the org does not accept any more: nobody needs to try it again."""
     state: Literal["active", "needs_reconnect", "parked", "disabled"] = "active"
     """Parked: too much of what its org sent was malformed."""
     detail: str | None = None

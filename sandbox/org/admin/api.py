@@ -93,6 +93,8 @@ class Admin:
             {
                 "calls": dict(self.stats.calls),
                 "apiRequests": self.stats.api_requests,
+                "accessTokensIssued": self.tokens.issued,
+                "familiesRevoked": self.tokens.families_revoked,
                 "delivered": dict(self.cometd_sessions.bus.delivered),
                 "cometdSessions": len(self.cometd_sessions),
             }

@@ -68,6 +68,10 @@ class Sessions:
     _access: dict[str, AccessToken] = field(default_factory=dict, repr=False)
     _refresh: dict[str, RefreshToken] = field(default_factory=dict, repr=False)
     _approved_users: set[str] = field(default_factory=set, repr=False)
+    issued: int = 0
+    """Access tokens, ever."""
+    families_revoked: int = 0
+    """Approvals that ended because a rotated refresh token came again."""
 
     def __post_init__(self) -> None:
         self.accounts = Accounts(self.org)
@@ -87,6 +91,7 @@ class Sessions:
         """`00D<15-character organization id>!<random>`, as Salesforce's look."""
         token = f"{self.org.organization_id[:15]}!AQ{secrets.token_urlsafe(60)}"
         now, lifetime = self.org.clock(), self.org.config.access_token_lifetime_seconds
+        self.issued += 1
         self._access[token] = AccessToken(authorization, now, None if lifetime is None else now + lifetime)
         return token
 
@@ -176,6 +181,7 @@ class Sessions:
         if found is None:
             reused = self._refresh.get(token)
             if reused is not None and reused.rotated and config.reuse_revokes_family:
+                self.families_revoked += 1
                 self._revoke_family(reused.authorization.family)
             raise GrantError(*_EXPIRED)
         if not self.accounts.is_active(found.authorization.user_id):

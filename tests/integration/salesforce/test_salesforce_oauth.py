@@ -292,6 +292,22 @@ async def test_a_revoked_refresh_token_is_refused_with_the_remedy(rotating: Setu
         await rotating.org.fields("contact")
 
 
+async def test_a_dead_refresh_token_is_tried_by_one_process_only(rotating: Setup) -> None:
+    processes = [tokens_of(rotating) for _ in range(16)]
+    grants: list[str] = []
+    for tokens in processes:
+        count_grants(tokens, grants)
+    rotating.sandbox.tokens.revoke_all()
+    told = await asyncio.gather(*(tokens.access() for tokens in processes), return_exceptions=True)
+    assert all("connections connect acme" in str(refused) for refused in told)
+    assert len(grants) == 1
+
+    fresh = await authorised(rotating.sandbox, rotating.session)
+    connected = (await rotating.stored()).model_copy(update={"secret": rotating.cipher.seal(TEAM, fresh.secret)})
+    assert not await rotating.store.connections.swap([connected])
+    assert await processes[0].access()
+
+
 async def test_a_caller_that_is_cancelled_does_not_lose_the_rotated_token(rotating: Setup) -> None:
     tokens = tokens_of(rotating)
     impatient = asyncio.create_task(tokens.access())

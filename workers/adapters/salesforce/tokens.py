@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import aiohttp
 
@@ -134,6 +135,7 @@ class Tokens:
             await self._reread()
             if (shared := self._shared()) is not None:
                 return shared
+            self._require_hope()
             if not await self._lease():
                 await asyncio.sleep(LEASE_LOOK_SECONDS)
                 continue
@@ -147,6 +149,12 @@ class Tokens:
         opened = self._cipher.open(self.connection.team, self.connection.access)
         access = Access(opened["token"], opened["instance_url"])
         return None if access == self._rejected else access
+
+    def _require_hope(self) -> None:
+        """Raises what whoever tried this refresh token was told, so that not every process tries it in its turn."""
+        refused = self.connection.refused_secret
+        if refused is not None and refused == fingerprint(self._secret()):
+            raise self._dead(SalesforceRefused("its refresh token was refused before", "invalid_grant"))
 
     async def _lease(self) -> bool:
         """Whether it is for this process to ask for a token."""
@@ -165,10 +173,11 @@ class Tokens:
             grant = await self._grant(used)
             self._check_same_org(grant)
         except SalesforceRefused as error:
-            replaced = error.code == "invalid_grant" and await self._replaced_by_another(used)
-            await self._release()
-            if replaced:
+            refused = error.code == "invalid_grant" and "refresh_token" in used
+            if refused and await self._replaced_by_another(used):
+                await self._release()
                 return None
+            await self._release(fingerprint(used) if refused else None)
             raise self._dead(error) from error
         except (Refused, Unavailable):
             await self._release()
@@ -196,8 +205,6 @@ class Tokens:
 
     async def _replaced_by_another(self, used: dict[str, str]) -> bool:
         """Whether the store comes to hold another secret than the one just refused."""
-        if "refresh_token" not in used:
-            return False
         for pause_seconds in REREAD_PAUSES_SECONDS:
             await asyncio.sleep(pause_seconds)
             await self._reread()
@@ -226,10 +233,10 @@ class Tokens:
             await self._reread()
         raise Unavailable(f"the new tokens of team {team} could not be stored")
 
-    async def _release(self) -> None:
-        """Let others try. Best effort: a lease ends by itself."""
+    async def _release(self, refused_secret: str | None = None) -> None:
+        """Let others try, or tell them that it is in vain. Best effort: a lease ends by itself."""
         if self.connection.rev > 0 and self.connection.refresh_until_ms == self._lease_until_ms:
-            await self._swapped({"refresh_until_ms": None})
+            await self._swapped({"refresh_until_ms": None, "refused_secret": refused_secret})
 
     async def _swapped(self, update: dict[str, object]) -> bool:
         document = self.connection.model_copy(update=update)
@@ -260,6 +267,11 @@ class Tokens:
     def _dead(self, error: SalesforceRefused) -> SalesforceRefused:
         team = self.connection.team
         return SalesforceRefused(f"team {team} has no valid authorisation: {error}; {reconnect(team)}", error.code)
+
+
+def fingerprint(secret: dict[str, str]) -> str:
+    """Of a refresh token, which is as random as a key: its hash gives nothing away."""
+    return sha256(secret.get("refresh_token", "").encode()).hexdigest()
 
 
 def same_org(one: Connection, other: Connection) -> bool:
