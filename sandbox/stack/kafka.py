@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +61,12 @@ class KafkaFiles:
         return self.home / "log4j2.properties"
 
 
-def start_kafka(files: KafkaFiles, *, port: int, control: Control) -> tuple[ChildProcess, str]:
+def start_kafka(
+    files: KafkaFiles, *, port: int, control: Control, settings: Mapping[str, str] | None = None
+) -> tuple[ChildProcess, str]:
     """Start a broker on an empty or a kept data directory; returns it with its bootstrap address.
+
+    `settings` are the broker's own, on top of ours.
 
     Raises:
         StackError: the port is taken, a jar is missing or wrong, or the broker does not come up.
@@ -73,7 +78,7 @@ def start_kafka(files: KafkaFiles, *, port: int, control: Control) -> tuple[Chil
     files.logging.write_text(_LOGGING)
     for _ in range(_PORT_ATTEMPTS):
         broker_port, controller_port = _ports(port)
-        files.settings.write_text(server_properties(files.data, broker_port, controller_port))
+        files.settings.write_text(server_properties(files.data, broker_port, controller_port, settings or {}))
         _format(files, java)
         broker = _start_broker(files, java, control)
         if broker is not None:
@@ -81,7 +86,7 @@ def start_kafka(files: KafkaFiles, *, port: int, control: Control) -> tuple[Chil
     raise StackError(f"Kafka lost its port {_PORT_ATTEMPTS} times to other programs: choose one with --kafka-port.")
 
 
-def server_properties(data: Path, broker_port: int, controller_port: int) -> str:
+def server_properties(data: Path, broker_port: int, controller_port: int, more: Mapping[str, str]) -> str:
     """One node in both roles. Internal topics have one replica; nothing is created by a mistyped topic name."""
     lines = {
         "process.roles": "broker,controller",
@@ -101,6 +106,7 @@ def server_properties(data: Path, broker_port: int, controller_port: int) -> str
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
+        **more,
     }
     return "".join(f"{name}={value}\n" for name, value in lines.items())
 

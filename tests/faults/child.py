@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.faults import planted
+from tests.faults import planted, points
 from workers.__main__ import main
 from workers.adapters.kafka import changelog, shards
-from workers.adapters.salesforce import cometd
+from workers.adapters.salesforce import cometd, tokens
 from workers.capture.pace import Pace
 from workers.core import reconciling, session_machine
 from workers.wiring import processes
@@ -28,17 +28,21 @@ Address = tuple[str, int]
 
 quick = partial(
     Pace,
-    connections_seconds=0.2,
+    connections_seconds=0.25,
     backoff_base_seconds=0.1,
     backoff_cap_seconds=1.0,
     query_poll_seconds=0.05,
     scale=0.02,
-    fenced_seconds=8.0,
+    fenced_seconds=4.0,
 )
-SESSION_TIMEOUT_MS = 6_000
-"""The least that the broker grants; `fenced_seconds` is longer."""
+SESSION_TIMEOUT_MS = 3_000
+"""`fenced_seconds` is longer."""
 
 TRANSACTION_TIMEOUT_MS = 6_000
+"""Twice the session timeout, as in production: a zombie may wake up before the broker has aborted its transaction."""
+
+LEASE_MS = 6_000
+"""Far more than a new token takes on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,13 @@ class Orders:
     log: Path
     network: Network
     bugs: tuple[str, ...] = ()
-    stop_at: str | None = None
-    """`kill` or `freeze` at the n-th time of a point of a transaction: `kill:before commit:3`."""
     illusion_seconds: float = 0.0
     """For so long it believes that every shard is its own."""
+
+    @property
+    def order_file(self) -> Path:
+        """See `points.write_order`."""
+        return self.log.with_suffix(".order")
 
 
 def work(orders: Orders) -> None:
@@ -82,8 +89,8 @@ def work(orders: Orders) -> None:
     _hurry()
     for bug in orders.bugs:
         planted.BUGS[bug]()
-    if orders.stop_at:
-        planted.stop_at(orders.stop_at)
+    points.obey(orders.order_file)
+    points.obey_at_tokens(orders.order_file)
     if orders.illusion_seconds:
         planted.believe_to_own_everything(orders.illusion_seconds)
     main()
@@ -107,9 +114,15 @@ def _hurry() -> None:
     instead(processes, "Pace", quick)
     instead(cometd, "HANDSHAKES_PER_SECOND_OF_HOST", 1000.0)
     instead(shards, "SESSION_TIMEOUT_MS", SESSION_TIMEOUT_MS)
-    instead(shards, "HEARTBEAT_MS", 1_000)
+    instead(shards, "HEARTBEAT_MS", 500)
     instead(changelog, "TRANSACTION_TIMEOUT_MS", TRANSACTION_TIMEOUT_MS)
     instead(changelog, "REQUEST_TIMEOUT_MS", 3_000)
     instead(changelog, "APPEND_SECONDS", 6.0)
     instead(reconciling, "IN_FLIGHT_MS", 0)
     instead(session_machine, "HEALTHY_SECONDS", 2.0)
+    hurry_tokens()
+
+
+def hurry_tokens() -> None:
+    """The lease of a process that has died is for others to wait for."""
+    planted.instead(tokens, "LEASE_MS", LEASE_MS)

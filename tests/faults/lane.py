@@ -10,22 +10,23 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.stack import Endpoints
 from schemas.documents import Connection
-from schemas.topics import ALL
+from schemas.topics import ALL, SHARDS
+from tests.faults.asker import Askers
 from tests.faults.child import Address, Network, Orders
 from tests.faults.oracles import leaks
-from tests.faults.orgs import Org, OrgProcess
+from tests.faults.orgs import Grant, Org, OrgProcess
 from tests.faults.proxy import FaultProxy, open_proxy
 from tests.faults.reading import Topics, reading
 from tests.faults.worker import Worker
+from tests.support.waiting import until
 from workers.adapters.kafka.topics import admin, ensure_topics, topic_name
 from workers.adapters.mongo import open_store
-from workers.adapters.salesforce.oauth import client_credentials
 from workers.adapters.secrets import TokenCipher, generate_key
 from workers.ports import Store, Unavailable
 
 MEASURE_SECONDS = 0.5
+SETTLE_SECONDS = 60.0
 
 TOPIC_ATTEMPTS = 5
 """A broker that makes a hundred partitions on a busy machine may take longer than its client waits."""
@@ -37,42 +38,45 @@ class Lane:
     kafka: str
     mongodb_uri: str = field(repr=False)
     orgs: OrgProcess
+    askers: Askers
     store: Store = field(repr=False)
     topics: Topics = field(repr=False)
     workers: list[Worker]
     to_kafka: FaultProxy
     to_orgs: FaultProxy
-    cipher: TokenCipher = field(repr=False)
+    key: str = field(repr=False)
+    """That seals the tokens."""
     secrets: set[str] = field(default_factory=set, repr=False)
+    metrics: dict[str, str] = field(default_factory=dict, repr=False)
+    """What each worker told at the end."""
 
-    async def connect(self, team: str, org: Org) -> None:
-        """As `connections connect --client-credentials` does, without the second that a process takes."""
+    async def connect(self, team: str, org: Org, grant: Grant = "client_credentials") -> None:
+        """As `connections connect` does, without the second that a process takes."""
         given = org.credentials
         self.secrets |= {given["client_secret"], given["password"], given["access_token"]}
-        authorization = await client_credentials(
-            self.orgs.session,
-            given["login_url"],
-            client_id=given["client_id"],
-            client_secret=given["client_secret"],
-            allow_insecure_loopback=True,
-        )
+        authorization = await org.authorization(grant)
+        self.secrets |= set(authorization.secret.values())
+        stored = (await self.store.connections.load([(team, team)])).get((team, team))
         connection = Connection(
             team=team,
             org_id=authorization.org_id,
             instance_url=authorization.instance_url,
             login_url=given["login_url"],
             client_id=given["client_id"],
-            grant="client_credentials",
-            secret=self.cipher.seal(team, authorization.secret),
-            connected_at_ms=1,
+            grant=grant,
+            secret=TokenCipher([self.key]).seal(team, authorization.secret),
+            connected_at_ms=stored.connected_at_ms + 1 if stored else 1,
+            rev=stored.rev if stored else 0,
         )
         assert not await self.store.connections.swap([connection])
 
-    async def disconnect(self, team: str) -> None:
-        """So that its session ends."""
-        found = await self.store.connections.load([(team, team)])
-        ended = [one.model_copy(update={"state": "disabled"}) for one in found.values()]
-        await self.store.connections.swap(ended)
+    async def disconnect(self, *teams: str) -> None:
+        """So that their sessions end."""
+        left = set(teams)
+        while left:  # a worker may refresh a token at the same time
+            found = await self.store.connections.load([(team, team) for team in left])
+            ended = [one.model_copy(update={"state": "disabled"}) for one in found.values()]
+            left = {one.team for one in await self.store.connections.swap(ended)}
 
     def start_workers(self) -> None:
         for worker in self.workers:
@@ -83,18 +87,40 @@ class Lane:
         self.to_kafka.heal()
         self.to_orgs.heal()
         for worker in self.workers:
+            worker.obey_no_more()
             worker.thaw()
             worker.start()
+
+    async def settle(self) -> None:
+        """Until each shard is somebody's: what an earlier run did to the workers is over."""
+        await until(lambda: sum(worker.shards or 0 for worker in self.workers) == SHARDS, SETTLE_SECONDS, pause=0.1)
 
     async def stop_workers(self) -> None:
         """In order; then everything that is committed is known."""
         self.heal()
+        await until(lambda: all(worker.health_port for worker in self.workers), pause=0.1)
+        for worker in self.workers:
+            async with self.orgs.session.get(f"http://127.0.0.1:{worker.health_port}/metrics") as reply:
+                self.metrics[worker.orders.log.name] = await reply.text()
         await asyncio.gather(*(asyncio.to_thread(worker.terminate) for worker in self.workers))
         await self.topics.read_to_the_end()
 
     @property
     def peak_rss_mb(self) -> float:
         return max(worker.peak_rss_mb for worker in self.workers)
+
+    def measure_anew(self) -> None:
+        for worker in self.workers:
+            worker.peak_rss_mb = 0.0
+            worker.measure()
+
+    def deaths(self) -> list[str]:
+        """Workers that ended although nobody ended them, since the last look."""
+        found = []
+        for worker in self.workers:
+            found += [f"{worker.orders.log.name} ended by itself with status {status}" for status in worker.deaths]
+            worker.deaths.clear()
+        return found
 
     async def measure(self) -> None:
         """For ever."""
@@ -104,8 +130,9 @@ class Lane:
             await asyncio.sleep(MEASURE_SECONDS)
 
     async def leaks(self) -> list[str]:
-        """O10, of logs and topics."""
-        texts = {f"the log {one.orders.log.name}": one.orders.log.read_text(errors="replace") for one in self.workers}
+        """O10, of logs, topics (what is parked is on one) and metrics."""
+        texts = {f"the log {one.orders.log.name}": one.log_text for one in self.workers}
+        texts |= {f"the metrics of {name}": text for name, text in self.metrics.items()}
         return leaks(texts | {"a topic": "\n".join(self.topics.texts)}, self.secrets)
 
 
@@ -113,44 +140,54 @@ class Lane:
 class Site:
     """What all lanes stand on."""
 
-    endpoints: Endpoints
+    kafka: str
+    forgetful_kafka: str
+    mongodb_uri: str = field(repr=False)
     orgs: OrgProcess
     directory: Path
+    askers: Askers
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One lane after the other: topics of many at once take a broker longer than their creator waits."""
 
 
 @asynccontextmanager
 async def open_lane(
-    site: Site, namespace: str, rng: random.Random, *, workers: int = 2, bugs: tuple[str, ...] = ()
+    site: Site,
+    kafka: str,
+    namespace: str,
+    rng: random.Random,
+    *,
+    workers: int = 2,
+    bugs: tuple[str, ...] = (),
+    debug: bool = False,
 ) -> AsyncIterator[Lane]:
-    """Topics and workers; both are gone afterwards."""
-    kafka = site.endpoints.kafka_bootstrap_servers
+    """Topics and workers; both are gone afterwards. `debug`: the workers log all that they can."""
     key = generate_key()
     async with AsyncExitStack() as stack:
-        await _make_topics(site, namespace)
-        stack.push_async_callback(_delete_topics, site, namespace)
-        store = await stack.enter_async_context(open_store(site.endpoints.mongodb_uri, namespace))
+        await _make_topics(site, kafka, namespace)
+        stack.push_async_callback(_delete_topics, site, kafka, namespace)
+        store = await stack.enter_async_context(open_store(site.mongodb_uri, namespace))
         to_kafka, kafka_port = await stack.enter_async_context(open_proxy(rng))
         to_orgs, orgs_port = await stack.enter_async_context(open_proxy(rng))
         network = Network({_address(kafka): kafka_port}, orgs_port)
-        environment = _environment(site, namespace, key)
+        environment = _environment(site, kafka, namespace, key, debug=debug)
         made = [
-            Worker(Orders(("capture",), environment, site.directory / f"{namespace}-{number}.log", network, bugs))
+            _worker(Orders(("capture",), environment, site.directory / f"{namespace}-{number}.log", network, bugs))
             for number in range(workers)
         ]
         topics = await stack.enter_async_context(reading(kafka, namespace))
         lane = Lane(
             namespace,
             kafka,
-            site.endpoints.mongodb_uri,
+            site.mongodb_uri,
             site.orgs,
+            site.askers,
             store,
             topics,
             made,
             to_kafka,
             to_orgs,
-            TokenCipher([key]),
+            key,
         )
         measuring = asyncio.create_task(lane.measure())
         stack.callback(measuring.cancel)
@@ -160,17 +197,23 @@ async def open_lane(
         yield lane
 
 
-def _environment(site: Site, namespace: str, key: str) -> Mapping[str, str]:
+def _worker(orders: Orders) -> Worker:
+    return Worker(orders.order_file, orders=orders)
+
+
+def _environment(site: Site, kafka: str, namespace: str, key: str, *, debug: bool) -> Mapping[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name != "SEGMENT_SYNC_ENV_FILE"}
     return inherited | {
-        "KAFKA_BOOTSTRAP_SERVERS": site.endpoints.kafka_bootstrap_servers,
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
         "KAFKA_REPLICATION_FACTOR": "1",
         "KAFKA_NAMESPACE": namespace,
-        "MONGODB_URI": site.endpoints.mongodb_uri,
+        "MONGODB_URI": site.mongodb_uri,
         "MONGODB_DATABASE": namespace,
         "TOKEN_ENCRYPTION_KEYS": key,
         "SALESFORCE_ALLOW_LOOPBACK": "true",
-        "LOG_LEVEL": "info",
+        "HEALTH_HOST": "127.0.0.1",
+        "HEALTH_PORT": "0",
+        "LOG_LEVEL": "debug" if debug else "info",
     }
 
 
@@ -179,11 +222,11 @@ def _address(url: str) -> Address:
     return host, int(port)
 
 
-async def _make_topics(site: Site, namespace: str) -> None:
+async def _make_topics(site: Site, kafka: str, namespace: str) -> None:
     async with site.opening:
         for left in reversed(range(TOPIC_ATTEMPTS)):
             try:
-                await ensure_topics(site.endpoints.kafka_bootstrap_servers, namespace, 1)
+                await ensure_topics(kafka, namespace, 1)
             except Unavailable:
                 if not left:
                     raise
@@ -191,6 +234,6 @@ async def _make_topics(site: Site, namespace: str) -> None:
                 return
 
 
-async def _delete_topics(site: Site, namespace: str) -> None:
-    async with site.opening, admin(site.endpoints.kafka_bootstrap_servers) as client:
+async def _delete_topics(site: Site, kafka: str, namespace: str) -> None:
+    async with site.opening, admin(kafka) as client:
         await client.delete_topics([topic_name(namespace, topic) for topic in ALL])

@@ -9,15 +9,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 
 from sandbox.demo.org_client import OrgClient, expect
 from tests.faults.oracles import Truth, truth_of
+from workers.adapters.salesforce.oauth import (
+    Authorization,
+    authorize_url,
+    client_credentials,
+    exchange_code,
+    new_pkce,
+)
 from workers.core.normalize import OBJECTS
 
 START_SECONDS = 60.0
+CALLBACK = "http://localhost:1717/callback"
+
+Grant = Literal["client_credentials", "authorization_code"]
 
 SETTINGS: dict[str, Any] = {
     "contacts": 12,
@@ -52,6 +63,11 @@ class Org:
     async def fault(self, kind: str, times: int = 1, where: dict[str, str] | None = None, **settings: Any) -> None:
         await self.admin("faults", kind=kind, times=times, where=where or {}, settings=settings)
 
+    async def cease_faults(self) -> None:
+        """Those that were ordered and have not struck."""
+        async with self.client.session.delete(f"{self.credentials['admin_url']}/faults") as reply:
+            assert reply.ok, await reply.text()
+
     async def read(self, path: str) -> dict[str, Any]:
         async with self.client.session.get(f"{self.credentials['admin_url']}/{path}") as reply:
             found: dict[str, Any] = await expect(reply, 200)
@@ -65,6 +81,38 @@ class Org:
             await self.admin("tokens/revoke")
             async with self.client.session.post(f"{given['login_url']}/services/oauth2/token", data=form) as reply:
                 self.client.credentials = given | {"access_token": (await expect(reply, 200))["access_token"]}
+
+    async def authorization(self, grant: Grant) -> Authorization:
+        """What this org gives to whom it authorises; with a code an administrator logs in first."""
+        given, session = self.credentials, self.client.session
+        login_url, client_id, secret = given["login_url"], given["client_id"], given["client_secret"]
+        if grant == "client_credentials":
+            return await client_credentials(
+                session, login_url, client_id=client_id, client_secret=secret, allow_insecure_loopback=True
+            )
+        pkce = new_pkce()
+        url = authorize_url(
+            login_url,
+            client_id=client_id,
+            redirect_uri=CALLBACK,
+            challenge=pkce.challenge,
+            state="state",
+            allow_insecure_loopback=True,
+        )
+        form = dict(parse_qsl(urlsplit(url).query)) | {"username": given["username"], "pw": given["password"]}
+        page = f"{login_url}/services/oauth2/authorize"
+        async with session.post(page, data=form, allow_redirects=False) as reply:
+            answer = dict(parse_qsl(urlsplit(reply.headers["Location"]).query))
+        return await exchange_code(
+            session,
+            login_url,
+            client_id=client_id,
+            client_secret=secret,
+            code=answer["code"],
+            verifier=pkce.verifier,
+            redirect_uri=CALLBACK,
+            allow_insecure_loopback=True,
+        )
 
     async def ids(self, name: str) -> list[str]:
         return list(await self.client.state(name))

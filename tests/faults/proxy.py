@@ -20,7 +20,10 @@ END_TXN = 26
 
 READ_BYTES = 65_536
 
-Fate = Literal["pass", "lose reply", "deliver late"]
+READ_SECONDS = 0.1
+"""A close right behind a request may overtake it in the server."""
+
+Fate = Literal["pass", "lose reply", "lose connection", "deliver late"]
 
 
 @dataclass(slots=True)
@@ -89,12 +92,15 @@ class FaultProxy:
         with suppress(OSError, asyncio.IncompleteReadError):
             async for frame in _frames(reader):
                 fate = self.on_request(frame.number)
-                if fate == "lose reply":
-                    link.silent = True
-                elif fate == "deliver late":
+                if fate == "deliver late":
                     await self._deliver_late(link, frame.data)
                     return
+                link.silent |= fate != "pass"
                 await self._pass_on(frame.data, link.server, self._open_to_server)
+                if fate == "lose connection":
+                    link.client.transport.abort()
+                    await asyncio.sleep(READ_SECONDS)
+                    return
 
     async def _deliver_late(self, link: _Link, data: bytes) -> None:
         """The client sees its connection end; the server gets the request when the client has long gone on."""
@@ -102,7 +108,7 @@ class FaultProxy:
         await asyncio.sleep(self.late_seconds)
         link.server.write(data)
         await link.server.drain()
-        await asyncio.sleep(0.1)  # a close right behind the request may overtake it in the server
+        await asyncio.sleep(READ_SECONDS)
 
     async def _to_client(self, link: _Link, reader: asyncio.StreamReader) -> None:
         with suppress(OSError):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from typing import Any, Literal
 
 from schemas.documents import Job, Record
@@ -13,17 +11,11 @@ from schemas.events import Entity
 from tests.faults.oracles import Promise
 from tests.faults.runs import OBJECT_NAMES, Row, Run
 from tests.support.waiting import until
-from workers.adapters.mongo import open_store
-from workers.adapters.salesforce.orgs import Orgs
 from workers.capture.jobfile import post
 from workers.core.merge import blank, merge
-from workers.runtime.process import SystemClock
 
 JOB_SECONDS = 30.0
 STATE_ONLY = Promise(every_event=False, in_order=False)
-
-PROCESSES = 8
-"""That share a team's token, beside the workers."""
 
 SYNC_USER = "sync@org.example"
 PRIVATE_LEADS: Mapping[str, Any] = {
@@ -78,7 +70,7 @@ async def commits_come_late(run: Run) -> None:
 async def rows_are_hidden(run: Run) -> None:
     """F37: the user sees fewer records than before; that is no deletion."""
     grant = await _see_all_leads(run)
-    await run.lane.connect(run.team, run.org)
+    await run.connect(run.team, run.org)
     await run.all_read()
     leads = await run.org.ids("Lead")
     hidden = run.rng.sample(leads, max(1, len(leads) * 3 // 10))
@@ -109,41 +101,6 @@ async def _see_all_leads(run: Run) -> str:
     return grants["Lead"]
 
 
-async def tokens_expire_for_everybody(run: Run) -> None:
-    """F42: one refresh for each expiry, whoever notices first."""
-    connection = (await run.lane.store.connections.load([(run.team, run.team)]))[run.team, run.team]
-    async with AsyncExitStack() as stack:
-        processes = [await _process(run, stack) for _ in range(PROCESSES)]
-        await run.edit(0.5)
-        for _ in range(3):
-            before = await _logins(run)
-            run.note("tokens revoked")
-            await run.org.revoke_tokens()
-            await asyncio.gather(*(_ask(run, orgs.org(connection)) for orgs in processes))
-            await run.edit(run.chance_seconds(0.3, 1.0))
-            await run.caught_up()
-            asked = await _logins(run) - before - 1  # one is of those who edit
-            if asked > 1:
-                run.violations.append(f"{asked} logins for one expiry")
-
-
-async def _process(run: Run, stack: AsyncExitStack) -> Orgs:
-    """With nothing in common with the others but the store."""
-    store = await stack.enter_async_context(open_store(run.lane.mongodb_uri, run.lane.namespace))
-    orgs = Orgs(store.connections, run.lane.cipher, SystemClock(), allow_insecure_loopback=True)
-    stack.push_async_callback(orgs.close)
-    return orgs
-
-
-async def _ask(run: Run, org: Any) -> None:
-    await run.pause(0.0, 0.2)
-    await org.count("SELECT count() FROM Contact")
-
-
-async def _logins(run: Run) -> int:
-    return int((await run.org.read("stats"))["calls"].get("oauth", 0))
-
-
 async def mirror(run: Run, entity: Entity) -> None:
     """As routing would have written it from the topics."""
     records: dict[str, Record] = {}
@@ -170,5 +127,4 @@ ROWS = (
     Row("F34", "event never published", an_event_is_never_published, STATE_ONLY),
     Row("F36", "late commits", commits_come_late, STATE_ONLY),
     Row("F37", "rows hidden", rows_are_hidden, STATE_ONLY, connects=False, org=PRIVATE_LEADS),
-    Row("F42", "tokens expire", tokens_expire_for_everybody),
 )

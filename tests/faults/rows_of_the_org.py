@@ -90,7 +90,7 @@ async def edits_race_the_first_reading(run: Run) -> None:
     async with run.editing(3.0, per_second=30.0):
         await run.pause(0.0, 0.5)
         run.note("connected")
-        await run.lane.connect(run.team, run.org)
+        await run.connect(run.team, run.org)
 
 
 ROWS = (

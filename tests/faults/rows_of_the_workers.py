@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -12,7 +13,8 @@ from aiokafka.errors import KafkaError
 
 from schemas.events import Position
 from schemas.topics import CHANGES, POSITIONS
-from tests.faults.planted import POINTS
+from tests.faults.broker import FORGET_SECONDS
+from tests.faults.points import POINTS
 from tests.faults.proxy import END_TXN, Fate, Weather
 from tests.faults.runs import Row, Run
 from tests.faults.worker import Worker
@@ -23,10 +25,16 @@ from workers.core.shards import shard_of
 POSITION_UPDATES = 20_000
 MANY_SMALL_SEGMENTS = {"segment.bytes": "1048576", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "1000"}
 
-TAKE_OVER_SECONDS = 45.0
+TAKE_OVER_SECONDS = 90.0
 
-ZOMBIE_SECONDS = 9.0
+POINT_SECONDS = 60.0
+"""Until a worker has come to a point of a transaction."""
+
+ZOMBIE_SECONDS = 7.0
 """Longer than the session timeout of the group (`child.SESSION_TIMEOUT_MS`), and than a transaction's."""
+
+IN_TRANSACTION = POINTS[:3]
+"""Where a frozen worker has something at hand that it will publish when it wakes up."""
 
 
 async def a_worker_is_killed(run: Run) -> None:
@@ -46,35 +54,42 @@ async def a_worker_is_killed_in_a_transaction(run: Run) -> None:
     point, number = run.rng.choice(POINTS), run.rng.randint(2, 6)
     victims = run.lane.workers
     for worker in victims:
-        await asyncio.to_thread(worker.terminate)
-        worker.start(stop_at=f"kill:{point}:{number}")
-    async with run.editing(6.0):
-        await until(lambda: not all(worker.alive for worker in victims), 60)
+        worker.stop_at("kill", point, number)
+    async with run.editing(4.0):
+        await until(lambda: not all(worker.alive for worker in victims), POINT_SECONDS, pause=0.02)
         run.note(f"killed {point}, transaction {number}")
     for worker in victims:
-        worker.kill()
+        worker.obey_no_more()
         worker.start()
 
 
 async def a_worker_comes_back_from_the_dead(run: Run) -> None:
-    """F2: frozen until another has taken over, with events in its socket that it has not read."""
+    """F2: frozen until another has taken over; it wakes up with events that it has not read or not yet published."""
     owner = await _owner(run)
     (other,) = (worker for worker in run.lane.workers if worker is not owner)
-    await run.edit(run.chance_seconds(0.2, 1.0))
-    await run.caught_up()
     before = _subscribed(run, other)
-    run.note("freeze")
-    owner.freeze()
-    async with run.editing(2.0):
-        await until(lambda: _subscribed(run, other) > before, TAKE_OVER_SECONDS, pause=0.1)
-        await run.pause(0.5, 3.0)
+    async with run.editing(3.0):
+        await _freeze(run, owner)
+        await until(lambda: _subscribed(run, other) > before, TAKE_OVER_SECONDS, pause=0.05)
+        await run.pause(0.3, 1.5)  # it wakes up before the broker has aborted its transaction
         run.note("thaw")
         owner.thaw()
 
 
+async def _freeze(run: Run, worker: Worker) -> None:
+    """At a random moment, or at a point of a transaction."""
+    point = run.rng.choice(("", *IN_TRANSACTION))
+    if point:
+        worker.stop_at("freeze", point, run.rng.randint(1, 4))
+        await until(lambda: worker.frozen, POINT_SECONDS, pause=0.02)
+    else:
+        await run.pause(0.2, 1.0)
+        worker.freeze()
+    run.note(f"freeze {point}")
+
+
 def _subscribed(run: Run, worker: Worker) -> int:
-    lines = worker.orders.log.read_text(errors="replace").splitlines()
-    return sum('"subscribed"' in line and f'"{run.team}"' in line for line in lines)
+    return len(worker.lines('"subscribed"', f'"{run.team}"'))
 
 
 async def two_workers_believe_to_own_a_shard(run: Run) -> None:
@@ -90,12 +105,12 @@ async def two_workers_believe_to_own_a_shard(run: Run) -> None:
 
 
 def _fenced(run: Run) -> int:
-    return sum(one.orders.log.read_text(errors="replace").count('"shard fenced"') for one in run.lane.workers)
+    return sum(one.log_text.count('"shard fenced"') for one in run.lane.workers)
 
 
 async def the_end_of_a_transaction_is_uncertain(run: Run) -> None:
-    """F4: its reply is lost, or the request arrives when the worker has long gone on."""
-    fate: Fate = run.rng.choice(("lose reply", "deliver late"))
+    """F4: its reply is lost, with the connection or not, or the request arrives when the worker has long gone on."""
+    fate: Fate = run.rng.choice(("lose reply", "lose connection", "deliver late"))
     proxy, left = run.lane.to_kafka, [run.rng.randint(1, 2)]
 
     def decide(number: int) -> Fate:
@@ -109,7 +124,7 @@ async def the_end_of_a_transaction_is_uncertain(run: Run) -> None:
         await run.pause(0.2, 2.0)
         proxy.late_seconds = run.chance_seconds(0.2, 3.0)
         proxy.on_request = decide
-    await until(lambda: not left[0], 30)
+    await until(lambda: not left[0], POINT_SECONDS, pause=0.02)
 
 
 async def the_broker_refuses_a_record(run: Run) -> None:
@@ -184,15 +199,33 @@ async def positions_are_many(run: Run) -> None:
 
 async def a_worker_is_frozen_in_a_transaction(run: Run) -> None:
     """F6: readers wait for the open transaction until the broker aborts it."""
-    point, number = run.rng.choice(("before send", "after first send", "before commit")), run.rng.randint(2, 4)
+    point, number = run.rng.choice(IN_TRANSACTION), run.rng.randint(2, 4)
     for worker in run.lane.workers:
-        await asyncio.to_thread(worker.terminate)
-        worker.start(stop_at=f"freeze:{point}:{number}")
+        worker.stop_at("freeze", point, number)
     async with run.editing(4.0):
+        await until(lambda: any(worker.frozen for worker in run.lane.workers), POINT_SECONDS, pause=0.02)
         await run.pause(ZOMBIE_SECONDS, ZOMBIE_SECONDS + 2)
         run.note(f"thaw after {point}, transaction {number}")
         for worker in run.lane.workers:
+            worker.obey_no_more()
             worker.thaw()
+
+
+async def the_broker_forgets_who_writes(run: Run) -> None:
+    """F9: what it knows of producers that are idle for a week, here for seconds."""
+    before = _lost_logs(run)
+    for _ in range(2):
+        await run.pause(FORGET_SECONDS + 0.8, FORGET_SECONDS + 2)
+        await run.edit(run.chance_seconds(0.2, 1.0))
+        await run.caught_up()
+    run.note(f"{_lost_logs(run) - before} change logs opened again")
+    if _lost_logs(run) == before:
+        run.violations.append("the broker has forgotten nothing")
+
+
+def _lost_logs(run: Run) -> int:
+    shard = f'"shard": {shard_of(run.team)},'
+    return sum(len(worker.lines('"change log lost"', shard)) for worker in run.lane.workers)
 
 
 async def the_broker_is_cut_off(run: Run) -> None:
@@ -236,14 +269,14 @@ async def connections_are_reset(run: Run) -> None:
 
 
 async def _owner(run: Run) -> Worker:
-    """The worker whose log says that it captures the team."""
-    line = f'"team": "{run.team}"'
+    """The worker whose log was the last to say that it has subscribed for the team."""
 
-    def found() -> list[Worker]:
-        return [one for one in run.lane.workers if one.alive and line in one.orders.log.read_text(errors="replace")]
+    def subscribed_at() -> list[tuple[str, Worker]]:
+        told = [(one.lines('"subscribed"', f'"{run.team}"'), one) for one in run.lane.workers if one.alive]
+        return [(str(json.loads(lines[-1])["timestamp"]), worker) for lines, worker in told if lines]
 
-    await until(lambda: bool(found()), pause=0.05)
-    return found()[-1]
+    await until(lambda: bool(subscribed_at()), pause=0.05)
+    return max(subscribed_at(), key=lambda found: found[0])[1]
 
 
 ROWS = (
@@ -256,6 +289,7 @@ ROWS = (
     Row("F7", "hanging transaction", a_stranger_holds_a_transaction_open, alone=True),
     Row("F8", "many positions", positions_are_many, alone=True),
     Row("F6", "frozen in a transaction", a_worker_is_frozen_in_a_transaction, alone=True),
+    Row("F9", "idle producers", the_broker_forgets_who_writes, broker="forgetful"),
     Row("F14", "broker cut off", the_broker_is_cut_off, alone=True),
     Row("F15", "slow network", the_network_is_slow, alone=True),
     Row("F16", "resets", connections_are_reset, alone=True),

@@ -1,58 +1,65 @@
-"""Worker processes that a test kills, freezes and starts again."""
+"""Worker processes: forked ones that run the command line, tell of themselves in a log, and end in order."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import json
 import signal
-from dataclasses import dataclass, replace
-from multiprocessing.context import ForkServerProcess
-
-import psutil
+from dataclasses import dataclass, field, replace
 
 from tests.faults.child import Orders, work
-
-STOP_SECONDS = 15.0
-
-# Importing the libraries takes a process a second; forked from one that has done so it starts at once.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.faults.child"])
+from tests.faults.forked import FORKS, STOP_SECONDS, Forked
 
 
 @dataclass(slots=True)
-class Worker:
-    """One capture process, in as many lives as a run needs."""
+class Worker(Forked):
+    """A capture process."""
 
-    orders: Orders
-    running: ForkServerProcess | None = None
+    orders: Orders = field(kw_only=True)
     peak_rss_mb: float = 0.0
+    deaths: list[int] = field(default_factory=list)
+    """Exit statuses of lives that nobody ended."""
+    _stopping: bool = False
+    _life_begins_at: int = 0
+    """In the log."""
 
     @property
-    def alive(self) -> bool:
-        return self.running is not None and self.running.is_alive()
+    def log_text(self) -> str:
+        return self.orders.log.read_text(errors="replace") if self.orders.log.exists() else ""
 
-    def start(self, stop_at: str | None = None, illusion_seconds: float = 0.0) -> None:
+    def lines(self, *texts: str) -> list[str]:
+        """Of its log, in this life, with all of these texts."""
+        life = self.log_text[self._life_begins_at :]
+        return [line for line in life.splitlines() if all(text in line for text in texts)]
+
+    @property
+    def shards(self) -> int | None:
+        """So many are its own, as far as it knows."""
+        told = self.lines('"shards assigned"')
+        return int(json.loads(told[-1])["shards"]) if told else None
+
+    @property
+    def health_port(self) -> int | None:
+        """Where its metrics are; None while it listens nowhere."""
+        process = self.process()
+        listening = [one for one in process.net_connections("tcp") if one.status == "LISTEN"] if process else []
+        return listening[0].laddr.port if listening else None
+
+    def start(self, illusion_seconds: float = 0.0) -> None:
         if self.alive:
             return
-        orders = replace(self.orders, stop_at=stop_at, illusion_seconds=illusion_seconds)
+        self._note_death()
+        self.obey_no_more()
+        self._stopping = False
+        self._life_begins_at = len(self.log_text)
+        orders = replace(self.orders, illusion_seconds=illusion_seconds)
         self.running = FORKS.Process(target=work, args=(orders,), daemon=True)
         self.running.start()
-
-    def kill(self) -> None:
-        self._send(signal.SIGKILL)
-        if self.running is not None:
-            self.running.join(STOP_SECONDS)
-
-    def freeze(self) -> None:
-        self._send(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        self._send(signal.SIGCONT)
 
     def terminate(self) -> int | None:
         """In order; the exit status. Who does not obey is killed."""
         self.thaw()
-        self._send(signal.SIGTERM)
+        self._stopping = True
+        self.send(signal.SIGTERM)
         if self.running is None:
             return None
         self.running.join(STOP_SECONDS)
@@ -61,10 +68,11 @@ class Worker:
         return status
 
     def measure(self) -> None:
-        if self.alive and self.running is not None and self.running.pid is not None:
-            rss_bytes = psutil.Process(self.running.pid).memory_info().rss
-            self.peak_rss_mb = max(self.peak_rss_mb, rss_bytes / 1024**2)
+        if (process := self.process()) is not None:
+            self.peak_rss_mb = max(self.peak_rss_mb, process.memory_info().rss / 1024**2)
 
-    def _send(self, number: signal.Signals) -> None:
-        if self.alive and self.running is not None and self.running.pid is not None:
-            os.kill(self.running.pid, number)
+    def _note_death(self) -> None:
+        """Whoever is killed, also by itself at a point, is none that has died of a bug."""
+        status = None if self.running is None else self.running.exitcode
+        if status is not None and status != -signal.SIGKILL and not (self._stopping and status == 0):
+            self.deaths.append(status)

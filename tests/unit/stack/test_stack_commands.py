@@ -12,7 +12,7 @@ from sandbox.stack.mongo import mongod_command, mongod_program
 
 
 def test_kafka_listens_on_this_machine_only_and_creates_no_topics() -> None:
-    lines = dict(line.split("=", 1) for line in server_properties(Path("/data"), 1111, 2222).splitlines())
+    lines = dict(line.split("=", 1) for line in server_properties(Path("/data"), 1111, 2222, {}).splitlines())
     assert lines["listeners"] == "PLAINTEXT://127.0.0.1:1111,CONTROLLER://127.0.0.1:2222"
     assert lines["advertised.listeners"] == "PLAINTEXT://127.0.0.1:1111"
     assert lines["auto.create.topics.enable"] == "false"
