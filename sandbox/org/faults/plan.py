@@ -43,8 +43,8 @@ KINDS: dict[str, tuple[Surface, str]] = {
 class FaultSpec:
     """A fault to plan: how often, on which share of its occasions, and where.
 
-    ``where`` compares with the occasion: ``path`` by prefix, everything else (``method``, ``object``, ``operation``,
-    ``entity``, ``channel``, ``client``, ``job_type``, ``batch``) for equality.
+    ``where`` compares with the occasion: ``path`` by its beginning, ``path_ends`` by its end, everything else
+    (``method``, ``object``, ``operation``, ``entity``, ``channel``, ``client``, ``job_type``, ``batch``) for equality.
     """
 
     kind: str
@@ -62,14 +62,20 @@ class FaultSpec:
             raise ValueError(f"a fault strikes at least once, not {self.times} times")
 
     def fits(self, occasion: Mapping[str, str]) -> bool:
-        return all(
-            occasion.get(key, "").startswith(value) if key == "path" else occasion.get(key) == value
-            for key, value in self.where.items()
-        )
+        return all(_fits(occasion, key, value) for key, value in self.where.items())
 
     def seconds(self, default: float) -> float:
         value = self.settings.get("seconds", default)
         return float(value) if isinstance(value, int | float) else default
+
+
+def _fits(occasion: Mapping[str, str], key: str, value: str) -> bool:
+    path = occasion.get("path", "")
+    if key == "path":
+        return path.startswith(value)
+    if key == "path_ends":
+        return path.endswith(value)
+    return occasion.get(key) == value
 
 
 @dataclass(slots=True)
