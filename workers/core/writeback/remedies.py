@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from workers.core.writeback.verdicts import code_of, verdict_of_row
+
 REMEDIES = {
-    "UNABLE_TO_LOCK_ROW": "nothing: it is tried again the next day",
     "INSUFFICIENT_ACCESS_OR_READONLY": "give the connected user edit access to the record (sharing, or Modify All)",
     "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "give the connected user access to the record's account or owner",
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": "exempt the connected user from the validation rule, or mend the record",
@@ -19,5 +20,7 @@ REMEDIES = {
 
 def remedy(error: str | None) -> str:
     """What to do about a rejected row, by Salesforce's code (`CODE:message:fields --`)."""
-    code = (error or "").partition(":")[0].strip()
+    code = code_of(error or "")
+    if error and verdict_of_row(error) != "rejected":
+        return "nothing: it is tried again the next day"
     return REMEDIES.get(code, "look the code up in Salesforce's documentation") if error else ""
