@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from schemas.events import Entity
 from workers.core.normalize import NEVER_IN_EVENTS
 from workers.core.preflight import READ_BY_DEFAULT
-from workers.core.snapshots import readable
+from workers.core.snapshots import readable, stamped
 from workers.ports import SalesforceOrg, Store
 from workers.runtime.edits import rule_set_of
 from workers.runtime.preflight import needed_fields
@@ -22,6 +22,7 @@ class Known:
     asked: float = float("-inf")
     types: dict[str, str] = field(default_factory=dict)
     used: frozenset[str] = frozenset()
+    stamped: frozenset[str] = frozenset()
 
 
 class Described:
@@ -36,11 +37,16 @@ class Described:
         now = asyncio.get_running_loop().time()
         known = self._known.get(entity, Known())
         if now - known.asked >= max_age_seconds:
-            types = readable(entity, await self._org.fields(entity))
+            fields = await self._org.fields(entity)
+            types = readable(entity, fields)
             used = needed_fields(await rule_set_of(self._store, self._team), entity) | READ_BY_DEFAULT[entity]
-            known = self._known[entity] = Known(now, types, used - NEVER_IN_EVENTS)
+            known = self._known[entity] = Known(now, types, used - NEVER_IN_EVENTS, stamped(fields) & types.keys())
         return known.types
 
     def used(self, entity: Entity) -> frozenset[str]:
         """Fields that lists and mappings read, be they readable or not, as of the last `types`."""
         return self._known.get(entity, Known()).used
+
+    def stamped(self, entity: Entity) -> frozenset[str]:
+        """Readable fields that only change with a new stamp of their record, as of the last `types`."""
+        return self._known.get(entity, Known()).stamped

@@ -130,7 +130,7 @@ def _fields(row: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
 
 def _last_of_its_moment(version: Version) -> Version:
     """Stamps are whole seconds. Whoever reads a record as deleted read it after all that happened in that second."""
-    return Version(version.commit_time_ms, LARGEST, 0)
+    return Version(version.commit_time_ms // 1000 * 1000 + 999, LARGEST, 0)
 
 
 def _columns(entity: Entity, types: Mapping[str, str]) -> Columns:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from schemas.events import Entity, Position, Snapshot, Version
+from workers.core.lists.predicates import SILENT_FIELDS
 from workers.core.normalize import OBJECTS, is_compound
 from workers.core.positions import EVERYTHING_AGAIN, OVERLAP_MS, PENDING
 
@@ -21,6 +22,9 @@ ALL_RETAINED = "-2"
 
 NOT_IN_BULK_QUERIES = frozenset({"address", "location", "base64", "complexvalue", "anyType"})
 """Field types that Bulk API 2.0 refuses in a query; what an address holds is in its plain fields."""
+
+OF_LOOKING = frozenset({"IsUnreadByOwner"})
+"""Fields that change when somebody looks; no document says that the record gets a new stamp."""
 
 REST_QUERY_CHARACTERS = 12_000
 """A REST query travels in a URL of at most 16,384 bytes."""
@@ -40,6 +44,8 @@ class Field(Protocol):
     def type(self) -> str: ...
     @property
     def compound(self) -> bool: ...
+    @property
+    def calculated(self) -> bool: ...
 
 
 # --- queries ---------------------------------------------------------------------------------------------------------
@@ -52,6 +58,11 @@ def readable(entity: Entity, fields: Iterable[Field]) -> dict[str, str]:
         for f in fields
         if not (f.compound or f.type in NOT_IN_BULK_QUERIES or is_compound(entity, f.name))
     }
+
+
+def stamped(fields: Iterable[Field]) -> frozenset[str]:
+    """Fields that only change with a new stamp of their record, and with an event."""
+    return frozenset(f.name for f in fields if not f.calculated and f.name not in SILENT_FIELDS | OF_LOOKING)
 
 
 def selected(names: Iterable[str]) -> list[str]:

@@ -23,6 +23,8 @@ class FieldInfo:
     compound: bool = False
     scale: int = 18
     """Of a number: digits behind the point."""
+    calculated: bool = False
+    """By a formula or a roll-up: it changes without a new stamp of the record, and without an event."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class _Field(_Reply):
     updateable: bool = True
     scale: int = 18
     compoundFieldName: str | None = None  # noqa: N815 - Salesforce's spelling
+    calculated: bool = False
 
 
 class _Describe(_Reply):
@@ -97,7 +98,10 @@ class Rest:
         path = f"{_object_path(entity)}/describe"
         described = parsed(_Describe, await self._api.get(path), path).fields
         compounds = _compounds(described)
-        return [FieldInfo(f.name, f.type, f.label, f.updateable, f.name in compounds, f.scale) for f in described]
+        return [
+            FieldInfo(f.name, f.type, f.label, f.updateable, f.name in compounds, f.scale, f.calculated)
+            for f in described
+        ]
 
     async def lists(self, entity: Entity) -> list[ListInfo]:
         found: list[ListInfo] = []

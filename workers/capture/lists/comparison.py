@@ -17,7 +17,7 @@ from workers.capture.readings import Readings
 from workers.core.lists.comparing import Difference, Findings, Remedy, is_young, remedy
 from workers.core.lists.queries import ListQuery, NoQuery, list_query
 from workers.core.lists.scheduling import lists_in_use
-from workers.core.reconciling import missed_fields
+from workers.core.reconciling import after_all_known, missed_fields
 from workers.core.sweeping import Ids
 from workers.ports import Refused
 from workers.runtime.edits import rule_set_of
@@ -202,10 +202,14 @@ class _Settling:
         record_ids = record_ids[: self._left_to_reread]
         self._left_to_reread -= len(record_ids)
         found = await self._readings.rereader.read_within_budget(entity, record_ids)
-        await self._context.committer.commit(Submission(team, tuple(found.changes), (), tuple(found.parked)))
-        now_ms = self._context.clock.now_ms()
+        changes = [
+            after_all_known(known[change.record_id], change) if change.record_id in known else change
+            for change in found.changes
+        ]
+        await self._context.committer.commit(Submission(team, tuple(changes), (), tuple(found.parked)))
+        now_ms, stamped = self._context.clock.now_ms(), self._readings.described.stamped(entity)
         for change in found.changes:
             record = known.get(change.record_id)
-            missed = record is None or not record.alive or bool(missed_fields(record, change, now_ms))
+            missed = record is None or not record.alive or bool(missed_fields(record, change, now_ms, stamped))
             self.findings.drift("repaired" if missed else "unexplained", change.record_id)
         self.findings.done["vanished"] += len(found.vanished)

@@ -29,8 +29,14 @@ FIELD = re.compile(r"(?:Account\.)?[A-Za-z][A-Za-z0-9_]*")
 ACCOUNT = "Account."
 """The one related record that the mirror holds: the account of a contact."""
 
-SILENT_FIELDS = frozenset({"Id", "SystemModstamp", "LastActivityDate", "LastViewedDate", "LastReferencedDate"})
-"""No change event carries them (Change Data Capture Developer Guide, "Change Event Message Structure")."""
+SILENT_FIELDS = frozenset(
+    {
+        *("Id", "SystemModstamp", "LastActivityDate", "LastViewedDate", "LastReferencedDate"),
+        *("MasterRecordId", "PhotoUrl", "IsEmailBounced", "CleanStatus", "OperatingHoursId"),
+    }
+)
+"""No change event carries them: the first ones by the Change Data Capture Developer Guide ("Change Event Message
+Structure"), the others by the fields of the change event objects (Object Reference, "ContactChangeEvent")."""
 
 CONVERTED = "IsConverted"
 UNCONVERTED = re.compile(r"\bIsConverted\s*=\s*false\b", re.IGNORECASE)
