@@ -66,8 +66,6 @@ class WritebackPart(Document):
     written: str = ""
     """Of a part without a job: the place up to which a call may have been made."""
     began_at_ms: int
-    failures: int = 0
-    """Jobs in a row that came to nothing."""
     with_job: bool = True
     fields: InsightFields = InsightFields()
     """What its rows are written to, whatever is named meanwhile."""

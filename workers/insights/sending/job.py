@@ -33,7 +33,7 @@ FIRST_POLL_SECONDS, POLL_GROWTH, LONGEST_POLL_SECONDS = 0.2, 1.6, 20.0
 """Small jobs take a second, the largest hours."""
 
 FAILURES = 5
-"""Jobs of one part that were given up, one after the other."""
+"""Of one part: jobs that were given up, replies that did not come. Then the run is left for a later look."""
 
 FAILURE_PAUSE_SECONDS = 1.0
 
@@ -50,6 +50,7 @@ class JobOfPart:
         self._name = name
         self._seen: Seen | None = None  # what is known without asking
         self._told = IngestState("Open", 0, 0)
+        self._failures = 0
         self._pause_seconds = max(FIRST_POLL_SECONDS, self._part.rows / ROWS_A_SECOND)
         self._steps: dict[Do, Callable[[], Awaitable[None]]] = {
             "sweep": self._sweep,
@@ -148,8 +149,8 @@ class JobOfPart:
 
     async def _failed(self, error: Unavailable) -> None:
         """A reply that did not come: what it would have told is looked up."""
-        await self._record(failures=self._part.failures + 1)
-        if self._part.failures >= FAILURES:
+        self._failures += 1
+        if self._failures >= FAILURES:
             raise error
         await asyncio.sleep(FAILURE_PAUSE_SECONDS)
 
@@ -172,11 +173,11 @@ class JobOfPart:
         """For a new one. Raises Unavailable when that has happened too often in a row."""
         if self._told.state in ("Open", "UploadComplete", "InProgress"):
             await patiently(lambda: self._run.org.ingest_abort(self._job_id))
-        failures = self._part.failures + 1
+        self._failures += 1
         job_id = self._job_id
-        await self._run.forget_job(self._name, self._part.model_copy(update={"step": "creating", "failures": failures}))
-        if failures >= FAILURES:
-            raise Unavailable(f"job {job_id} was the {failures}th in a row that came to nothing")
+        await self._run.forget_job(self._name, self._part.model_copy(update={"step": "creating"}))
+        if self._failures >= FAILURES:
+            raise Unavailable(f"job {job_id} came to nothing, after others of the same rows")
         self._seen = "none"
 
     async def _settle(self) -> None:
@@ -190,7 +191,7 @@ class JobOfPart:
         problem = problem_of(self._job_id, state, self._part.rows - settled, results.rows - settled)
         if problem is not None:
             await self._run.tell(problem)
-        await self._record(step="settled", failures=0)
+        await self._record(step="settled")
 
     async def _results(self, state: IngestState) -> Results:
         """Files in which nothing can stand are not asked for."""
@@ -223,7 +224,7 @@ class JobOfPart:
             current = await self._run.current(self._part.entity, page, target)
             found = [self._found(row, current.get(row.record_id, {}), target) for row in page]
             await self._run.save(found, self._part.fields)
-        await self._record(step="settled", failures=0)
+        await self._record(step="settled")
 
     def _found(self, row: WritebackRow, current: Mapping[str, object], target: Target) -> WritebackRow:
         if has_values(current, row, target):
