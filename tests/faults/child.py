@@ -5,10 +5,12 @@ Nothing of this is in the product: what a test needs to be otherwise is replaced
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import sys
+import time
 from asyncio import selector_events
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from workers.__main__ import main
 from workers.adapters.kafka import changelog, shards
 from workers.adapters.salesforce import cometd, tokens
 from workers.capture.pace import Pace
+from workers.capture.worker import Capture
 from workers.core import reconciling, session_machine
 from workers.wiring import processes
 
@@ -40,6 +43,8 @@ SESSION_TIMEOUT_MS = 3_000
 
 TRANSACTION_TIMEOUT_MS = 6_000
 """Twice the session timeout, as in production: a zombie may wake up before the broker has aborted its transaction."""
+
+LAG_LOOK_SECONDS = 0.05
 
 LEASE_MS = 6_000
 """Far more than a new token takes on this machine."""
@@ -69,6 +74,14 @@ class Orders:
     illusion_seconds: float = 0.0
     """For so long it believes that every shard is its own."""
 
+    idle: bool = False
+    """Handshakes in the pace of production, and how late the event loop is stands in `lag_file`."""
+
+    @property
+    def lag_file(self) -> Path:
+        """A line for each look: when, and by how many seconds it came late."""
+        return self.log.with_suffix(".lag")
+
     @property
     def order_file(self) -> Path:
         """See `points.write_order`."""
@@ -87,6 +100,10 @@ def work(orders: Orders) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _reroute(orders.network)
     _hurry()
+    if orders.idle:
+        _watch_the_loop(orders.lag_file)
+    else:
+        planted.instead(cometd, "HANDSHAKES_PER_SECOND_OF_HOST", 1000.0)
     for bug in orders.bugs:
         planted.BUGS[bug]()
     points.obey(orders.order_file)
@@ -112,7 +129,6 @@ def _hurry() -> None:
     """Minutes of pauses are for the field; the order of what happens stays."""
     instead = planted.instead
     instead(processes, "Pace", quick)
-    instead(cometd, "HANDSHAKES_PER_SECOND_OF_HOST", 1000.0)
     instead(shards, "SESSION_TIMEOUT_MS", SESSION_TIMEOUT_MS)
     instead(shards, "HEARTBEAT_MS", 500)
     instead(changelog, "TRANSACTION_TIMEOUT_MS", TRANSACTION_TIMEOUT_MS)
@@ -121,6 +137,27 @@ def _hurry() -> None:
     instead(reconciling, "IN_FLIGHT_MS", 0)
     instead(session_machine, "HEALTHY_SECONDS", 2.0)
     hurry_tokens()
+
+
+def _watch_the_loop(file: Path) -> None:
+    run = Capture.run
+
+    async def watch() -> None:
+        loop = asyncio.get_running_loop()
+        with file.open("a", buffering=1) as lags:
+            while True:
+                due = loop.time() + LAG_LOOK_SECONDS
+                await asyncio.sleep(LAG_LOOK_SECONDS)
+                lags.write(f"{time.time():.3f} {loop.time() - due:.4f}\n")
+
+    async def watched(capture: Capture, stop: asyncio.Event) -> None:
+        watching = asyncio.create_task(watch())
+        try:
+            await run(capture, stop)
+        finally:
+            watching.cancel()
+
+    planted.instead(Capture, "run", watched)
 
 
 def hurry_tokens() -> None:

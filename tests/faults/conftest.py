@@ -11,7 +11,7 @@ from tests.faults.asker import Askers
 from tests.faults.broker import FORGETFUL, QUICK, broker
 from tests.faults.lane import Site
 from tests.faults.orgs import org_process
-from tests.faults.report import OUTCOMES, table
+from tests.faults.report import FIGURES, OUTCOMES, table
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +55,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if OUTCOMES:
         terminalreporter.write_sep("=", "faults")
         terminalreporter.write_line(table(OUTCOMES))
+    for figure in FIGURES:
+        terminalreporter.write_line(figure)

@@ -160,8 +160,9 @@ async def open_lane(
     workers: int = 2,
     bugs: tuple[str, ...] = (),
     debug: bool = False,
+    idle: bool = False,
 ) -> AsyncIterator[Lane]:
-    """Topics and workers; both are gone afterwards. `debug`: the workers log all that they can."""
+    """Topics and workers; both are gone afterwards. `debug`: they log all that they can; `idle`: see `Orders`."""
     key = generate_key()
     async with AsyncExitStack() as stack:
         await _make_topics(site, kafka, namespace)
@@ -172,7 +173,11 @@ async def open_lane(
         network = Network({_address(kafka): kafka_port}, orgs_port)
         environment = _environment(site, kafka, namespace, key, debug=debug)
         made = [
-            _worker(Orders(("capture",), environment, site.directory / f"{namespace}-{number}.log", network, bugs))
+            _worker(
+                Orders(
+                    ("capture",), environment, site.directory / f"{namespace}-{number}.log", network, bugs, idle=idle
+                )
+            )
             for number in range(workers)
         ]
         topics = await stack.enter_async_context(reading(kafka, namespace))

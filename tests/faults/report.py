@@ -10,6 +10,9 @@ from tests.faults.runs import Outcome
 OUTCOMES: list[Outcome] = []
 """Of this session."""
 
+FIGURES: list[str] = []
+"""Sentences beside the table."""
+
 HEADINGS = ("row", "runs", "violations", "duplicates", "changes", "recovery p50 s", "p95 s", "RSS MB")
 
 

@@ -124,7 +124,7 @@ async def the_end_of_a_transaction_is_uncertain(run: Run) -> None:
         await run.pause(0.2, 2.0)
         proxy.late_seconds = run.chance_seconds(0.2, 3.0)
         proxy.on_request = decide
-    await until(lambda: not left[0], POINT_SECONDS, pause=0.02)
+        await until(lambda: not left[0], POINT_SECONDS, pause=0.02)
 
 
 async def the_broker_refuses_a_record(run: Run) -> None:

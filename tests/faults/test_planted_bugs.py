@@ -10,6 +10,7 @@ import pytest
 from tests.faults import rows_of_the_org, rows_of_the_workers
 from tests.faults.lane import Site
 from tests.faults.planted import BUGS
+from tests.faults.report import FIGURES
 from tests.faults.stage import play_all
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -43,4 +44,7 @@ async def test_every_planted_bug_is_caught(site: Site) -> None:
     async with asyncio.TaskGroup() as tasks:
         catching = {bug: tasks.create_task(catching_seeds(site, n, bug)) for n, bug in enumerate(BUGS)}
     caught = {bug: task.result() for bug, task in catching.items()}
+    for bug, seeds in caught.items():
+        row, oracle = CAUGHT_BY[bug]
+        FIGURES.append(f"planted, {bug}: caught by {oracle} in {row} with {len(seeds)} of {SEEDS} seeds")
     assert all(caught.values()), caught
