@@ -140,13 +140,18 @@ async def surroundings(directory: Path, sizes: Sizes) -> AsyncIterator[Surroundi
 
 async def command(around: Surroundings, *arguments: str) -> Any:
     """One `segment-sync` command with --json, as a user's script would call it; raises with its own error text."""
+    return json.loads(await printed(around, *arguments, "--json"))
+
+
+async def printed(around: Surroundings, *arguments: str) -> str:
+    """What a `segment-sync` command prints; raises with its own error text."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "workers", *arguments, "--json"),
-        env=os.environ | around.environment,
+        *(sys.executable, "-m", "workers", *arguments),
+        env=os.environ | {"COLUMNS": "110"} | around.environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     out, errors = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"segment-sync {' '.join(arguments)}: {errors.decode().strip()[-600:]}")
-    return json.loads(out)
+    return out.decode()

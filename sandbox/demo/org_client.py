@@ -83,6 +83,18 @@ class OrgClient:
         async with self.session.post(f"{self.credentials['admin_url']}/listviews", json=body) as reply:
             await expect(reply, 201)
 
+    async def plan_fault(self, kind: str, times: int, **where: str) -> None:
+        async with self.session.post(
+            f"{self.credentials['admin_url']}/faults", json={"kind": kind, "times": times, "where": where}
+        ) as reply:
+            await expect(reply, 201)
+
+    async def validate(self, entity: str, name: str, condition: str, message: str, *, active: bool) -> None:
+        """An administrator's validation rule: whatever meets the condition cannot be saved."""
+        rule = {"object": entity, "name": name, "condition": condition, "message": message, "active": active}
+        async with self.session.post(f"{self.credentials['admin_url']}/validation-rules", json=rule) as reply:
+            await expect(reply, 200)
+
     async def merge(self, entity: str, master_id: str, loser_id: str) -> None:
         await self._soap(
             "merge",

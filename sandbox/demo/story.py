@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from sandbox.demo.edits import make_edits, plan_edits
 from sandbox.demo.environment import Sizes, Surroundings, command, surroundings
 from sandbox.demo.expected import Expected, Rule, expected_state
 from sandbox.demo.scores import TOPIC as SCORES_TOPIC
-from sandbox.demo.scores import draw_scores, publish_scores, verified_in_org, wanted_in_org
+from sandbox.demo.scores import draw_scores, publish_scores, wanted_in_org
 from sandbox.demo.watch import Watch, connect, latencies_ms, percentile
+from sandbox.demo.write_back import write_back
 
 TEAM = "demo"
 RULES = [
@@ -259,16 +260,10 @@ class Demo:
                 return [] if found == len(scores) else [f"{found} of {len(scores)}"]
 
             await becomes(kept, "the scores to be kept")
-        with self._step("Write-back through the Bulk API"):
-            (run,) = await command(around, "insights", "--now", "--team", TEAM)
-            (second,) = await command(around, "insights", "--now", "--team", TEAM)
-        story.write_back = {
-            "changed": len(wanted),
-            "succeeded": run["accepted"],
-            "failed": run["rejected"] + run["unprocessed"],
-            "verified_in_org": await verified_in_org(around.org, wanted),
-            "second_run": second["planned"],
-        }
+        with self._step("Write-back, some rows rejected and some locked at first"):
+            figures, report = await write_back(around, TEAM, wanted)
+        story.write_back = asdict(figures)
+        self.progress.console.print(report, markup=False, highlight=False)
 
     async def _replay(self, around: Surroundings) -> None:
         with self._step("Replay of the change topics"):
@@ -375,13 +370,15 @@ def summary_of(story: Story) -> dict[str, Any]:
 def problems(story: Story) -> list[str]:
     """Why the demo failed: everything that is not exactly as the org says it must be."""
     wrong = list(story.wrong)
-    changes, write_back = story.changes, story.write_back
+    changes, written = story.changes, story.write_back
     if changes["lost"] or changes["duplicated"] or changes["published"] != changes["expected"]:
         wrong.append(f"changes: {changes}")
-    if not (write_back["changed"] == write_back["succeeded"] == write_back["verified_in_org"]) or write_back["failed"]:
-        wrong.append(f"write-back: {write_back}")
-    if write_back["second_run"]:
-        wrong.append(f"a second write-back run still found {write_back['second_run']} rows to write")
+    if not (written["changed"] == written["succeeded"] == written["verified_in_org"]) or written["failed"]:
+        wrong.append(f"write-back: {written}")
+    if not (written["rejected_at_first"] and written["retried"]):
+        wrong.append(f"the org hindered no row of the write-back: {written}")
+    if written["second_run"]:
+        wrong.append(f"a second write-back run still found {written['second_run']} rows to write")
     if story.replay["changed"] or not story.replay["read"]:
         wrong.append(f"replay: {story.replay}")
     return wrong

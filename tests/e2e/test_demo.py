@@ -121,6 +121,7 @@ def check_summary(summary: dict[str, Any]) -> None:
     write_back = summary["write_back"]
     assert write_back["changed"] == write_back["succeeded"] == write_back["verified_in_org"] > 0
     assert write_back["failed"] == 0
+    assert min(write_back["rejected_at_first"], write_back["retried"]) > 0
     assert summary["replay"]["read"] >= changes["expected"]
     assert summary["replay"]["changed"] == 0
     assert set(summary["seconds"]) >= {"stack", "import", "edits", "write_back", "rules", "replay", "total"}

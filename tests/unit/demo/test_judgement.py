@@ -37,7 +37,15 @@ def story(wanted: Expected) -> Story:
         found=copy.deepcopy(wanted),
         latencies_ms=[1.0, 2.0, 3.0],
         changes={"expected": 9, "published": 9, "lost": 0, "duplicated": 0},
-        write_back={"changed": 3, "succeeded": 3, "failed": 0, "verified_in_org": 3, "second_run": 0},
+        write_back={
+            "changed": 3,
+            "succeeded": 3,
+            "failed": 0,
+            "verified_in_org": 3,
+            "second_run": 0,
+            "rejected_at_first": 1,
+            "retried": 2,
+        },
         replay={"read": 9, "changed": 0},
     )
 
@@ -97,6 +105,8 @@ def test_a_story_that_went_right_has_no_problems(story: Story) -> None:
         lambda story: story.write_back.update(failed=1),
         lambda story: story.write_back.update(verified_in_org=-1),
         lambda story: story.write_back.update(second_run=1),
+        lambda story: story.write_back.update(rejected_at_first=0),
+        lambda story: story.write_back.update(retried=0),
         lambda story: story.replay.update(changed=1),
         lambda story: story.replay.update(read=0),
     ],
