@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple
 
-from workers.ports import Scored, Store
+from workers.core.writeback import Values
+from workers.ports import Store
 
 
 class Claim(NamedTuple):
@@ -18,7 +19,7 @@ class Claim(NamedTuple):
 
     scored_at_ms: int
     lead_id: str
-    scored: Scored
+    values: Values
 
 
 class Inheritance:
@@ -44,4 +45,4 @@ class Inheritance:
         scores = await self._store.engagement.load([(self._team, f"person:{key}") for key in people])
         scored = [each.key for each in scores.values()]
         sources = await self._store.planning_queries.sources(self._team, "person", scored)
-        return {record_id for each in sources.values() for _, record_id in each} & set(contact_ids)
+        return {record_id for each in sources.values() for record_id in each} & set(contact_ids)

@@ -7,15 +7,15 @@ person's records, the rows of yesterday, a switch, the names of the fields) show
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from schemas.documents import WritebackRow, WritebackRun, WritebackSettings
-from schemas.events import ENTITIES, Entity
-from workers.core.writeback import PLACED_BY, Values, differs, fields_of, is_on, place_of, values_of
+from workers.core.writeback import PLACED_BY, PREFIXES, Values, differs, fields_of, is_on, place_of, values_of
 from workers.insights.inheritance import Claim, Inheritance
-from workers.ports import Accepted, Scored, Store
+from workers.ports import Scored, Store, Written
 
 PAGE = 5000
 """Scores looked at together: four queries a page, memory for the pages under way only."""
@@ -24,9 +24,9 @@ PAGES_AT_ONCE = 3
 """While one is compared here, the store answers for the next ones."""
 
 
-class Wanted(NamedTuple):
-    entity: Entity
-    values: Values
+PERSON, LEAD, CONTACT = "person:", "00Q", "003"
+
+Subject = Literal["person", "account"]
 
 
 class Plan:
@@ -37,8 +37,11 @@ class Plan:
         self._run = run
         self._settings = settings
         self._ask = store.planning_queries
-        self._on = {entity for entity in ENTITIES if is_on(settings, entity)}
-        self._names = {entity: _names(settings, entity) for entity in ENTITIES}
+        self._names = {
+            prefix: (fields_of(settings, entity).score, fields_of(settings, entity).date)
+            for prefix, entity in PREFIXES.items()
+            if is_on(settings, entity)
+        }
         self._inheritance = Inheritance(store, run.team)
         self.skipped: Counter[str] = Counter()
 
@@ -66,64 +69,63 @@ class Plan:
             yield page
             if len(page) < PAGE:
                 return
-            after = f"{page[-1].subject}:{page[-1].key}"
+            after = page[-1][0]
 
     async def _page_rows(self, page: Sequence[Scored]) -> list[WritebackRow]:
-        wanted: dict[str, Wanted] = {}
-        for subject in ("person", "account"):
-            await self._want(wanted, subject, [scored for scored in page if scored.subject == subject])
+        """Accounts come before people."""
+        people = bisect_left(page, (PERSON,))
+        wanted: dict[str, Written] = {}
+        await self._want(wanted, "account", page[:people])
+        await self._want(wanted, "person", page[people:])
         return await self._rows_of(await self._changed(wanted))
 
-    async def _want(
-        self, wanted: dict[str, Wanted], subject: Literal["person", "account"], scores: Sequence[Scored]
-    ) -> None:
+    async def _want(self, wanted: dict[str, Written], subject: Subject, scores: Sequence[Scored]) -> None:
         """A score whose person or account is not known yet waits: it is looked at again in the next run.
 
         While routing moves a record from one person to another it stands in both: the next run puts right what is off.
         """
-        sources = await self._ask.sources(self._run.team, subject, [scored.key for scored in scores])
-        leads = [record_id for each in sources.values() for entity, record_id in each if entity == "lead"]
+        begin = len(subject) + 1
+        sources = await self._ask.sources(self._run.team, subject, [id_[begin:] for id_, *_ in scores])
+        leads = [one for records in sources.values() for one in records if one.startswith(LEAD)]
         converted = await self._ask.converted(self._run.team, leads)
+        skipped, on = self.skipped, self._names
         for scored in scores:
-            records = sources.get(scored.key)
+            records = sources.get(scored[0][begin:])
             if not records:
-                self.skipped["unknown" if records is None else "no_record"] += 1
+                skipped["unknown" if records is None else "no_record"] += 1
                 continue
-            values = values_of(scored.score, scored.last_engagement_at_ms)
-            for entity, record_id in records:
+            values = values_of(scored[1], scored[2])
+            for record_id in records:
                 if record_id in converted:
                     self._bequeath(scored, record_id, converted[record_id], records)
-                elif entity in self._on:
-                    wanted[record_id] = Wanted(entity, values)
+                elif (names := on.get(record_id[:3])) is not None:
+                    wanted[record_id] = values + names
                 else:
-                    self.skipped["disabled"] += 1
+                    skipped["disabled"] += 1
 
-    def _bequeath(
-        self, scored: Scored, lead_id: str, contact_id: str | None, records: Sequence[tuple[Entity, str]]
-    ) -> None:
+    def _bequeath(self, scored: Scored, lead_id: str, contact_id: str | None, records: Sequence[str]) -> None:
         self.skipped["converted"] += 1
-        if contact_id is not None and ("contact", contact_id) not in records and "contact" in self._on:
-            self._inheritance.claim(contact_id, Claim(scored.scored_at_ms, lead_id, scored))
+        if contact_id is not None and contact_id not in records and CONTACT in self._names:
+            self._inheritance.claim(contact_id, Claim(scored[3], lead_id, values_of(scored[1], scored[2])))
 
-    async def _changed(self, wanted: Mapping[str, Wanted]) -> dict[str, Wanted]:
-        accepted = await self._ask.accepted(self._run.team, wanted.keys())
-        return {record_id: one for record_id, one in wanted.items() if self._differs(one, accepted.get(record_id))}
+    async def _changed(self, wanted: Mapping[str, Written]) -> dict[str, Written]:
+        accepted = (await self._ask.accepted(self._run.team, wanted.keys())).get
+        return {record_id: one for record_id, one in wanted.items() if self._differs(one, accepted(record_id))}
 
-    def _differs(self, wanted: Wanted, accepted: Accepted | None) -> bool:
-        if accepted is None or accepted.fields != self._names[wanted.entity]:
+    def _differs(self, wanted: Written, accepted: Written | None) -> bool:
+        if wanted == accepted:
+            return False
+        if accepted is None or accepted[2:] != wanted[2:]:
             return True
-        return differs(wanted.values, accepted.values, self._settings.dead_band)
+        return differs(Values(*wanted[:2]), Values(*accepted[:2]), self._settings.dead_band)
 
     async def _inherited_rows(self, claims: Mapping[str, Claim]) -> list[WritebackRow]:
-        values = {
-            contact_id: Wanted("contact", values_of(claim.scored.score, claim.scored.last_engagement_at_ms))
-            for contact_id, claim in claims.items()
-        }
-        changed = await self._changed(values)
+        names = self._names[CONTACT]
+        changed = await self._changed({contact_id: claim.values + names for contact_id, claim in claims.items()})
         owned = await self._inheritance.with_own_score(changed)
         return await self._rows_of({each: one for each, one in changed.items() if each not in owned})
 
-    async def _rows_of(self, changed: Mapping[str, Wanted]) -> list[WritebackRow]:
+    async def _rows_of(self, changed: Mapping[str, Written]) -> list[WritebackRow]:
         names = {name for each in self._names.values() for name in each} | PLACED_BY
         mirrored = await self._ask.mirrored(self._run.team, changed.keys(), names)
         dead = {record_id for record_id, known in mirrored.items() if not known.alive}
@@ -134,21 +136,18 @@ class Plan:
             if record_id not in dead
         ]
 
-    def _row(self, record_id: str, wanted: Wanted, mirrored: Mapping[str, Any]) -> WritebackRow:
-        score, date = (mirrored.get(name) for name in self._names[wanted.entity])
+    def _row(self, record_id: str, wanted: Written, mirrored: Mapping[str, Any]) -> WritebackRow:
+        value, date, score_field, date_field = wanted
+        before, before_date = mirrored.get(score_field), mirrored.get(date_field)
+        entity = PREFIXES[record_id[:3]]
         return WritebackRow(
             team=self._run.team,
             run_id=self._run.run_id,
             record_id=record_id,
-            entity=wanted.entity,
-            score=wanted.values.score,
-            last_engagement_date=wanted.values.last_engagement_date,
-            place=place_of(wanted.entity, record_id, mirrored),
-            before_score=float(score) if isinstance(score, int | float) else None,
-            before_date=date if isinstance(date, str) else None,
+            entity=entity,
+            score=value,
+            last_engagement_date=date,
+            place=place_of(entity, record_id, mirrored),
+            before_score=float(before) if isinstance(before, int | float) else None,
+            before_date=before_date if isinstance(before_date, str) else None,
         )
-
-
-def _names(settings: WritebackSettings, entity: Entity) -> tuple[str, str]:
-    fields = fields_of(settings, entity)
-    return fields.score, fields.date

@@ -22,7 +22,7 @@ from workers.ports.org import (
     SalesforceOrg,
     SalesforceOrgs,
 )
-from workers.ports.planning import Accepted, Mirrored, PlanningQueries, Scored
+from workers.ports.planning import Mirrored, PlanningQueries, Scored, Written
 from workers.ports.store import (
     ConnectionQueries,
     D,
@@ -49,7 +49,6 @@ from workers.ports.topics import (
 )
 
 __all__ = [
-    "Accepted",
     "ChangeLog",
     "ChangeStream",
     "Clock",
@@ -94,4 +93,5 @@ __all__ = [
     "TopicReader",
     "Unavailable",
     "WritebackRowQueries",
+    "Written",
 ]

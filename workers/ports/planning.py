@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
-from schemas.events import Entity
-from workers.core.writeback import Values
+Scored: TypeAlias = tuple[str, float, int | None, int]
+"""A score: its document's id (`person:ada@example.com`), the score, the last engagement, and when it was scored."""
 
-
-class Scored(NamedTuple):
-    subject: Literal["person", "account"]
-    key: str
-    score: float
-    last_engagement_at_ms: int | None
-    scored_at_ms: int
-
-
-class Accepted(NamedTuple):
-    """What Salesforce last accepted for a record, and in which of its fields (score, date)."""
-
-    values: Values
-    fields: tuple[str, str]
+Written: TypeAlias = tuple[float, str | None, str, str]
+"""What a record has or is to have: score and date, and the names of the fields that they go to."""
 
 
 class Mirrored(NamedTuple):
@@ -31,21 +19,23 @@ class Mirrored(NamedTuple):
 
 
 class PlanningQueries(Protocol):
-    """A plan goes through all scores of a team each day, so the answers are bare values instead of documents."""
+    """A plan goes through all scores of a team each day, so the answers are bare tuples instead of documents: a million
+    of even the smallest objects takes a second."""
 
     async def scores(self, team: str, after: str, limit: int) -> list[Scored]:
-        """Up to `limit` scores of an id (`subject:key`) greater than `after`, ascending by id."""
+        """Up to `limit` scores of an id greater than `after`, ascending by id."""
 
     async def sources(
         self, team: str, subject: Literal["person", "account"], keys: Collection[str]
-    ) -> dict[str, list[tuple[Entity, str]]]:
-        """By key of a member that is known, its records ascending by id: of a person the contacts and leads, of an
-        account the accounts that contribute to it."""
+    ) -> dict[str, list[str]]:
+        """By key of a member that is known, the ids of its records, ascending: of a person the contacts and leads, of
+        an account the accounts that contribute to it."""
 
     async def converted(self, team: str, lead_ids: Collection[str]) -> dict[str, str | None]:
         """Of the leads that were converted: the contact, None when it is not known."""
 
-    async def accepted(self, team: str, record_ids: Collection[str]) -> dict[str, Accepted]: ...
+    async def accepted(self, team: str, record_ids: Collection[str]) -> dict[str, Written]:
+        """What Salesforce last accepted, by record."""
 
     async def mirrored(self, team: str, record_ids: Collection[str], names: Collection[str]) -> dict[str, Mirrored]:
         """Of the mirrored records, by id: these fields."""

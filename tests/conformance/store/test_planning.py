@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.documents import Contribution, Engagement, Insight
-from workers.core.writeback import Values
-from workers.ports import Accepted, Scored, Store
+from workers.ports import Store
 
 from .samples import member, record, record_id
 
@@ -43,9 +42,9 @@ async def test_scores_come_in_the_order_of_their_ids_page_by_page(store: Store, 
         ]
     )
     first = await store.planning_queries.scores(team, "", 2)
-    assert first == [Scored("account", "x.org", -1.0, -1, 2**40), Scored("person", "a@x.org", 1.0, None, 2**40)]
+    assert first == [("account:x.org", -1.0, -1, 2**40), ("person:a@x.org", 1.0, None, 2**40)]
     rest = await store.planning_queries.scores(team, "person:a@x.org", 9)
-    assert rest == [Scored("person", "b@x.org", 2.5, 2**40, 2**40), Scored("person", "é@x.org", 3.0, None, 2**40)]
+    assert rest == [("person:b@x.org", 2.5, 2**40, 2**40), ("person:é@x.org", 3.0, None, 2**40)]
     assert await store.planning_queries.scores(team, "person:é@x.org", 9) == []
 
 
@@ -68,11 +67,11 @@ async def test_the_records_behind_people_and_accounts(store: Store, team: str) -
     await store.accounts.swap([member(team, "x.org", contributions=of_account)])
     asked = ["a@x.org", "empty@x.org", "unknown@x.org", "elsewhere@x.org"]
     assert await store.planning_queries.sources(team, "person", asked) == {
-        "a@x.org": [("contact", record_id(1)), ("lead", record_id(2, "00Q"))],
+        "a@x.org": [record_id(1), record_id(2, "00Q")],
         "empty@x.org": [],
     }
     found = await store.planning_queries.sources(team, "account", ["x.org"])
-    assert found == {"x.org": [("account", record_id(4, "001"))]}
+    assert found == {"x.org": [record_id(4, "001")]}
     assert await store.planning_queries.sources(team, "account", []) == {}
 
 
@@ -110,8 +109,8 @@ async def test_what_salesforce_last_accepted(store: Store, team: str) -> None:
     await store.insights.swap([insight(1, "2026-02-28"), insight(2, None, score_field="S__c", date_field="D__c")])
     asked = [record_id(number) for number in (1, 2, 3)]
     assert await store.planning_queries.accepted(team, asked) == {
-        record_id(1): Accepted(Values(1 / 3, "2026-02-28"), ("Engagement_Score__c", "Last_Engagement_Date__c")),
-        record_id(2): Accepted(Values(2 / 3, None), ("S__c", "D__c")),
+        record_id(1): (1 / 3, "2026-02-28", "Engagement_Score__c", "Last_Engagement_Date__c"),
+        record_id(2): (2 / 3, None, "S__c", "D__c"),
     }
     assert await store.planning_queries.accepted(f"{team}-b", asked) == {}
 

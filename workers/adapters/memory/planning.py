@@ -7,10 +7,9 @@ from itertools import islice
 from typing import Literal
 
 from schemas.documents import Engagement, Insight, Member, Record
-from schemas.events import Entity
 from workers.adapters.memory.documents import MemoryDocuments
-from workers.core.writeback import Values, is_converted, sources
-from workers.ports import Accepted, Mirrored, Scored
+from workers.core.writeback import is_converted, sources
+from workers.ports import Mirrored, Scored, Written
 
 
 class MemoryPlanningQueries:
@@ -30,24 +29,24 @@ class MemoryPlanningQueries:
     async def scores(self, team: str, after: str, limit: int) -> list[Scored]:
         later = (each for each in self._engagement.all(team) if f"{each.subject}:{each.key}" > after)
         return [
-            Scored(each.subject, each.key, each.score, each.last_engagement_at_ms, each.scored_at_ms)
+            (f"{each.subject}:{each.key}", each.score, each.last_engagement_at_ms, each.scored_at_ms)
             for each in islice(later, limit)
         ]
 
     async def sources(
         self, team: str, subject: Literal["person", "account"], keys: Collection[str]
-    ) -> dict[str, list[tuple[Entity, str]]]:
+    ) -> dict[str, list[str]]:
         known = await self._members[subject].load([(team, key) for key in keys])
-        return {key: sources(subject, member) for (_, key), member in known.items()}
+        return {key: [one for _, one in sources(subject, member)] for (_, key), member in known.items()}
 
     async def converted(self, team: str, lead_ids: Collection[str]) -> dict[str, str | None]:
         known = await self._records.load([(team, lead_id) for lead_id in lead_ids])
         return {each.record_id: each.fields.get("ConvertedContactId") for each in known.values() if is_converted(each)}
 
-    async def accepted(self, team: str, record_ids: Collection[str]) -> dict[str, Accepted]:
+    async def accepted(self, team: str, record_ids: Collection[str]) -> dict[str, Written]:
         known = await self._insights.load([(team, record_id) for record_id in record_ids])
         return {
-            record_id: Accepted(Values(each.score, each.last_engagement_date), (each.score_field, each.date_field))
+            record_id: (each.score, each.last_engagement_date, each.score_field, each.date_field)
             for (_, record_id), each in known.items()
         }
 

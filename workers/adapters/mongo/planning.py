@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Some
-from typing import Literal, cast
+from typing import Any, Literal
 
+from bson import CodecOptions
 from pymongo import ASCENDING
 
 from schemas.documents import Engagement, Insight, InsightFields, Member, Record
-from schemas.events import Entity
 from workers.adapters.mongo.codec import document_id
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Row
 from workers.adapters.mongo.specs import CONVERTED_LEAD
-from workers.core.writeback import Values
-from workers.ports import Accepted, D, Mirrored, Scored
+from workers.ports import D, Mirrored, Scored, Written
 
-ID_CHARACTERS = 18
 DEFAULT = InsightFields()
+
+PLAIN: CodecOptions[dict[str, Any]] = CodecOptions()
+"""Values go nowhere but into comparisons: 64-bit integers may stay what the driver makes of them."""
 
 
 def _living(of_accounts: bool) -> Row:
-    """A text per living contribution, its record's id and entity: the server sifts them in a third of the time that
-    whole members take to travel and be decoded (6 and 3 us against 4 and 19, mongod and client)."""
+    """The ids of living contributions: the server sifts them in a third of the time that whole members take to travel
+    and be decoded (6 and 3 us against 4 and 19, mongod and client)."""
     account = {"$eq": ["$$one.v.entity", "account"]}
     belongs = account if of_accounts else {"$not": [account]}
     living = {"$and": [{"$ne": ["$$one.v.gone", True]}, belongs]}
-    return {
-        "sources": {
-            "$map": {
-                "input": {
-                    "$filter": {"input": {"$objectToArray": "$contributions"}, "as": "one", "cond": living},
-                },
-                "as": "one",
-                "in": {"$concat": ["$$one.k", "$$one.v.entity"]},
-            }
-        }
-    }
+    sifted = {"$filter": {"input": {"$objectToArray": "$contributions"}, "as": "one", "cond": living}}
+    return {"ids": {"$map": {"input": sifted, "as": "one", "in": "$$one.k"}}}
 
 
 class MongoPlanningQueries:
@@ -54,28 +46,24 @@ class MongoPlanningQueries:
         self._insights = insights
 
     async def scores(self, team: str, after: str, limit: int) -> list[Scored]:
-        names = ("subject", "key", "score", "last_engagement_at_ms", "scored_at_ms")
-        cursor = self._engagement.mongo.find(
+        cursor = self._engagement.mongo.with_options(PLAIN).find(
             {"_id": {"$gt": document_id(team, after), "$lt": f"{team};"}},
-            {"_id": 0, **dict.fromkeys(names, 1)},
+            {"score": 1, "last_engagement_at_ms": 1, "scored_at_ms": 1},
             sort=[("_id", ASCENDING)],
             limit=limit,
             batch_size=limit,
         )
+        begin = len(team) + 1
         with self._engagement.errors.translated():
-            return [Scored(*map(row.__getitem__, names)) for row in await cursor.to_list(None)]
+            return [
+                (row["_id"][begin:], row["score"], row["last_engagement_at_ms"], row["scored_at_ms"])
+                for row in await cursor.to_list(None)
+            ]
 
-    async def sources(
-        self, team: str, subject: Literal["person", "account"], keys: Some[str]
-    ) -> dict[str, list[tuple[Entity, str]]]:
+    async def sources(self, team: str, subject: Literal["person", "account"], keys: Some[str]) -> dict[str, list[str]]:
         rows = await _named(self._members[subject], team, keys, _living(subject == "account"))
         begin = len(team) + 1
-        return {
-            row["_id"][begin:]: [
-                (cast("Entity", one[ID_CHARACTERS:]), one[:ID_CHARACTERS]) for one in sorted(row["sources"])
-            ]
-            for row in rows
-        }
+        return {row["_id"][begin:]: sorted(row["ids"]) for row in rows}
 
     async def converted(self, team: str, lead_ids: Some[str]) -> dict[str, str | None]:
         """From an index of converted leads alone: of the others nothing is read."""
@@ -84,10 +72,20 @@ class MongoPlanningQueries:
         begin = len(team) + 1
         return {row["_id"][begin:]: row.get("fields", {}).get("ConvertedContactId") for row in rows}
 
-    async def accepted(self, team: str, record_ids: Some[str]) -> dict[str, Accepted]:
-        names = ("record_id", "score", "last_engagement_date", "score_field", "date_field")
+    async def accepted(self, team: str, record_ids: Some[str]) -> dict[str, Written]:
+        """Documents of an earlier version do not name the fields: they were the ones that are named by default."""
+        names = ("score", "last_engagement_date", "score_field", "date_field")
         rows = await _named(self._insights, team, record_ids, dict.fromkeys(names, 1))
-        return {row["record_id"]: _accepted(row) for row in rows}
+        begin, score_field, date_field = len(team) + 1, DEFAULT.score, DEFAULT.date
+        return {
+            row["_id"][begin:]: (
+                row["score"],
+                row["last_engagement_date"],
+                row.get("score_field", score_field),
+                row.get("date_field", date_field),
+            )
+            for row in rows
+        }
 
     async def mirrored(self, team: str, record_ids: Some[str], names: Some[str]) -> dict[str, Mirrored]:
         shown = {"record_id": 1, "alive": 1, **{f"fields.{name}": 1 for name in names}}
@@ -106,12 +104,6 @@ async def _named(
     if not ids:
         return []
     wanted = {"_id": {"$in": sorted(document_id(team, each) for each in ids)}, **(condition or {})}
-    cursor = collection.mongo.find(wanted, shown, batch_size=len(ids) + 1)
+    cursor = collection.mongo.with_options(PLAIN).find(wanted, shown, batch_size=len(ids) + 1)
     with collection.errors.translated():
         return await cursor.to_list(None)
-
-
-def _accepted(row: Row) -> Accepted:
-    """Documents of an earlier version do not name the fields: they were the ones that are named by default."""
-    fields = (row.get("score_field", DEFAULT.score), row.get("date_field", DEFAULT.date))
-    return Accepted(Values(row["score"], row["last_engagement_date"]), fields)

@@ -8,7 +8,7 @@ from workers.core.writeback.parts import batches_of, by_calls, call_rows, calls_
 from workers.core.writeback.remedies import REMEDIES, remedy
 from workers.core.writeback.settings import fields_of, is_on, schedule_of
 from workers.core.writeback.settling import Results, is_waiting, judged, results_of, settle
-from workers.core.writeback.sources import is_converted, sources
+from workers.core.writeback.sources import PREFIXES, is_converted, sources
 from workers.core.writeback.undo import undone
 from workers.core.writeback.values import (
     LAST_DATE,
@@ -27,6 +27,7 @@ __all__ = [
     "LAST_DATE",
     "NULL_CELL",
     "PLACED_BY",
+    "PREFIXES",
     "REMEDIES",
     "Do",
     "Results",

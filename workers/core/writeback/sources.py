@@ -5,6 +5,9 @@ from __future__ import annotations
 from schemas.documents import Member, Record
 from schemas.events import Entity
 
+PREFIXES: dict[str, Entity] = {"003": "contact", "00Q": "lead", "001": "account"}
+"""What the ids of an object begin with, in every org ("Standard Field Record ID Prefix Decoder", Salesforce Help)."""
+
 
 def sources(subject: str, member: Member) -> list[tuple[Entity, str]]:
     """The Salesforce records behind a person (contacts and leads) or an account (account records only)."""
