@@ -35,6 +35,7 @@ from workers.ports.store import (
     RuleSetQueries,
     Store,
     WritebackRowQueries,
+    WritebackRows,
 )
 from workers.ports.stream import ChangeStream, StreamBatch, StreamEnded, StreamEvent
 from workers.ports.topics import (
@@ -93,5 +94,6 @@ __all__ = [
     "TopicReader",
     "Unavailable",
     "WritebackRowQueries",
+    "WritebackRows",
     "Written",
 ]

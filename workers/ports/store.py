@@ -76,6 +76,15 @@ class Members(Documents[Member], Protocol):
         """
 
 
+class WritebackRows(Documents[WritebackRow], Protocol):
+    async def note_accepted(self, rows: Sequence[WritebackRow], number: int) -> list[WritebackRow]:
+        """Note of those that are stored at the same `rev` that Salesforce has accepted them in round `number`; `rev` is
+        one more then. Most rows of a run end so, and this takes a third of a swap.
+
+        Acknowledged by a majority. Returns those of which it may not be noted, since somebody wrote them meanwhile.
+        """
+
+
 class RecordQueries(Protocol):
     """What routing asks of the records beyond their ids."""
 
@@ -203,7 +212,7 @@ class Store:
     engagement: Documents[Engagement]
     insights: Documents[Insight]
     writeback_runs: Documents[WritebackRun]
-    writeback_rows: Documents[WritebackRow]
+    writeback_rows: WritebackRows
     writeback_settings: Documents[WritebackSettings]
     jobs: Documents[Job]
     capture_status: Documents[CaptureStatus]

@@ -20,6 +20,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
+from schemas.documents import WritebackRow
 from workers.adapters.mongo import open_store
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Driver
@@ -117,6 +118,8 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.rule_set_queries.unapplied(10)
     await store.connection_queries.active()
     await store.writeback_row_queries.in_order(team, "r", "contact/", "contact0", ("planned",), 10)
+    row = WritebackRow(team=team, run_id="r", record_id=record_id(1), entity="lead", score=1, last_engagement_date=None)
+    assert await store.writeback_rows.note_accepted([row], 0) == [row]
     await store.writeback_row_queries.extent(team, "r", "contact/", "contact0", ("planned",), 10)
     await store.writeback_row_queries.tally(team, "r")
     await store.writeback_row_queries.sent_again(team, "r")

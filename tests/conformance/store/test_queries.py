@@ -303,6 +303,25 @@ async def test_the_rows_of_a_run_in_the_order_of_their_places(store: Store, team
     assert await extent(100, "kept") == (0, "")
 
 
+async def test_rows_that_were_accepted(store: Store, team: str) -> None:
+    planned, again, taken, left = (writeback_row(team, number) for number in range(4))
+    other = writeback_row(f"{team}-b", 0)
+    await store.writeback_rows.swap([planned, again, taken, left, other])
+    stored = {each.record_id: each for each in [row async for row in store.writeback_rows.scan(team)]}
+    failed = stored[again.record_id].model_copy(update={"outcome": "retry", "error": "X:y:--", "code": "X"})
+    await store.writeback_rows.swap([failed, stored[taken.record_id]])
+    failed = failed.model_copy(update={"rev": 2})
+    assert await store.writeback_rows.note_accepted([stored[planned.record_id], failed], 3) == []
+    assert stored[taken.record_id] in await store.writeback_rows.note_accepted([stored[taken.record_id]], 3)
+    assert await store.writeback_rows.note_accepted([], 0) == []
+    rows = {each.record_id: each for each in [row async for row in store.writeback_rows.scan(team)]}
+    accepted = {"outcome": "accepted", "error": None, "code": None, "round": 3}
+    assert rows[planned.record_id] == planned.model_copy(update={**accepted, "rev": 2})
+    assert rows[again.record_id] == again.model_copy(update={**accepted, "rev": 3})
+    assert {rows[each.record_id].outcome for each in (taken, left)} == {"planned"}
+    assert [row.outcome async for row in store.writeback_rows.scan(f"{team}-b")] == ["planned"]
+
+
 async def test_what_became_of_the_rows_of_a_run(store: Store, team: str) -> None:
     rejected = [writeback_row(team, n, outcome="rejected", code="UNABLE_TO_LOCK_ROW", round=n) for n in range(3)]
     lead = writeback_row(team, 4, entity="lead", outcome="accepted")

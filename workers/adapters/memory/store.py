@@ -26,7 +26,7 @@ from schemas.documents import (
     WritebackSettings,
 )
 from schemas.events import Entity
-from workers.adapters.memory.documents import MemoryDocuments, MemoryMembers, MemoryMoments
+from workers.adapters.memory.documents import MemoryDocuments, MemoryMembers, MemoryMoments, MemoryWritebackRows
 from workers.adapters.memory.planning import MemoryPlanningQueries
 from workers.ports import Store
 
@@ -184,7 +184,7 @@ class MemoryWritebackRowQueries:
 
 
 def memory_store() -> Store:
-    rows = MemoryDocuments("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
+    rows = MemoryWritebackRows("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
     moments = MemoryMoments()
     connections = MemoryDocuments("connections", Connection, attrgetter("team"), moments)
     rule_sets = MemoryDocuments("rule_sets", RuleSet, attrgetter("team"), moments)

@@ -25,6 +25,7 @@ from workers.adapters.mongo.queries import (
     MongoWritebackRowQueries,
 )
 from workers.adapters.mongo.specs import CollectionSpec
+from workers.adapters.mongo.writeback_rows import WritebackRowCollection
 from workers.ports import D, Store
 
 TIME_LIMITS_MS = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 20_000}
@@ -88,7 +89,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         collection(specs.CONNECTIONS),
     )
     jobs = collection(specs.JOBS)
-    rows = collection(specs.WRITEBACK_ROWS)
+    rows = WritebackRowCollection(database, specs.WRITEBACK_ROWS, errors)
     people, accounts = (MemberCollection(database, spec, errors) for spec in (specs.PEOPLE, specs.ACCOUNTS))
     engagement, insights = collection(specs.ENGAGEMENT), collection(specs.INSIGHTS)
     return Store(

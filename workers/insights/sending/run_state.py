@@ -83,14 +83,18 @@ class RunState:
         """What was written to `fields`. The insights first: a row that is settled is not looked at again."""
         for start in range(0, len(rows), PAGE_ROWS):
             page = rows[start : start + PAGE_ROWS]
+            accepted = [row for row in page if row.outcome == "accepted"]
+            others = [row for row in page if row.outcome != "accepted"]
             if self.run.undoes is None:  # what was undone stays so until the score changes
-                await self._remember([row for row in page if row.outcome in ("accepted", "same")], fields)
-            await self.leave(page)
+                await self._remember([*accepted, *(row for row in others if row.outcome == "same")], fields)
+            for number in {row.round for row in accepted}:
+                of_round = [row for row in accepted if row.round == number]
+                _settled(await self.store.writeback_rows.note_accepted(of_round, number))
+            await self.leave(others)
 
     async def leave(self, rows: Sequence[WritebackRow]) -> None:
         """Write rows of which Salesforce has accepted nothing."""
-        if losers := await self.store.writeback_rows.swap(rows):
-            raise TakenOver(f"another worker has settled {len(losers)} rows of the write-back run meanwhile")
+        _settled(await self.store.writeback_rows.swap(rows))
 
     async def _remember(self, rows: Sequence[WritebackRow], fields: InsightFields) -> None:
         for _ in range(SAVE_ROUNDS):
@@ -108,6 +112,11 @@ class RunState:
         """What the org has now, by record id."""
         ids = [row.record_id for row in rows]
         return await patiently(lambda: self.org.current_values(entity, ids, target.names))
+
+
+def _settled(lost: Sequence[WritebackRow]) -> None:
+    if lost:
+        raise TakenOver(f"another worker has settled up to {len(lost)} rows of the write-back run meanwhile")
 
 
 def insight_of(row: WritebackRow, known: Insight | None, fields: InsightFields) -> Insight:
