@@ -36,8 +36,10 @@ class ImportProgress:
     def reached(self, entity: Entity, snapshot: Snapshot, rows_of_page: int = 0) -> None:
         """The state of an entity's snapshot, plus rows of the current page that are committed already."""
         seen = self._entities[entity]
-        if snapshot.since_ms is not None:  # a small one, after an import that is done
-            seen.done = True
+        if snapshot.since_ms is not None:  # a small one, after an import whose end nobody may have told
+            if not seen.done:
+                seen.done = True
+                self._changed.set()
             return
         seen.done = snapshot.state == "done"
         seen.rows = snapshot.rows + rows_of_page
@@ -72,6 +74,10 @@ class ImportProgress:
         job = self._job(stored)
         if stored and stored.state == job.state == "done":
             return True
+        if job.total is None and job.state == "done":  # read by a predecessor
+            if stored is None:
+                return True
+            job = job.model_copy(update={"done": stored.done, "total": stored.total})
         if stored and job == stored.model_copy(update={"updated_at_ms": job.updated_at_ms}):
             return True
         return not await self._jobs.swap([job])

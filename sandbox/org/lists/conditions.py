@@ -77,6 +77,8 @@ def _leaf(condition: Json) -> str:
         return f"{field} {_SETS[operator]} ({', '.join(values)})"
     if operator in {"like", "notLike"}:
         return _like(field, values, negated=operator == "notLike")
+    if operator == "within" and len(values) == 3:  # no recording is known: (place, distance, unit)
+        return f"DISTANCE({field}, {values[0]}, {values[2]}) < {values[1]}"
     if operator not in _COMPARATORS or len(values) != 1:
         raise ConditionError(f"operator {operator} with {len(values)} values is not supported")
     return f"{field} {_COMPARATORS[operator]} {values[0]}"
