@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -20,6 +21,7 @@ from workers.insights.scores import keep, read
 from workers.ports import Clock, Message, Processor, Publisher, Refused, SalesforceOrgs, Store, Unavailable
 from workers.runtime.connections import connection_of
 from workers.runtime.retry import patiently
+from workers.runtime.usage import share
 
 TOPICS = (SCORES,)
 
@@ -164,11 +166,21 @@ class Insights:
         async with claim.kept():
             try:
                 org = self._orgs.org(connection)
-                run = await Runner(self._store, org, self._clock).run(claim)
+                async with self._sharing(connection.team):
+                    run = await Runner(self._store, org, self._clock).run(claim)
             except Refused as refusal:
                 run = await finish(self._store, claim, self._clock.now_ms(), str(refusal))
         tell_run(run)
         return run
+
+    @asynccontextmanager
+    async def _sharing(self, team: str) -> AsyncIterator[None]:
+        """What others asked of the org today counts against the run's share, and what it asks against theirs."""
+        await share(self._orgs.meters(), self._store.api_usage, team)
+        try:
+            yield
+        finally:
+            await share(self._orgs.meters(), self._store.api_usage, team)
 
 
 def begins(schedule: Schedule, connection: Connection, now_ms: int) -> bool:

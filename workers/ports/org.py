@@ -170,6 +170,8 @@ class SalesforceOrg(Protocol):
 class Meter(Protocol):
     """What this process asked of one team's org."""
 
+    team: str
+
     @property
     def has_news(self) -> bool:
         """Something is not saved yet."""

@@ -99,6 +99,14 @@ class UsageMeter:
         )
 
 
+async def share(meters: Iterable[Meter], days: Documents[ApiUsage], team: str) -> None:
+    """Add what this process asked of a team's org to the team's day, and learn what the others did. Raises
+    Unavailable."""
+    for meter in list(meters):
+        if meter.team == team:
+            await meter.flush(days)
+
+
 async def flush(meters: Iterable[Meter], days: Documents[ApiUsage]) -> None:
     for meter in list(meters):
         if meter.has_news:

@@ -78,3 +78,18 @@ async def test_an_org_that_is_down_leaves_the_run_to_be_resumed(rig: OrgRig) -> 
         await rig.write_back()
     (run,) = [each async for each in rig.store.writeback_runs.scan(TEAM)]
     assert run.state == "running"
+
+
+async def test_its_calls_count_against_the_share_of_the_team_in_every_process(rig: OrgRig) -> None:
+    await rig.scored("person", "ada@acme.com", [("contact", rig.ids("contact")[0])], 5, DAY_MS)
+    run = await rig.write_back()
+    (day,) = [day async for day in rig.store.api_usage.scan(TEAM)]
+    counted = sum(number for kind, number in day.calls.items() if kind != "tokens")
+    assert counted == run.calls_used == rig.sandbox.stats.api_requests > 0
+
+    share = day.allowed or 0
+    taken = day.model_copy(update={"calls": {"rest": share}})
+    assert not await rig.store.api_usage.swap([taken])
+    await rig.rescored("person", "ada@acme.com", 6, DAY_MS)
+    later = await rig.write_back()
+    assert (later.accepted, later.postponed) == (0, 1)
