@@ -1,32 +1,31 @@
 """Capture: change events of one org into committed Kafka transactions by one worker process, pinned to one core.
 
-python benchmarks/bench_capture.py [--events 40000] [--rate 200] [--seconds 20] [--teams 1000] [--camel] [--save]
+python benchmarks/bench_capture.py [--events 40000] [--rate 200] [--seconds 20] [--teams 1000] [--orgs 1] [--fairness]
+    [--camel] [--save]
 
 `backlog`: the events wait in the org when the worker connects. `steady`: they are committed in the org at a rate.
-`idle`: many teams are connected, and nothing happens in their orgs. `--camel`: backlog and steady rate by turns with
-Apache Camel's Salesforce consumer to Kafka, of which the first half of each backlog is left out: until then its code is
-being compiled.
+`idle`: many teams are connected, and nothing happens in their orgs. `--fairness`: how long changes of a quiet team take
+alone, and beside a team of the same shard with 1,000 times its traffic. `--camel`: backlog and steady rate by turns
+with Apache Camel's Salesforce consumer to Kafka, of which the first half of each backlog is left out: until then its
+code is being compiled.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
-import sys
 import tempfile
 import time
 import uuid
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from benchmarks import camel_side
+from benchmarks import camel_side, capture_fairness, capture_idle
+from benchmarks.capture_process import WORKER_CORE, finished, start_worker
 from benchmarks.results import environment, save
 from sandbox.org.config import OrgConfig
 from sandbox.org.rows.writes import Actor, Write
@@ -37,9 +36,6 @@ from schemas.topics import CHANGES, Topic
 from workers.adapters.kafka.topics import ensure_topics, topic_name
 
 CONTACTS = 500
-IDLE_POLL_SECONDS = 20
-"""110 in the field: five times as many polls as there."""
-WORKER_CORE = 1
 ROUNDS_WITH_CAMEL = 3
 WARMUP_SECONDS = 10
 """Of the steady rate: what happened until a worker is connected comes at once."""
@@ -60,31 +56,13 @@ class Bench:
         self._contacts = [str(row["Id"]) for row in sandbox.org.rows("Contact")]
         self._written = 0
 
-    async def idle(self, teams: int) -> dict[str, Any]:
-        """Also: the most sessions that began within a second."""
-        await ensure_topics(self._servers, self._namespace, 1)
-        counting = asyncio.create_task(self._most_new_sessions())
-        figures = await self._finished(await self._worker(teams, "idle"))
-        counting.cancel()
-        return figures | {"most_handshakes_per_second": await counting}
-
-    async def _most_new_sessions(self) -> int:
-        """Until cancelled."""
-        most, before = 0, len(self._sandbox.cometd_sessions)
-        with suppress(asyncio.CancelledError):
-            while True:
-                await asyncio.sleep(1)
-                now = len(self._sandbox.cometd_sessions)
-                most, before = max(most, now - before), now
-        return most
-
     async def updates(self, events: int, rate: float, seconds: float) -> dict[str, Any]:
         await ensure_topics(self._servers, self._namespace, 1)
         await self._connect_once()
         rounds = [await self._backlog(events) for _ in range(ROUNDS_WITH_CAMEL if self._camel else 1)]
         worker = await self._worker(int(rate * seconds), warmup=int(rate * WARMUP_SECONDS))
         await self._write_at(rate, worker)
-        result = {"backlog": rounds, "steady": {"rate": rate, **await self._finished(worker)}}
+        result = {"backlog": rounds, "steady": {"rate": rate, **await finished(worker)}}
         await self._verify()
         if self._camel:
             result |= await self._beside_camel(rounds, rate, seconds)
@@ -95,10 +73,10 @@ class Bench:
         before = self._sandbox.org.events.tip
         self._write_all(events)
         # What the last worker had not committed yet comes again to this one.
-        figures = {"worker": await self._finished(await self._worker(events))}
+        figures = {"worker": await finished(await self._worker(events))}
         if self._camel:
             warmup = events // 2
-            figures["camel"] = await self._finished(await self._camel_from(before, warmup, events - warmup))
+            figures["camel"] = await finished(await self._camel_from(before, warmup, events - warmup))
         return figures
 
     async def _beside_camel(self, rounds: list[dict[str, Any]], rate: float, seconds: float) -> dict[str, Any]:
@@ -107,7 +85,7 @@ class Bench:
         await self._write_at(rate, camel)
         ratios = [one["worker"]["updates_per_second"] / one["camel"]["updates_per_second"] for one in rounds]
         return {
-            "camel_steady": {"rate": rate, **await self._finished(camel)},
+            "camel_steady": {"rate": rate, **await finished(camel)},
             "worker_to_camel": [round(ratio, 2) for ratio in ratios],
         }
 
@@ -132,23 +110,12 @@ class Bench:
         while worker.returncode is None:
             self._write(1)
             await asyncio.sleep(0.5)
-        await self._finished(worker)
+        await finished(worker)
 
     async def _worker(self, number: int, what: str = "updates", warmup: int = 0) -> Process:
         config = self._sandbox.org.config
         arguments = [self._sandbox.base_url, config.client_id, config.client_secret, self._servers, self._namespace]
-        return await asyncio.create_subprocess_exec(
-            *(["taskset", "-c", str(WORKER_CORE)] if hasattr(os, "sched_setaffinity") else []),
-            *(sys.executable, "-m", "benchmarks.capture_side", what, *arguments, str(number), str(warmup)),
-            stdout=PIPE,
-        )
-
-    async def _finished(self, worker: Process) -> dict[str, Any]:
-        stdout, _ = await worker.communicate()
-        if worker.returncode:
-            raise SystemExit(f"a worker failed with {worker.returncode}")
-        result: dict[str, Any] = json.loads(stdout.splitlines()[-1])
-        return result
+        return await start_worker("capture_side", what, *arguments, str(number), str(warmup))
 
     def _write_all(self, events: int) -> None:
         for _ in range(events // PER_TRANSACTION):
@@ -205,9 +172,9 @@ async def measure(servers: str, options: argparse.Namespace) -> dict[str, Any]:
             bench = Bench(sandbox, servers, classpath_of_camel() if options.camel else None)
             result |= await bench.updates(options.events, options.rate, options.seconds)
     if options.teams:
-        config = OrgConfig(connect_timeout_seconds=IDLE_POLL_SECONDS, contacts=1, leads=1, accounts=1)
-        async with await serve(config) as sandbox:
-            result["idle"] = await Bench(sandbox, servers).idle(options.teams)
+        result["idle"] = await capture_idle.measure(servers, options.teams, options.orgs)
+    if options.fairness:
+        result["fairness"] = await capture_fairness.measure(servers, options.seconds)
     return result
 
 
@@ -225,6 +192,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200.0, help="events per second in the steady part")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--teams", type=int, default=1000, help="0: no idle teams")
+    parser.add_argument("--orgs", type=int, default=1, help="over which the idle teams are spread")
+    parser.add_argument("--fairness", action="store_true", help="a quiet team alone, then beside a busy one")
     parser.add_argument("--camel", action="store_true", help="beside Apache Camel (Java 17 and Maven)")
     parser.add_argument("--save", action="store_true", help="append to benchmarks/results/capture.json")
     options = parser.parse_args()

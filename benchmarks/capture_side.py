@@ -1,9 +1,10 @@
 """One capture worker as a process of its own, which ends when so many updates of contacts are committed, or when so
 many teams have been connected and idle for a while.
 
-    python -m benchmarks.capture_side updates|idle ORG_URL CLIENT_ID CLIENT_SECRET SERVERS NAMESPACE NUMBER WARMUP
+    python -m benchmarks.capture_side updates|idle ORG_URLS CLIENT_ID CLIENT_SECRET SERVERS NAMESPACE NUMBER WARMUP
 
 prints one JSON line. Updates are timed from the first transaction with one after the warm-up to the end of the last.
+ORG_URLS, separated by commas: orgs over which idle teams are spread. The app is the same in all of them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import quantiles
@@ -29,14 +30,15 @@ from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.store import memory_store
 from workers.adapters.salesforce import cometd
 from workers.adapters.salesforce.http import open_session
-from workers.adapters.salesforce.oauth import client_credentials
+from workers.adapters.salesforce.oauth import Authorization, client_credentials
 from workers.adapters.salesforce.orgs import Orgs
 from workers.adapters.secrets import TokenCipher, generate_key
 from workers.capture.worker import Capture
 from workers.runtime.process import SystemClock, collect_seldom
 
 IDLE_SECONDS = 20.0
-STUCK_SECONDS = 900
+STUCK_SECONDS = 1800
+LAG_EVERY_SECONDS = 0.1
 
 
 class Meter(Protocol):
@@ -125,7 +127,7 @@ def _updates(changes: Sequence[Change]) -> list[Change]:
 class Place:
     """Where the org and Kafka are."""
 
-    org_url: str
+    org_urls: str
     client_id: str
     client_secret: str
     servers: str
@@ -133,9 +135,10 @@ class Place:
 
 
 class Worker:
-    """A capture worker whose teams are all connected to the one org."""
+    """A capture worker with teams of one org, or of several."""
 
-    def __init__(self, place: Place, teams: Sequence[str], meter: Meter) -> None:
+    def __init__(self, place: Place, teams: Mapping[str, str], meter: Meter) -> None:
+        """`teams`: the URL of each team's org."""
         self._place = place
         self._teams = teams
         self._meter = meter
@@ -164,29 +167,39 @@ class Worker:
         await running
         await self._orgs.close()
 
+    async def confirmed(self) -> None:
+        """Wait until every team streams, and its first readings are done."""
+        while True:
+            statuses = self.capture.statuses()
+            ready = [one for one in statuses if one.state == "streaming" and one.confirmed_ms is not None]
+            if len(ready) == 3 * len(self._teams):
+                return
+            await asyncio.sleep(0.5)
+
     async def _connect(self) -> None:
-        place = self._place
-        authorization = await client_credentials(
+        granted = {url: await self._authorized(url) for url in dict.fromkeys(self._teams.values())}
+        connections = [self._connection(team, url, granted[url]) for team, url in self._teams.items()]
+        await self._store.connections.swap(connections)
+
+    async def _authorized(self, org_url: str) -> Authorization:
+        return await client_credentials(
             self._session,
-            place.org_url,
-            client_id=place.client_id,
-            client_secret=place.client_secret,
+            org_url,
+            client_id=self._place.client_id,
+            client_secret=self._place.client_secret,
             allow_insecure_loopback=True,
         )
-        await self._store.connections.swap(
-            [
-                Connection(
-                    team=team,
-                    org_id=authorization.org_id,
-                    instance_url=authorization.instance_url,
-                    login_url=place.org_url,
-                    client_id=place.client_id,
-                    grant="client_credentials",
-                    secret=self._cipher.seal(team, authorization.secret),
-                    connected_at_ms=1,
-                )
-                for team in self._teams
-            ]
+
+    def _connection(self, team: str, org_url: str, granted: Authorization) -> Connection:
+        return Connection(
+            team=team,
+            org_id=granted.org_id,
+            instance_url=granted.instance_url,
+            login_url=org_url,
+            client_id=self._place.client_id,
+            grant="client_credentials",
+            secret=self._cipher.seal(team, granted.secret),
+            connected_at_ms=1,
         )
 
     async def _opened(self, shard: int) -> MeteredLog:
@@ -196,7 +209,7 @@ class Worker:
 async def capture(place: Place, meter: Meter) -> dict[str, Any]:
     """A worker that captures the org until the meter is full; what it measured."""
     collect_seldom()  # as the command does
-    async with Worker(place, ["acme"], meter).running():
+    async with Worker(place, {"acme": place.org_urls}, meter).running():
         await meter.full.wait()
     return meter.figures()
 
@@ -205,27 +218,51 @@ async def updates(place: Place, wanted: int, warmup: int) -> dict[str, Any]:
     return await capture(place, UpdatesMeter(wanted, warmup))
 
 
+def spread(place: Place, teams: int) -> dict[str, str]:
+    """The org of each team."""
+    urls = place.org_urls.split(",")
+    return {f"team-{number}": urls[number % len(urls)] for number in range(teams)}
+
+
+class LoopLag:
+    """By how much the event loop is late, ten times a second."""
+
+    def __init__(self) -> None:
+        self._late_ms: list[float] = []
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_EVERY_SECONDS
+            await asyncio.sleep(LAG_EVERY_SECONDS)
+            self._late_ms.append((loop.time() - due) * 1000)
+
+    def figures(self) -> dict[str, int]:
+        """And from then on anew."""
+        cuts, self._late_ms = quantiles(self._late_ms, n=100), []
+        return {"p50": round(cuts[49]), "p99": round(cuts[98])}
+
+
 async def idle(place: Place, teams: int, _: int) -> dict[str, Any]:
     collect_seldom()  # as the command does
-    # In the field every team has a host of its own.
-    cometd.HANDSHAKES_PER_SECOND_OF_HOST = cometd.HANDSHAKES_PER_SECOND
+    if "," not in place.org_urls:  # in the field every team has a host of its own
+        cometd.HANDSHAKES_PER_SECOND_OF_HOST = cometd.HANDSHAKES_PER_SECOND
     before_mb = rss_mb()
-    worker = Worker(place, [f"team-{number}" for number in range(teams)], UpdatesMeter(1))
+    worker = Worker(place, spread(place, teams), UpdatesMeter(1))
+    lag = LoopLag()
+    lagging = asyncio.create_task(lag.run())
     began = time.perf_counter()
     async with worker.running():
-        while True:
-            statuses = list(worker.capture.statuses())
-            # Confirmed: its first reading is done.
-            ready = [one for one in statuses if one.state == "streaming" and one.confirmed_ms is not None]
-            if len(ready) == 3 * teams:
-                break
-            await asyncio.sleep(0.5)
+        await worker.confirmed()
         connected_seconds = time.perf_counter() - began
+        connecting_lag_ms = lag.figures()
         cpu_since = time.process_time()
         await asyncio.sleep(IDLE_SECONDS)
         cpu_seconds = time.process_time() - cpu_since
         reconnects = sum(one.reconnects for one in worker.capture.statuses()) // 3
         after_mb = rss_mb()
+    lagging.cancel()
     return {
         "teams": teams,
         "connected_seconds": round(connected_seconds, 1),
@@ -234,6 +271,7 @@ async def idle(place: Place, teams: int, _: int) -> dict[str, Any]:
         "kb_per_team": round((after_mb - before_mb) * 1024 / teams),
         "idle_cpu_share": round(cpu_seconds / IDLE_SECONDS, 3),
         "reconnects": reconnects,
+        "loop_late_ms": {"connecting": connecting_lag_ms, "idle": lag.figures()},
     }
 
 
