@@ -42,6 +42,12 @@ class Settings(BaseSettings):
         lt=72,
         description="Read by queries what changed once unread change events expire within so many hours",
     )
+    capture_instance_id: str = Field(
+        "",
+        max_length=249,
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="Name that this capture process alone has, also after a restart: it keeps its shards; unset: none",
+    )
     capture_list_minutes: float = Field(
         60.0, ge=1, le=1440, description="Compare each list that a rule uses with the org once in so many minutes"
     )

@@ -117,9 +117,10 @@ def test_metrics_are_announced_where_they_are_served(pods: dict[str, Manifest]) 
 
 
 def test_secrets_are_references(container: Manifest) -> None:
-    assert {entry["name"]: entry["valueFrom"] for entry in container["env"]} == {
-        name: {"secretKeyRef": {"name": "segment-sync", "key": name}} for name in SECRETS
-    }
+    given = {entry["name"]: entry["valueFrom"] for entry in container["env"]}
+    own_name = given.pop("CAPTURE_INSTANCE_ID", None)
+    assert own_name == ({"fieldRef": {"fieldPath": "metadata.name"}} if container["name"] == "capture" else None)
+    assert given == {name: {"secretKeyRef": {"name": "segment-sync", "key": name}} for name in SECRETS}
 
 
 def test_no_secret_in_a_config_map_and_no_secret_object(manifests: list[Manifest]) -> None:

@@ -51,7 +51,7 @@ async def run_capture(settings: Settings) -> None:
             opened,
             salesforce,
             partial(open_change_log, servers, namespace=namespace),
-            KafkaShardOwnership(servers, namespace=namespace),
+            KafkaShardOwnership(servers, namespace, settings.capture_instance_id),
             clock,
             topics,
             Pace(

@@ -11,6 +11,13 @@ env:
         name: {{ include "segment-sync.existingSecret" $.root }}
         key: {{ $key }}
   {{- end }}
+  {{- if eq .component "capture" }}
+  # A container that restarts within the session timeout of the group (10 s) keeps its shards.
+  - name: CAPTURE_INSTANCE_ID
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.name
+  {{- end }}
   {{- with .root.Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
