@@ -14,6 +14,7 @@ from schemas.documents import (
 )
 from schemas.events import Entity
 from workers.adapters.salesforce.callback import listen
+from workers.adapters.salesforce.http import open_session
 from workers.adapters.salesforce.oauth import (
     Authorization,
     authorize_url,
@@ -59,7 +60,7 @@ async def connect_team(
     loopback = settings.salesforce_allow_loopback
     keys = cipher(settings)  # before anybody logs in for nothing
     grant: Literal["authorization_code", "client_credentials", "jwt_bearer"]
-    async with aiohttp.ClientSession() as session, store(settings) as opened:
+    async with open_session() as session, store(settings) as opened:
         if jwt_user is not None:
             grant = "jwt_bearer"
             authorization = await jwt_bearer(

@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
 
+import pytest
+
 from sandbox.org.automation.specs import Automation
 from schemas.documents import Destination, FieldMapping, ListDefinition, Rule, RuleSet
 from schemas.events import ENTITIES, Change, Entity, Version
@@ -109,7 +111,12 @@ class Loop:
         return {member.key: member.rev for of in both async for member in of.scan(TEAM)}
 
 
-async def test_what_we_write_comes_back_and_nothing_follows(rig: OrgRig) -> None:
+@pytest.mark.parametrize("way", ["calls", "jobs"])
+async def test_what_we_write_comes_back_and_nothing_follows(
+    rig: OrgRig, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "jobs":
+        monkeypatch.setattr("workers.core.writeback.parts.JOB_CALLS", 0)
     loop = Loop(rig)
     await loop.begin()
     members, told = await loop.members(), list(loop.publisher.published_memberships)
@@ -125,6 +132,7 @@ async def test_what_we_write_comes_back_and_nothing_follows(rig: OrgRig) -> None
     assert loop.publisher.published_reevaluations == []
     async for record in rig.store.records.scan(TEAM):
         assert (record.fields.get("Engagement_Score__c") == 61.5) == record.imported
+    assert (rig.sandbox.stats.calls["bulk"] > 0) == (way == "jobs")
     counted = await loop.counted()
     assert counted["own_events"] == counted["events"] > 0
     asked = rig.sandbox.stats.api_requests

@@ -20,7 +20,7 @@ from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
 from workers.adapters.salesforce.cometd_inbox import Inbox
 from workers.adapters.salesforce.cometd_watch import Watch
-from workers.adapters.salesforce.names import COMETD_PATH
+from workers.adapters.salesforce.names import CALL_OPTIONS, COMETD_PATH
 from workers.adapters.salesforce.tokens import Access, Tokens
 from workers.core.origin import CLIENT_NAME
 
@@ -131,7 +131,7 @@ class CdcClient(Client):
         """Cookies belong to this session alone; the jar keeps those of bare IP hosts too."""
         if self._http_session is None:
             self._http_session = aiohttp.ClientSession(
-                headers={"User-Agent": CLIENT_NAME},
+                headers={**CALL_OPTIONS, "User-Agent": CLIENT_NAME},
                 cookie_jar=aiohttp.CookieJar(unsafe=True),
                 json_serialize=self._json_dumps,
                 trace_configs=[_refuse_redirects()],
