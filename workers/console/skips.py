@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TextIO, get_args
 
-from schemas.documents import Record
+from schemas.documents import Record, Skip
 from schemas.events import Entity
 from workers.console.cells import harmless
 from workers.core.mapping import IDENTITY
-from workers.ports import Store
+from workers.ports import Refused, Store
 
+REASONS: tuple[str, ...] = get_args(Skip.model_fields["reason"].annotation)
+NOTHING_TO_MEND = frozenset({"not_in_any_list", "converted"})
 COLUMNS = ("entity", "record_id", "name", "reason", "detail", "field", "value")
 
 
@@ -29,7 +31,9 @@ class Skipped:
 
 
 async def skips(store: Store, team: str, entity: Entity | None, reason: str | None) -> AsyncIterator[Skipped]:
-    """By entity and reason, then by id; None: all of them."""
+    """By entity and reason, then by id; None: all of them. Raises Refused when there is no such reason."""
+    if reason not in (None, *REASONS):
+        raise Refused(f"--reason: nobody is skipped for “{reason}”; it is one of {', '.join(REASONS)}")
     for of, why in sorted(await store.record_queries.skipped(team)):
         if entity in (None, of) and reason in (None, why):
             async for record in store.record_queries.skipped_records(team, of, why):
@@ -37,7 +41,8 @@ async def skips(store: Store, team: str, entity: Entity | None, reason: str | No
 
 
 def skip_of(record: Record) -> Skipped:
-    field = IDENTITY[record.entity][0] if record.skip and record.skip.reason != "not_in_any_list" else ""
+    mendable = record.skip is not None and record.skip.reason not in NOTHING_TO_MEND
+    field = IDENTITY[record.entity][0] if mendable else ""
     return Skipped(
         entity=record.entity,
         record_id=record.record_id,

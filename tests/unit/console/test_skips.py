@@ -3,9 +3,12 @@ from __future__ import annotations
 import csv
 import io
 
+import pytest
+
 from tests.unit.runtime.crm import change, record_id
 from tests.unit.runtime.routed import Routed, routed
 from workers.console.skips import COLUMNS, Skipped, export, skips
+from workers.ports import Refused
 
 
 async def team_with_skips() -> Routed:
@@ -52,3 +55,16 @@ async def test_the_export_holds_everybody_and_no_formulas() -> None:
     assert rows[0] == list(COLUMNS)
     assert len(rows) == 5
     assert rows[2][-1] == "'@nonsense"
+
+
+async def test_a_reason_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(Refused, match=r"“no_mail”; it is one of no_email, .*converted"):
+        [each async for each in skips((await routed()).store, "acme", None, "no_mail")]
+
+
+async def test_of_a_converted_lead_nothing_is_to_be_mended() -> None:
+    acme = await routed()
+    lead = record_id("lead", 1)
+    await acme.apply(change(lead, "create", 1, IsConverted=True, ConvertedContactId=record_id("contact", 1)))
+    (found,) = [each async for each in skips(acme.store, "acme", None, "converted")]
+    assert (found.field, found.detail) == ("", record_id("contact", 1))

@@ -21,8 +21,10 @@ from workers.core.lists.operators import OPERATORS, Operands, Reading, Test, Wro
 Predicate: TypeAlias = Callable[[Mapping[str, object]], bool]
 """Over a record's fields; those of its account stand under `Account.`."""
 
-DEEPEST = 100
-"""Salesforce's filter logic nests a handful of groups; beyond this a description is broken or hostile."""
+DEEPEST = 80
+"""Salesforce's filter logic nests a handful of groups; beyond this a description is broken or hostile. A group takes
+two of the 180 levels that MongoDB stores of a document."""
+TOO_DEEP = f"its filter is nested deeper than {DEEPEST} levels"
 
 FIELD = re.compile(r"(?:Account\.)?[A-Za-z][A-Za-z0-9_]*")
 
@@ -83,6 +85,11 @@ def compile_list(definition: ListDefinition, reading: Reading) -> CompiledList:
             "without any record being changed. Choose another list."
         )
     compiled = compile_where(definition.where, reading, several_currencies=definition.several_currencies)
+    if TOO_DEEP in compiled.reasons:
+        raise UnsupportedCondition(
+            f"List “{definition.label}” cannot be imported: {TOO_DEEP}. "
+            "Simplify it in Salesforce, or choose another list."
+        )
     if _hides_converted(definition):
         compiled = _unconverted(compiled)
     if definition.distrust:
@@ -145,7 +152,7 @@ class _Compiler:
             self._unreadable(where)
             return None
         if depth > DEEPEST:
-            self.reasons.append(f"its filter is nested deeper than {DEEPEST} levels")
+            self.reasons.append(TOO_DEEP)
             return None
         if not where:
             return None

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from schemas.documents import ListDefinition
 from workers.core.lists.days import Calendar
 from workers.core.lists.operators import OPERATORS, Reading
-from workers.core.lists.predicates import Predicate, UnsupportedCondition, compile_list, compile_where
+from workers.core.lists.predicates import (
+    DEEPEST,
+    TOO_DEEP,
+    Predicate,
+    UnsupportedCondition,
+    compile_list,
+    compile_where,
+)
 
 READING = Reading(date(2024, 5, 15), Calendar())  # a Wednesday
 
@@ -164,8 +171,12 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 def test_deep_nesting_works_up_to_a_bound() -> None:
-    assert holds(nested(100))
-    assert compile_where(nested(10_000), READING).reasons == ("its filter is nested deeper than 100 levels",)
+    assert holds(nested(DEEPEST))
+    assert compile_where(nested(10_000), READING).reasons == (TOO_DEEP,)
+    with pytest.raises(
+        UnsupportedCondition, match=r"List “.*” cannot be imported: its filter is nested deeper than 80"
+    ):
+        compile_list(definition("everything").model_copy(update={"where": nested(DEEPEST + 1)}), READING)
 
 
 # --- what only the org can tell --------------------------------------------------------------------------------------
