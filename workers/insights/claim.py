@@ -7,7 +7,7 @@ No two clocks are compared: a worker takes a run over only after it has itself s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from schemas.documents import WritebackRun
@@ -36,8 +36,12 @@ class Claim:
 
     async def update(self, **changes: object) -> WritebackRun:
         """Write the run; raises TakenOver when another worker has written it since, or Unavailable."""
+        return await self.revise(lambda _: changes)
+
+    async def revise(self, change: Callable[[WritebackRun], Mapping[str, object]]) -> WritebackRun:
+        """The same with changes that follow from what is there, whoever in this process has written it meanwhile."""
         async with self._writing:
-            revised = self.run.model_copy(update=changes)
+            revised = self.run.model_copy(update=change(self.run))
             if await self._store.writeback_runs.swap([revised]):
                 raise TakenOver(
                     f"another worker has taken over the write-back run {self.run.run_id} of team {self.run.team}"

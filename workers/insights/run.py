@@ -48,6 +48,7 @@ class Runner:
         self._store = store
         self._org = org
         self._clock = clock
+        self._settling: asyncio.Task[None] | None = None
 
     async def run(self, claim: Claim) -> WritebackRun:
         """Carry a claimed run to its end, from wherever a predecessor left it; raises Unavailable or Refused."""
@@ -56,8 +57,14 @@ class Runner:
             await (self._plan(state) if claim.run.undoes is None else self._plan_undo(state, claim.run.undoes))
         if claim.run.phase == "comparing":
             await self._compare(state)
-        for entity in ENTITIES:
-            await self._send(state, entity)
+        try:
+            for entity in ENTITIES:
+                await self._send(state, entity, 0)
+            await self._settled()
+            for entity in ENTITIES:
+                await self._send_again(state, entity)
+        finally:
+            await self._stop_settling()
         return await finish(self._store, claim, self._clock.now_ms(), calls_used=state.calls_used)
 
     async def _plan(self, state: RunState) -> None:
@@ -94,44 +101,63 @@ class Runner:
                 await state.save([compared(row, current[row.record_id], target) for row in known], fields)
         await state.update(phase="sending")
 
-    async def _send(self, state: RunState, entity: Entity) -> None:
-        """All rows of an entity, then those that failed for a passing reason, in ever smaller parts."""
-        for number in range(ROUNDS + 1):
-            after = first_place(entity)
-            for name, part in parts_of(state.run, entity, number):
-                if part.step != "settled":
-                    await self._carry(state, name, fresh=False)
-                after = part.until
-            while (following := await self._next_part(state, entity, number, after)) is not None:
-                await self._carry(state, following, fresh=True)
-                after = state.run.parts[following].until
-        await self._leave(state, entity, "postponed")
+    async def _send(self, state: RunState, entity: Entity, number: int) -> None:
+        """The rows of an entity that round `number` is to settle, part after part."""
+        after = first_place(entity)
+        for name, part in parts_of(state.run, entity, number):
+            if part.step != "settled":
+                await self._carry(state, name, fresh=False)
+            after = part.until
+        while (following := await self._next_part(state, entity, number, after)) is not None:
+            await self._carry(state, following, fresh=True)
+            after = state.run.parts[following].until
+
+    async def _send_again(self, state: RunState, entity: Entity) -> None:
+        """Rows that failed for a passing reason, in ever smaller parts."""
+        for number in range(1, ROUNDS + 1):
+            await self._send(state, entity, number)
+            await self._settled()
+        await self._leave(state, entity, first_place(entity), "postponed")
 
     async def _carry(self, state: RunState, name: str, *, fresh: bool) -> None:
         try:
             if state.run.parts[name].with_job:
-                await JobOfPart(state, name).carry(fresh=fresh)
+                job = JobOfPart(state, name)
+                await job.carry(fresh=fresh)
+                await self._settled()
+                self._settling = asyncio.create_task(job.settle())
             else:
                 await CallsOfPart(state, name).carry()
         except Exhausted:
             part = state.run.parts[name]
             if part.step not in ("creating", "writing"):
                 raise  # a job is under way: its results wait until calls are answered again
-            await self._leave(state, part.entity, "postponed", NO_CALLS_LEFT)
+            await self._leave(state, part.entity, part.after, "postponed", NO_CALLS_LEFT)
             await state.record(name, part.model_copy(update={"step": "settled"}))
+
+    async def _settled(self) -> None:
+        """The part before is, which takes as long as the org's work on the next."""
+        if self._settling is not None:
+            await self._settling
+            self._settling = None
+
+    async def _stop_settling(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.gather(self._settling, return_exceptions=True)
 
     async def _next_part(self, state: RunState, entity: Entity, number: int, after: str) -> str | None:
         """Record the part that follows, and its name; None: nothing is left, or nothing may be sent."""
         outcomes = ("planned",) if number == 0 else ("retry",)
         waiting, _ = await self._extent(state, entity, after, outcomes, 2 * JOB_ROWS)
-        if not waiting or not await self._may_send(state, entity):
+        if not waiting or not await self._may_send(state, entity, after):
             return None
         if number and not any(True for _ in parts_of(state.run, entity, number)):
             await asyncio.sleep(ROUND_PAUSE_SECONDS * number)
         together = rows_together(waiting, number)
         short = by_calls(together, number)
         if not short and (together := await self._within_batches(state, together)) == 0:
-            await self._leave(state, entity, "postponed", NO_BATCHES_LEFT)
+            await self._leave(state, entity, after, "postponed", NO_BATCHES_LEFT)
             return None
         rows, until = await self._extent(state, entity, after, outcomes, together)
         part = WritebackPart(
@@ -155,15 +181,15 @@ class Runner:
         questions, run = self._store.writeback_row_queries, state.run
         return await questions.extent(run.team, run.run_id, after, last_place(entity), outcomes, limit)
 
-    async def _may_send(self, state: RunState, entity: Entity) -> bool:
+    async def _may_send(self, state: RunState, entity: Entity, after: str) -> bool:
         """A switch counts at once, and so does the budget: both are looked at before every part."""
         settings = await settings_of(self._store, state.run.team)
         if not (is_on(settings, entity) or state.run.undoes):
-            await self._leave(state, entity, "disabled")
+            await self._leave(state, entity, after, "disabled")
             return False
         left = self._org.background_calls_left()
         if left is not None and left < PART_CALLS:
-            await self._leave(state, entity, "postponed", NO_CALLS_LEFT)
+            await self._leave(state, entity, after, "postponed", NO_CALLS_LEFT)
             return False
         return True
 
@@ -174,10 +200,10 @@ class Runner:
         left = await self._org.batches_left(sum(run.batches for run in runs if run.started_at_ms > since_ms))
         return rows if left is None or batches_of(rows) <= left else max(0, left) * BATCH_ROWS
 
-    async def _leave(self, state: RunState, entity: Entity, outcome: str, why: str | None = None) -> None:
+    async def _leave(self, state: RunState, entity: Entity, after: str, outcome: str, why: str | None = None) -> None:
         """What is not sent in this run. A reason that Salesforce gave stays."""
         outcomes = ("retry",) if outcome == "postponed" and why is None else ("planned", "retry")
-        async for page in state.pages(first_place(entity), last_place(entity), outcomes):
+        async for page in state.pages(after, last_place(entity), outcomes):
             await state.leave([row.model_copy(update={"outcome": outcome, "error": row.error or why}) for row in page])
 
     async def _written_by(self, team: str, run_id: str, entity: Entity) -> AsyncIterator[list[WritebackRow]]:

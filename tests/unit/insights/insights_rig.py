@@ -193,8 +193,8 @@ class _Mortal:
         async def mortal(*arguments: Any) -> Any:
             self._death.calls += 1
             doomed = self._death.calls == self._death.at
-            if doomed and not self._death.after:
-                raise Killed
+            if (doomed and not self._death.after) or 0 < self._death.at < self._death.calls:
+                raise Killed  # the dead make no calls: neither does another task of the process
             result = await call(*arguments)
             if doomed:
                 raise Killed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import cast
 
 from schemas.documents import WritebackPart, WritebackRow
 from workers.core.writeback import (
@@ -72,12 +73,20 @@ class JobOfPart:
         return self._run.run.jobs[self._name]
 
     async def carry(self, *, fresh: bool) -> None:
-        """To its end. `fresh`: it has just been recorded, so that no job can be there yet."""
+        """To the end of its job; `settle` remains. `fresh`: it has just been recorded, so that no job can be there."""
         if fresh:
             self._seen = "none"
+        while self._part.step not in ("settling", "settled"):
+            await self._next()
+
+    async def settle(self) -> None:
+        """What became of its rows. The org works on other jobs meanwhile."""
         while self._part.step != "settled":
-            seen, self._seen = self._seen or await self._look(), None
-            await self._steps[next_step(self._part.step, seen, self._told.processed)]()
+            await self._next()
+
+    async def _next(self) -> None:
+        seen, self._seen = self._seen or await self._look(), None
+        await self._steps[next_step(self._part.step, seen, self._told.processed)]()
 
     async def _record(self, job_id: str | None = None, **changes: object) -> None:
         await self._run.record(self._name, self._part.model_copy(update=changes), job_id)
@@ -92,7 +101,10 @@ class JobOfPart:
                 raise
             self._told = IngestState("gone", 0, 0)
             return "gone"
-        return self._told.state  # type: ignore[return-value]  # the states of a job are among what may be seen
+        return self._told_seen()
+
+    def _told_seen(self) -> Seen:
+        return cast("Seen", self._told.state)  # the states of a job are among what may be seen
 
     async def _sweep(self) -> None:
         """A job whose id never came holds no rows and never will. Jobs that any run has recorded are in good hands."""
@@ -132,8 +144,8 @@ class JobOfPart:
                 raise
             self._seen = seen  # somebody has aborted it
             return
+        await self._run.revise(lambda run: {"batches": run.batches + batches_of(rows)})
         await self._record(step="completing", rows=rows)
-        await self._run.update(batches=self._run.run.batches + batches_of(rows))
         self._seen = "Open"
 
     async def _rows_to_upload(self) -> AsyncIterator[Sequence[IngestRow]]:
@@ -181,7 +193,10 @@ class JobOfPart:
         self._seen = "none"
 
     async def _settle(self) -> None:
-        await self._record(step="settling")
+        if self._part.step != "settling":
+            await self._record(step="settling")
+            self._seen = self._told_seen()
+            return
         state = self._told
         for _ in range(READINGS):
             results = await self._results(state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import get_args
 
 from schemas.documents import Insight, InsightFields, RowOutcomeName, WritebackPart, WritebackRow, WritebackRun
@@ -40,22 +40,28 @@ class RunState:
         return self.org.calls_made() - self._free_calls
 
     async def update(self, **changes: object) -> None:
-        await self._claim.update(calls_used=self.calls_used, **changes)
+        await self.revise(lambda _: changes)
+
+    async def revise(self, change: Callable[[WritebackRun], Mapping[str, object]]) -> None:
+        await self._claim.revise(lambda run: {"calls_used": self.calls_used, **change(run)})
 
     async def record(self, name: str, part: WritebackPart, job_id: str | None = None) -> None:
         """How a part stands, before it is acted upon. Raises TakenOver when another worker carries the run."""
-        jobs = self.run.jobs | ({name: job_id} if job_id else {})
-        await self.update(parts=self.run.parts | {name: part}, jobs=jobs)
+        job = {name: job_id} if job_id else {}
+        await self.revise(lambda run: {"parts": run.parts | {name: part}, "jobs": run.jobs | job})
 
     async def forget_job(self, name: str, part: WritebackPart) -> None:
-        jobs = {other: job_id for other, job_id in self.run.jobs.items() if other != name}
-        await self.update(parts=self.run.parts | {name: part}, jobs=jobs)
+        await self.revise(
+            lambda run: {
+                "parts": run.parts | {name: part},
+                "jobs": {other: job_id for other, job_id in run.jobs.items() if other != name},
+            }
+        )
 
     async def tell(self, problem: str) -> None:
         """The run will have failed, with this among its reasons."""
-        known = self.run.detail
-        if problem not in (known or ""):
-            await self.update(detail=f"{known}; {problem}" if known else problem)
+        if problem not in (self.run.detail or ""):
+            await self.revise(lambda run: {"detail": f"{run.detail}; {problem}" if run.detail else problem})
 
     async def target(self, entity: Entity, fields: InsightFields) -> Target:
         """Checked once, before anything is sent. Raises Refused with what an administrator must do."""
