@@ -1,6 +1,6 @@
 """The two sides of the routing benchmark, each run as a process of its own: its CPU time and memory are its own.
 
-    python -m benchmarks.routing_sides routing|bare BOOTSTRAP_SERVERS MONGODB_URI NAMESPACE DATABASE EVENTS
+    python -m benchmarks.routing_sides routing|bare BOOTSTRAP_SERVERS MONGODB_URI NAMESPACE DATABASE EVENTS DRIVER
 
 prints one JSON line. Timed from the first batch to the last one's being written: starting and joining a group are not.
 """
@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from aiokafka import AIOKafkaConsumer
@@ -25,6 +25,7 @@ from workers.adapters.kafka.processor import FaustProcessor
 from workers.adapters.kafka.publisher import KafkaPublisher
 from workers.adapters.kafka.transport import BATCH_MESSAGES
 from workers.adapters.mongo import open_store
+from workers.adapters.mongo.driver import Driver
 from workers.adapters.mongo.errors import ErrorTable
 from workers.adapters.mongo.store import ensure_indexes, hosts_of
 from workers.ports import Handler, Message
@@ -95,12 +96,12 @@ class MeteredProcessor:
         await self._processor.run(metered, stop)
 
 
-async def routing(servers: str, uri: str, namespace: str, database: str, meter: Meter) -> None:
+async def routing(servers: str, uri: str, namespace: str, database: str, driver: Driver, meter: Meter) -> None:
     collect_seldom()
     publisher = KafkaPublisher(servers, namespace)
     await publisher.start()
     try:
-        async with open_store(uri, database) as store:
+        async with open_store(uri, database, driver) as store:
             await store.rule_sets.swap([RULES])
             processor = MeteredProcessor(FaustProcessor(servers, database, TOPICS, namespace), meter)
             await Routing(store, publisher, SystemClock()).run(processor, meter.full)
@@ -108,7 +109,7 @@ async def routing(servers: str, uri: str, namespace: str, database: str, meter: 
         await publisher.stop()
 
 
-async def bare(servers: str, uri: str, namespace: str, database: str, meter: Meter) -> None:
+async def bare(servers: str, uri: str, namespace: str, database: str, _: Driver, meter: Meter) -> None:
     """No merge, no rules, no compare-and-swap: parse, fill in, upsert, commit. The indexes are those of routing."""
     consumer = AIOKafkaConsumer(
         namespace + TOPIC.name,
@@ -158,16 +159,16 @@ async def upsert(database: Any, events: list[dict[str, Any]], templates: list[An
 SIDES = {"routing": routing, "bare": bare}
 
 
-async def run(side: str, servers: str, uri: str, namespace: str, database: str, events: int) -> Figures:
+async def run(side: str, servers: str, uri: str, namespace: str, database: str, events: int, driver: Driver) -> Figures:
     meter = Meter(events)
     async with asyncio.timeout(STUCK_SECONDS):
-        await SIDES[side](servers, uri, namespace, database, meter)
+        await SIDES[side](servers, uri, namespace, database, driver, meter)
     return meter.figures()
 
 
 def main(arguments: list[str]) -> None:
-    side, servers, uri, namespace, database, events = arguments
-    figures = asyncio.run(run(side, servers, uri, namespace, database, int(events)))
+    side, servers, uri, namespace, database, events, driver = arguments
+    figures = asyncio.run(run(side, servers, uri, namespace, database, int(events), cast("Driver", driver)))
     print(json.dumps(asdict(figures)))
 
 
