@@ -113,7 +113,7 @@ def check_summary(summary: dict[str, Any]) -> None:
     assert changes["published"] == changes["expected"] >= 150
     assert (changes["lost"], changes["duplicated"]) == (0, 0)
     assert min(summary["people"], summary["accounts"]) > 0
-    assert set(summary["segments"]) == {"emea-people", "technology-accounts"}
+    assert set(summary["segments"]) == {"emea-people", "fresh-leads", "technology-accounts"}
     assert summary["segments"]["technology-accounts"]["actual"] == 0  # its rule was de-activated
     for each in (*summary["segments"].values(), *summary["skipped"].values()):
         assert each["expected"] == each["actual"]
