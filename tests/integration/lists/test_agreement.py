@@ -24,6 +24,7 @@ from sandbox.org.soql.execute import run
 from sandbox.org.soql.settings import SoqlSettings
 from sandbox.org.store.org import Org
 from schemas.documents import Record, RuleSet
+from schemas.events import Change, Entity
 from workers.core.evaluation import Related, account_fields, compile_rule_set, reads
 from workers.core.lists.days import Calendar
 from workers.core.lists.operators import Reading
@@ -34,6 +35,7 @@ from workers.ports import StreamEvent
 
 NOW = datetime(2024, 5, 15, 20, 30, tzinfo=UTC)
 ZONE = "America/Los_Angeles"
+CHANNELS: dict[Entity, str] = {"account": "/data/AccountChangeEvent", "contact": "/data/ContactChangeEvent"}
 CONTACTS, ACCOUNTS, CHANGES = 120, 8, 150
 
 FIELDS: dict[str, dict[str, Any]] = {
@@ -90,6 +92,8 @@ class World:
 
     org: Org
     records: dict[str, Record] = field(default_factory=dict)
+    heard: dict[Entity, int] = field(default_factory=dict)
+    """Replay ids."""
 
     @property
     def contacts(self) -> list[Record]:
@@ -156,14 +160,22 @@ def write(world: World, operation: Any, object_name: str, record_id: str | None 
 
 def listen(world: World) -> None:
     """Everything that the org announced, into our mirror."""
-    for entity, channel in (("account", "/data/AccountChangeEvent"), ("contact", "/data/ContactChangeEvent")):
-        for logged in world.org.events.after(channel, -1, 100_000):
+    for change in listened(world):
+        known = world.records.get(change.record_id) or blank(change)
+        world.records[change.record_id] = merge(known, change)
+
+
+def listened(world: World) -> list[Change]:
+    """What the org has announced since the last call, channel by channel."""
+    changes: list[Change] = []
+    for entity, channel in CHANNELS.items():
+        for logged in world.org.events.after(channel, world.heard.get(entity, -1), 100_000):
             payload = json.loads(logged.data)["payload"]
-            read = normalize("acme", StreamEvent(entity, str(logged.replay_id), payload, 0))  # type: ignore[arg-type]
+            read = normalize("acme", StreamEvent(entity, str(logged.replay_id), payload, 0))
             assert not isinstance(read, Malformed | Reread), read
-            for change in read.changes:
-                known = world.records.get(change.record_id) or blank(change)
-                world.records[change.record_id] = merge(known, change)
+            changes += read.changes
+            world.heard[entity] = logged.replay_id
+    return changes
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
