@@ -36,7 +36,6 @@ app = typer.Typer(
 )
 app.command()(workers.capture)
 app.command()(workers.routing)
-app.command()(workers.insights)
 app.command()(workers.replay)
 app.command()(scores.scores_api)
 app.command()(jobs.backfill)
@@ -52,6 +51,11 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(scores.app, name="scores")
 writeback.app.add_typer(writeback_runs.app)
 app.add_typer(writeback.app, name="writeback")
+
+insights = typer.Typer(invoke_without_command=True)
+insights.callback()(workers.insights)
+insights.command("undo")(writeback_runs.undo)
+app.add_typer(insights, name="insights")
 
 if find_spec("sandbox") is not None:  # not part of a production image
     from sandbox.cli import register

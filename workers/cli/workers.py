@@ -35,6 +35,7 @@ def routing() -> None:
 
 
 def insights(
+    context: typer.Context,
     once: Annotated[
         bool, typer.Option("--once", help="Write back the teams whose run of today is not done, then exit.")
     ] = False,
@@ -48,6 +49,8 @@ def insights(
     json: Json = False,
 ) -> None:
     """Take in engagement scores and write the changed ones back to Salesforce once a day, until SIGTERM."""
+    if context.invoked_subcommand is not None:
+        return
     if once + now + due > 1:
         raise Refused("--once, --now and --due exclude each other")
     if team and not (once or now):

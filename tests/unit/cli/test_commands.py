@@ -538,3 +538,13 @@ def test_rows_are_cut_at_the_limit_and_say_so(main: Main, monkeypatch: pytest.Mo
     status, _, err = main("writeback", "rows", "acme", "r", "--csv", str(tmp_path / "no" / "rows.csv"))
     assert status == 1
     assert "No such file" in err
+
+
+@pytest.mark.parametrize("group", ["writeback", "insights"])
+def test_an_undo_goes_by_either_name_and_starts_nothing_else(
+    main: Main, monkeypatch: pytest.MonkeyPatch, group: str
+) -> None:
+    monkeypatch.setattr(wiring, "undo_write_back", answers(RUN), raising=False)
+    monkeypatch.setattr(wiring, "run_insights", None, raising=False)
+    status, _, err = main(group, "undo", "acme", "2026-11-23")
+    assert (status, err) == (0, "1197 put back, 0 left since they were changed, 3 rejected")
