@@ -164,6 +164,8 @@ class Insights:
         if claim is None:
             return run
         async with claim.kept():
+            for older in await self._begun_before(run):
+                await self._write_back(connection, older)
             try:
                 org = self._orgs.org(connection)
                 async with self._sharing(connection.team):
@@ -172,6 +174,14 @@ class Insights:
                 run = await finish(self._store, claim, self._clock.now_ms(), str(refusal))
         tell_run(run)
         return run
+
+    async def _begun_before(self, run: WritebackRun) -> list[str]:
+        """Runs that their own day did not see the end of, as when the org was down: each is carried to its end before
+        the next sends anything, so that no job of an older run writes over what a newer one has written."""
+        if run.undoes is not None or run.phase != "planning":
+            return []
+        runs = [each async for each in self._store.writeback_runs.scan(run.team)]
+        return [each.run_id for each in runs if each.state == "running" and each.started_at_ms < run.started_at_ms]
 
     @asynccontextmanager
     async def _sharing(self, team: str) -> AsyncIterator[None]:

@@ -68,6 +68,28 @@ async def test_from_two_in_the_morning_once_a_day(due: Rig) -> None:
     assert [run.run_id async for run in due.store.writeback_runs.scan(TEAM)] == ["2026-11-19", "2026-11-20"]
 
 
+async def test_a_run_that_its_day_did_not_see_the_end_of_ends_before_the_next(
+    due: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await connected_at(due, due.clock.ms)
+    due.org.failures["current_values"] = [Unavailable("down")] * 9
+    due.org.failures["update_records"] = [Unavailable("down")]
+    with pytest.raises(Unavailable):
+        await due.insights().write_back_due()
+    due.org.failures.clear()
+    due.clock.ms += 24 * 3_600_000
+    await due.score("person", "ada@acme.com", 2)
+    (run,) = await due.insights().write_back_due()
+    runs = [each async for each in due.store.writeback_runs.scan(TEAM)]
+    assert [(each.run_id, each.state, each.accepted) for each in runs] == [
+        ("2026-11-19", "done", 1),
+        ("2026-11-20", "done", 1),
+    ]
+    assert runs[1] == run
+    written = [row.cells["Engagement_Score__c"] for _, rows in due.org.uploads for row in rows]
+    assert written == ["1.0", "2.0"]
+
+
 async def connected_at(rig: Rig, ms: int) -> None:
     stored = (await rig.store.connections.load([(TEAM, TEAM)]))[TEAM, TEAM]
     assert not await rig.store.connections.swap([stored.model_copy(update={"connected_at_ms": ms})])
