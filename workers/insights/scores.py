@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pydantic import ValidationError
 
@@ -17,19 +17,43 @@ ROUNDS = 20
 """Lost compare-and-swaps in a row: only another consumer of the same partition can cause one."""
 
 
-def read(messages: Sequence[Message], now_ms: int) -> tuple[list[Engagement], list[Parked]]:
-    scores: list[Engagement] = []
+class Teams:
+    """Who may have scores. A team that was connected once stays known."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: set[str] = set()
+
+    async def unknown(self, teams: Collection[str]) -> set[str]:
+        """Raises Unavailable."""
+        asked = set(teams) - self._known
+        found = await self._store.connections.load([(team, team) for team in asked]) if asked else {}
+        self._known |= {team for team, _ in found}
+        return asked - self._known
+
+
+def read(messages: Sequence[Message], now_ms: int) -> tuple[list[tuple[Message, Engagement]], list[Parked]]:
+    """The scores, each with the message that brought it, and what is none."""
+    scores: list[tuple[Message, Engagement]] = []
     refused: list[Parked] = []
     for message in messages:
         if not message.value:  # a tombstone: the platform forgot the subject; what Salesforce shows stays
             continue
         try:
-            scores.append(engagement_of(Score.model_validate_json(message.value), now_ms))
+            scores.append((message, engagement_of(Score.model_validate_json(message.value), now_ms)))
         except ValidationError as error:
             refused.append(parked(message, "malformed", summary(error), now_ms))
         except UnusableScore as error:
             refused.append(parked(message, "invalid", str(error), now_ms))
     return scores, refused
+
+
+def of_unknown(scores: Sequence[tuple[Message, Engagement]], teams: Collection[str], now_ms: int) -> list[Parked]:
+    return [
+        parked(message, "invalid", f"there is no team {score.team}: it was never connected", now_ms)
+        for message, score in scores
+        if score.team in teams
+    ]
 
 
 async def keep(store: Store, scores: Sequence[Engagement]) -> None:

@@ -17,7 +17,7 @@ from workers.insights.metrics import tell_run
 from workers.insights.report import finish
 from workers.insights.retention import DAYS, Retention
 from workers.insights.run import Runner
-from workers.insights.scores import keep, read
+from workers.insights.scores import Teams, keep, of_unknown, read
 from workers.ports import Clock, Message, Processor, Publisher, Refused, SalesforceOrgs, Store, Unavailable
 from workers.runtime.connections import connection_of
 from workers.runtime.retry import patiently
@@ -43,6 +43,7 @@ class Insights:
         self._publisher = publisher
         self._clock = clock
         self._claims = Claims(store, clock)
+        self._teams = Teams(store)
         self._retention = Retention(store, clock, rows_kept_days)
 
     async def run(self, processor: Processor, stop: asyncio.Event, *, scheduled: bool = True) -> None:
@@ -59,10 +60,13 @@ class Insights:
 
     async def handle(self, messages: Sequence[Message]) -> None:
         """Returns when all scores of the batch are kept or parked."""
-        scores, refused = read(messages, self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        scores, refused = read(messages, now_ms)
+        unknown = await patiently(lambda: self._teams.unknown({score.team for _, score in scores}))
+        refused += of_unknown(scores, unknown, now_ms)
         if refused:
             await patiently(lambda: self._publisher.park(refused))
-        await patiently(lambda: keep(self._store, scores))
+        await patiently(lambda: keep(self._store, [score for _, score in scores if score.team not in unknown]))
 
     async def write_back(self, team: str | None, *, again: bool) -> list[WritebackRun]:
         """Write back one team, or every connected one; `again`: also when today's run is done already.

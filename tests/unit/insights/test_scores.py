@@ -98,6 +98,7 @@ UNREADABLE = {
     "no score": ({**ADA, "score": None}, "malformed", "score"),
     "unknown subject": ({**ADA, "subject": "lead"}, "malformed", "subject"),
     "team of another form": ({**ADA, "team": "a:b"}, "malformed", "team"),
+    "unknown team": ({**ADA, "team": "nobody"}, "invalid", "there is no team nobody"),
     "no e-mail": ({**ADA, "key": "ada"}, "invalid", "person key: invalid_email"),
     "blank": ({**ADA, "key": "  "}, "invalid", "person key: no_email"),
     "no domain": ({**ADA, "subject": "account", "key": "localhost"}, "invalid", "account key: invalid_website"),
@@ -148,6 +149,8 @@ async def test_what_cannot_be_parked_is_not_acknowledged(rig: Rig, monkeypatch: 
 @given(st.lists(st.tuples(st.sampled_from(["ada", "bob"]), st.integers(0, 5), st.integers(0, 3)), max_size=12))
 async def test_every_split_into_batches_keeps_the_same(scores: list[tuple[str, int, int]]) -> None:
     one, other = Rig(), Rig()
+    await one.connect()
+    await other.connect()
     messages = [
         message({**ADA, "key": f"{who}@acme.com", "score": at * 2, "scored_at_ms": at}) for who, at, _ in scores
     ]
@@ -155,3 +158,12 @@ async def test_every_split_into_batches_keeps_the_same(scores: list[tuple[str, i
     for cut in range(4):
         await other.insights().handle([m for m, (_, _, batch) in zip(messages, scores, strict=True) if batch == cut])
     assert await kept(one.store) == await kept(other.store)
+
+
+async def test_a_team_that_is_connected_meanwhile_is_known_at_once(rig: Rig) -> None:
+    insights = rig.insights()
+    await insights.handle([message({**ADA, "team": "late"})])
+    await rig.connect("late")
+    await insights.handle([message({**ADA, "team": "late", "score": 2})])
+    assert len(rig.publisher.parked) == 1
+    assert [each.score async for each in rig.store.engagement.scan("late")] == [2.0]
