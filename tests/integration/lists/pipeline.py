@@ -25,7 +25,7 @@ from workers.capture.pace import Pace
 from workers.capture.worker import Capture
 from workers.console.lists import define_list, request_comparison
 from workers.console.rules import adding_rule
-from workers.ports import Store
+from workers.ports import Clock, Store
 from workers.runtime.apply import Applier
 from workers.runtime.edits import By, edit_rule_set, rule_set_of
 from workers.runtime.reapply import Sent, reapply_due
@@ -61,8 +61,8 @@ class Pipeline:
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
 
     @asynccontextmanager
-    async def running(self, pace: Pace = QUICK) -> AsyncIterator[None]:
-        clock, stop = AnHourAhead(), asyncio.Event()
+    async def running(self, pace: Pace = QUICK, clock: Clock | None = None) -> AsyncIterator[None]:
+        clock, stop = clock or AnHourAhead(), asyncio.Event()
         ownership = MemoryShardOwnership(range(SHARDS))
         capture = Capture(self.store, self.orgs, self.topics.open, ownership, clock, self.publisher, pace)
         async with asyncio.TaskGroup() as tasks:
