@@ -97,7 +97,13 @@ def test_users_cannot_set_a_setting_of_the_chart_twice(chart: Any, render: Rende
 
 def test_the_defaults_of_the_chart_are_those_of_the_program(render: Render, minimal: Manifest) -> None:
     given = environment(render, minimal)
-    for name in ("salesforce_api_share", "salesforce_api_reserve", "capture_headroom_hours", "capture_list_minutes"):
+    for name in (
+        "salesforce_api_share",
+        "salesforce_api_reserve",
+        "capture_headroom_hours",
+        "capture_list_minutes",
+        "insights_rows_kept_days",
+    ):
         assert float(given[name.upper()]) == Settings.model_fields[name].default
 
 
@@ -108,6 +114,7 @@ def test_the_defaults_of_the_chart_are_those_of_the_program(render: Render, mini
         ("salesforce_api_reserve", ["salesforce", "apiReserve"]),
         ("capture_headroom_hours", ["capture", "headroomHours"]),
         ("capture_list_minutes", ["capture", "listMinutes"]),
+        ("insights_rows_kept_days", ["insights", "rowsKeptDays"]),
     ],
 )
 def test_the_schema_has_the_bounds_of_the_program(chart: Any, setting: str, schema_path: list[str]) -> None:
