@@ -31,7 +31,7 @@ Address = tuple[str, int]
 
 quick = partial(
     Pace,
-    connections_seconds=0.25,
+    connections_seconds=0.5,
     backoff_base_seconds=0.1,
     backoff_cap_seconds=1.0,
     query_poll_seconds=0.05,

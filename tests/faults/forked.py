@@ -5,13 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from tests.faults.points import write_order
+
+T = TypeVar("T")
 
 STOP_SECONDS = 15.0
 
@@ -33,8 +37,7 @@ class Forked:
 
     @property
     def frozen(self) -> bool:
-        process = self.process()
-        return process is not None and process.status() == psutil.STATUS_STOPPED
+        return self.seen(lambda process: process.status() == psutil.STATUS_STOPPED) is True
 
     def stop_at(self, what: str, point: str, number: int) -> None:
         """`kill` or `freeze` it the n-th time from now that it passes this point (`points.obey`)."""
@@ -54,8 +57,14 @@ class Forked:
     def thaw(self) -> None:
         self.send(signal.SIGCONT)
 
-    def process(self) -> psutil.Process | None:
-        return psutil.Process(self.running.pid) if self.alive and self.running is not None else None
+    def seen(self, look: Callable[[psutil.Process], T]) -> T | None:
+        """What somebody sees who looks at the process; None when it is not there."""
+        if not self.alive or self.running is None:
+            return None
+        try:
+            return look(psutil.Process(self.running.pid))
+        except psutil.NoSuchProcess:  # dead a moment ago
+            return None
 
     def send(self, number: signal.Signals) -> None:
         if self.alive and self.running is not None and self.running.pid is not None:

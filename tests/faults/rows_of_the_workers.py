@@ -68,19 +68,19 @@ async def a_worker_comes_back_from_the_dead(run: Run) -> None:
     owner = await _owner(run)
     (other,) = (worker for worker in run.lane.workers if worker is not owner)
     before = _subscribed(run, other)
+    point, number = run.rng.choice(("", *IN_TRANSACTION)), run.rng.randint(1, 4)
     async with run.editing(3.0):
-        await _freeze(run, owner)
+        await _freeze(run, owner, point, number)
         await until(lambda: _subscribed(run, other) > before, TAKE_OVER_SECONDS, pause=0.05)
         await run.pause(0.3, 1.5)  # it wakes up before the broker has aborted its transaction
         run.note("thaw")
         owner.thaw()
 
 
-async def _freeze(run: Run, worker: Worker) -> None:
+async def _freeze(run: Run, worker: Worker, point: str, number: int) -> None:
     """At a random moment, or at a point of a transaction."""
-    point = run.rng.choice(("", *IN_TRANSACTION))
     if point:
-        worker.stop_at("freeze", point, run.rng.randint(1, 4))
+        worker.stop_at("freeze", point, number)
         await until(lambda: worker.frozen, POINT_SECONDS, pause=0.02)
     else:
         await run.pause(0.2, 1.0)

@@ -32,6 +32,8 @@ class Run:
     org: Org = field(repr=False)
     team: str
     rng: random.Random = field(repr=False)
+    users: random.Random = field(repr=False)
+    """Of those who edit: what strikes when must not depend on how many edits a busy machine has time for."""
     patience_seconds: float = CONVERGE_SECONDS
     faults: list[tuple[float, str]] = field(default_factory=list)
     """Seconds since the run began, and what struck."""
@@ -70,7 +72,7 @@ class Run:
         while loop.time() < end:
             async with self.org.turn:
                 await self._edit()
-            await asyncio.sleep(self.rng.expovariate(per_second))
+            await asyncio.sleep(self.users.expovariate(per_second))
 
     @asynccontextmanager
     async def editing(self, seconds: float, per_second: float = 12.0) -> AsyncIterator[None]:
@@ -88,20 +90,20 @@ class Run:
             ended.set()
 
     async def _edit(self) -> None:
-        name, dice = self.rng.choice(OBJECT_NAMES), self.rng.random()
+        name, dice = self.users.choice(OBJECT_NAMES), self.users.random()
         if dice < 0.80:
             await self.update(name)
         elif dice < 0.90:
             await self.create(name)
         elif dice < 0.95:
             records = await self.org.ids(name)
-            some = self.rng.sample(records, min(3, len(records)))
+            some = self.users.sample(records, min(3, len(records)))
             await self.org.update_all(name, some, {"Description": self._text()})
         else:
             await self._delete()
 
     async def update(self, name: str, more: str = "") -> None:
-        record_id = self.rng.choice(await self.org.ids(name))
+        record_id = self.users.choice(await self.org.ids(name))
         await self.org.client.update(name, record_id, {"Description": self._text() + more})
 
     async def create(self, name: str) -> None:
@@ -114,7 +116,7 @@ class Run:
     async def _delete(self) -> None:
         ids = await self.org.ids("Lead")
         if len(ids) > 2:
-            await self.org.client.delete("Lead", self.rng.choice(ids))
+            await self.org.client.delete("Lead", self.users.choice(ids))
 
     def _text(self) -> str:
         self._edits += 1
@@ -208,9 +210,9 @@ class Outcome:
 
 async def play(lane: Lane, row: Row, seed: int, patience_seconds: float = CONVERGE_SECONDS) -> Run:
     """`patience_seconds`: after the last fault, until all must be there."""
-    rng = random.Random(f"{row.name}:{seed}")
+    rng, users = random.Random(f"{row.name}:{seed}"), random.Random(f"users of {row.name}:{seed}")
     org = await lane.orgs.open(seed, **row.org)
-    run = Run(row, seed, lane, org, f"{row.name.lower()}-{seed}", rng, patience_seconds, orgs=[org])
+    run = Run(row, seed, lane, org, f"{row.name.lower()}-{seed}", rng, users, patience_seconds, orgs=[org])
     if row.alone:
         lane.measure_anew()
     try:

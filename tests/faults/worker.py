@@ -40,9 +40,8 @@ class Worker(Forked):
     @property
     def health_port(self) -> int | None:
         """Where its metrics are; None while it listens nowhere."""
-        process = self.process()
-        listening = [one for one in process.net_connections("tcp") if one.status == "LISTEN"] if process else []
-        return listening[0].laddr.port if listening else None
+        sockets = self.seen(lambda process: process.net_connections("tcp")) or []
+        return next((one.laddr.port for one in sockets if one.status == "LISTEN"), None)
 
     def start(self, illusion_seconds: float = 0.0) -> None:
         if self.alive:
@@ -68,8 +67,8 @@ class Worker(Forked):
         return status
 
     def measure(self) -> None:
-        if (process := self.process()) is not None:
-            self.peak_rss_mb = max(self.peak_rss_mb, process.memory_info().rss / 1024**2)
+        rss_bytes = self.seen(lambda process: process.memory_info().rss) or 0
+        self.peak_rss_mb = max(self.peak_rss_mb, rss_bytes / 1024**2)
 
     def _note_death(self) -> None:
         """Whoever is killed, also by itself at a point, is none that has died of a bug."""
