@@ -43,10 +43,11 @@ async def site(
 def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """A line to whoever waits for a run of half an hour."""
     terminal = request.config.get_terminal_writer()
+    capture = request.config.pluginmanager.getplugin("capturemanager")
 
     def say(line: str) -> None:
-        terminal.line(line)
-        terminal.flush()
+        with capture.global_and_fixture_disabled():
+            terminal.line(line, flush=True)
 
     return say
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from schemas.documents import Connection
 from schemas.topics import ALL, SHARDS
@@ -28,8 +30,10 @@ from workers.ports import Store, Unavailable
 MEASURE_SECONDS = 0.5
 SETTLE_SECONDS = 60.0
 
-TOPIC_ATTEMPTS = 5
-"""A broker that makes a hundred partitions on a busy machine may take longer than its client waits."""
+OPEN_ATTEMPTS = 5
+"""Servers that make a hundred partitions and dozens of indexes on a busy machine may take longer than clients wait."""
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -147,7 +151,7 @@ class Site:
     directory: Path
     askers: Askers
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """One lane after the other: topics of many at once take a broker longer than their creator waits."""
+    """One lane after the other."""
 
 
 @asynccontextmanager
@@ -165,9 +169,10 @@ async def open_lane(
     """Topics and workers; both are gone afterwards. `debug`: they log all that they can; `idle`: see `Orders`."""
     key = generate_key()
     async with AsyncExitStack() as stack:
-        await _make_topics(site, kafka, namespace)
-        stack.push_async_callback(_delete_topics, site, kafka, namespace)
-        store = await stack.enter_async_context(open_store(site.mongodb_uri, namespace))
+        async with site.opening:
+            await _patiently(partial(ensure_topics, kafka, namespace, 1))
+            stack.push_async_callback(_delete_topics, site, kafka, namespace)
+            store = await _patiently(lambda: stack.enter_async_context(open_store(site.mongodb_uri, namespace)))
         to_kafka, kafka_port = await stack.enter_async_context(open_proxy(rng))
         to_orgs, orgs_port = await stack.enter_async_context(open_proxy(rng))
         network = Network({_address(kafka): kafka_port}, orgs_port)
@@ -227,16 +232,12 @@ def _address(url: str) -> Address:
     return host, int(port)
 
 
-async def _make_topics(site: Site, kafka: str, namespace: str) -> None:
-    async with site.opening:
-        for left in reversed(range(TOPIC_ATTEMPTS)):
-            try:
-                await ensure_topics(kafka, namespace, 1)
-            except Unavailable:
-                if not left:
-                    raise
-            else:
-                return
+async def _patiently(make: Callable[[], Awaitable[T]]) -> T:
+    """Raises Unavailable when the servers are not only slow."""
+    for _ in range(OPEN_ATTEMPTS - 1):
+        with suppress(Unavailable):
+            return await make()
+    return await make()
 
 
 async def _delete_topics(site: Site, kafka: str, namespace: str) -> None:

@@ -134,12 +134,20 @@ async def the_broker_refuses_a_record(run: Run) -> None:
         await run.pause(0.2, 1.0)
         run.note("limit lowered")
         await _configure(run.lane.kafka, topic, CHANGES["contact"].config | {"max.message.bytes": "4000"})
-        await run.pause(0.1, 0.5)
+        before = _lost_logs(run)
         async with run.org.turn:
             await run.update("Contact", "x" * 20_000)
-        await run.pause(1.0, 3.0)
+            refused = max(one.commit_number for one in (await run.org.truth()).announced)
+        await until(lambda: _lost_logs(run) > before or _passed(run, refused), POINT_SECONDS, pause=0.05)
+        await run.pause(0.0, 2.0)
         run.note("limit raised")
         await _configure(run.lane.kafka, topic, CHANGES["contact"].config)
+
+
+def _passed(run: Run, commit_number: int) -> bool:
+    """Whether a later contact is published, as if nothing had been refused."""
+    contacts = (change for change in run.changes if change.entity == "contact")
+    return any(change.version.commit_number > commit_number for change in contacts)
 
 
 async def _configure(kafka: str, topic: str, config: dict[str, str]) -> None:

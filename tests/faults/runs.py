@@ -9,11 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from aiohttp import ClientError
+from aiokafka.errors import KafkaError
+
 from schemas.events import Change
 from tests.faults.lane import Lane
 from tests.faults.oracles import Promise, Truth, duplicates, judge, missing, oversized
 from tests.faults.orgs import Grant, Org
 from tests.support.waiting import until
+from workers.ports import Unavailable
 
 CONNECT_SECONDS = 120.0
 CONVERGE_SECONDS = 120.0
@@ -224,7 +228,8 @@ async def play(lane: Lane, row: Row, seed: int, patience_seconds: float = CONVER
         await run.finish()
     except* TimeoutError:
         run.violations.append("waits in vain: " + "; ".join(run.missing()[:3]))
-    except* (OSError, AssertionError, KeyError) as group:  # of the test itself: the other runs go on
+    except* (OSError, AssertionError, LookupError, ClientError, KafkaError, Unavailable) as group:
+        # Of the test itself: the other runs go on.
         run.violations.append(f"cannot be played: {group.exceptions!r}")
     finally:
         if row.alone:
