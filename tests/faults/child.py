@@ -41,8 +41,8 @@ quick = partial(
 SESSION_TIMEOUT_MS = 3_000
 """`fenced_seconds` is longer."""
 
-TRANSACTION_TIMEOUT_MS = 6_000
-"""Twice the session timeout, as in production: a zombie may wake up before the broker has aborted its transaction."""
+TRANSACTION_TIMEOUT_MS = 10_000
+"""Longer than a take-over, as in production: a zombie may wake up before the broker has aborted its transaction."""
 
 LAG_LOOK_SECONDS = 0.05
 
@@ -133,7 +133,7 @@ def _hurry() -> None:
     instead(shards, "HEARTBEAT_MS", 500)
     instead(changelog, "TRANSACTION_TIMEOUT_MS", TRANSACTION_TIMEOUT_MS)
     instead(changelog, "REQUEST_TIMEOUT_MS", 3_000)
-    instead(changelog, "APPEND_SECONDS", 6.0)
+    instead(changelog, "APPEND_SECONDS", TRANSACTION_TIMEOUT_MS / 1000)
     instead(reconciling, "IN_FLIGHT_MS", 0)
     instead(session_machine, "HEALTHY_SECONDS", 2.0)
     hurry_tokens()

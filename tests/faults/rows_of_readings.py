@@ -14,7 +14,7 @@ from tests.support.waiting import until
 from workers.capture.jobfile import post
 from workers.core.merge import blank, merge
 
-JOB_SECONDS = 30.0
+JOB_SECONDS = 120.0
 STATE_ONLY = Promise(every_event=False, in_order=False)
 
 SYNC_USER = "sync@org.example"

@@ -30,11 +30,14 @@ TAKE_OVER_SECONDS = 90.0
 POINT_SECONDS = 60.0
 """Until a worker has come to a point of a transaction."""
 
-ZOMBIE_SECONDS = 7.0
+ZOMBIE_SECONDS = 11.0
 """Longer than the session timeout of the group (`child.SESSION_TIMEOUT_MS`), and than a transaction's."""
 
 IN_TRANSACTION = POINTS[:3]
 """Where a frozen worker has something at hand that it will publish when it wakes up."""
+
+ZOMBIES = ("", *IN_TRANSACTION, "before send", "before send")
+"""At any moment, or there. While it has sent nothing its successor need not wait for the end of its transaction."""
 
 
 async def a_worker_is_killed(run: Run) -> None:
@@ -68,7 +71,7 @@ async def a_worker_comes_back_from_the_dead(run: Run) -> None:
     owner = await _owner(run)
     (other,) = (worker for worker in run.lane.workers if worker is not owner)
     before = _subscribed(run, other)
-    point, number = run.rng.choice(("", *IN_TRANSACTION)), run.rng.randint(1, 4)
+    point, number = run.rng.choice(ZOMBIES), run.rng.randint(1, 4)
     async with run.editing(3.0):
         await _freeze(run, owner, point, number)
         await until(lambda: _subscribed(run, other) > before, TAKE_OVER_SECONDS, pause=0.05)
