@@ -51,6 +51,8 @@ def no_fencing() -> None:
         return AIOKafkaProducer(*arguments, transactional_id=f"{transactional_id}-{os.getpid()}", **options)
 
     instead(changelog, "AIOKafkaProducer", producer)
+    # A second line of defence that would hide the bug where a take-over takes long: an append that was frozen gives up.
+    instead(changelog, "APPEND_SECONDS", 300.0)
 
 
 def checkpoint_ahead_of_data() -> None:

@@ -30,14 +30,14 @@ class Trap:
     row: str
     oracle: str
     in_a_hurry: tuple[int, ...] = (1,)
-    """Seeds whose fault meets the bug."""
+    """Seeds whose fault meets the bug: before the first send (F2), between the two halves of an append (F1p)."""
 
 
 TRAPS = {
     "commit before the futures": Trap("F5", "O1"),
     "-1 on a bad replay id": Trap("F31", "O1"),
-    "no fencing": Trap("F2", "O2", (1, 5)),
-    "checkpoint ahead of data": Trap("F1p", "O1", (2, 9)),
+    "no fencing": Trap("F2", "O2", (5, 8)),
+    "checkpoint ahead of data": Trap("F1p", "O1", (1, 7)),
     "ignored refused re-subscribe": Trap("F31", "O1"),
 }
 
@@ -48,7 +48,7 @@ async def catching_seeds(site: Site, number: int, bug: str) -> str:
     runs = [(ROWS[trap.row], seed) for seed in seeds]
     outcomes = await play_all(site, f"bug{number}", runs, bugs=(bug,), lanes=2, patience_seconds=PATIENCE_SECONDS)
     caught = [one.seed for one in outcomes if any(found.startswith(trap.oracle) for found in one.violations)]
-    FIGURES.append(f"planted, {bug}: caught by {trap.oracle} in {trap.row} with {len(caught)} of {len(seeds)} seeds")
+    FIGURES.append(f"planted, {bug}: caught by {trap.oracle} in {trap.row} with {caught} of seeds {[*seeds]}")
     return "" if caught else f"{bug} is not caught"
 
 
