@@ -2,7 +2,7 @@
 
     python -m benchmarks.writeback_sides plan MONGODB_URI DATABASE
     python -m benchmarks.writeback_sides ours MONGODB_URI DATABASE ORG_URL CLIENT_ID CLIENT_SECRET
-    python -m benchmarks.writeback_sides simple ORG_URL TOKEN FILE
+    python -m benchmarks.writeback_sides simple ORG_URL TOKEN FILE WAIT_SECONDS
 
 prints one JSON line. `FILE` holds what simple-salesforce is to write: by object, a JSON list of records.
 """
@@ -20,9 +20,6 @@ from typing import Any
 
 from benchmarks.memory import peak_rss_mb
 from benchmarks.writeback_load import TEAM
-
-SIMPLE_WAIT_SECONDS = 1
-"""Between two looks at a job, the least that its documented (whole) seconds allow; 5 unless told."""
 
 
 async def plan(uri: str, database: str) -> dict[str, Any]:
@@ -88,11 +85,11 @@ async def ours(uri: str, database: str, url: str, client_id: str, client_secret:
         }
 
 
-async def simple(url: str, token: str, file: str) -> dict[str, Any]:
-    return await asyncio.to_thread(_simple, url, token, Path(file))
+async def simple(url: str, token: str, file: str, wait_seconds: str) -> dict[str, Any]:
+    return await asyncio.to_thread(_simple, url, token, Path(file), int(wait_seconds))
 
 
-def _simple(url: str, token: str, file: Path) -> dict[str, Any]:
+def _simple(url: str, token: str, file: Path, wait_seconds: int) -> dict[str, Any]:
     """simple-salesforce as its documentation shows it: records of one object after the other, one job each, then the
     results that tell what became of each row."""
     import requests
@@ -113,7 +110,7 @@ def _simple(url: str, token: str, file: Path) -> dict[str, Any]:
     salesforce = Salesforce(instance_url=url, session_id=token, version="62.0", session=session)
     for name, records in wanted.items():
         handler = getattr(salesforce.bulk2, name)
-        for result in handler.update(records=records, wait=SIMPLE_WAIT_SECONDS):
+        for result in handler.update(records=records, wait=wait_seconds):
             told = handler.get_all_ingest_records(result["job_id"])
             accepted += len(told["successfulRecords"])
     return {

@@ -33,7 +33,6 @@ async def test_scores_that_do_not_fit_a_field_leave_the_others_alone(
         row = await rig.row(run, large)
         assert remedy(row.error) == "give the score field more digits"
         found = {each["Id"]: each["Heat__c"] for each in await rig.query("SELECT Id, Heat__c FROM Contact")}
-        assert found == {large: None, long: 7.1, fitting: 7.5}
-        assert set((await rig.write_back()).rejections) == {
-            "NUMBER_OUTSIDE_VALID_RANGE"
-        }  # what was rounded has arrived
+        assert [found[each] for each in (large, long, fitting)] == [None, 7.1, 7.5]
+        again = await rig.write_back()
+        assert (again.planned, again.rejected) == (1, 1)  # what was rounded has arrived
