@@ -39,6 +39,7 @@ async def an_event_is_never_published(run: Run) -> None:
         async with run.org.turn:
             await run.update("Contact")
     await run.edit(0.3)
+    run.truth = await run.org.truth()
     await until(lambda: _streamed(run), JOB_SECONDS)
     await mirror(run, "contact")
     job = await done(run, "reconcile", "contact")
