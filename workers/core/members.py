@@ -17,11 +17,16 @@ def blank_member(team: str, key: str) -> Member:
 
 
 def fold(member: Member, record_id: str, contribution: Contribution) -> Member:
-    """The member with a record's contribution; the same object when it is not newer (by `rev`) than the one it has."""
+    """The member with a record's contribution; the same object when it is not newer (by `rev`) than the one it has, or
+    says the same as its very next one: no late writer can hold another contribution of a revision between the two."""
     known = member.contributions.get(record_id)
-    if known is not None and contribution.rev <= known.rev:
+    if known is not None and (contribution.rev <= known.rev or _repeats(known, contribution)):
         return member
     return _folded(member, {**member.contributions, record_id: contribution}, member.by_hand)
+
+
+def _repeats(known: Contribution, following: Contribution) -> bool:
+    return following.rev == known.rev + 1 and known.model_copy(update={"rev": following.rev}) == following
 
 
 def put_by_hand(member: Member, segment_id: str, by_hand: ByHand) -> Member:

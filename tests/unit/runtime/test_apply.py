@@ -321,7 +321,6 @@ async def test_a_commanded_account_is_written_even_when_nothing_changes() -> Non
     await acme.apply(change(ACME, "create", 1, Website="acme.com", City="Oslo"))
     await acme.apply(command(ACME))
     assert (await acme.record(ACME)).rev == 2
-    assert (await member(acme.store.accounts, "acme.com")).contributions[ACME].rev == 2
 
 
 async def test_a_rule_set_that_is_edited_during_a_batch_has_the_last_word() -> None:
