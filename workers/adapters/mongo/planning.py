@@ -17,6 +17,9 @@ from workers.ports import D, Mirrored, Scored, Written
 
 DEFAULT = InsightFields()
 
+CONVERTED_LEADS = [("_id", ASCENDING), ("fields.ConvertedContactId", ASCENDING)]
+"""The server, if it may choose, takes the index of all records where there are few."""
+
 PLAIN: CodecOptions[dict[str, Any]] = CodecOptions()
 """Values go nowhere but into comparisons: 64-bit integers may stay what the driver makes of them."""
 
@@ -68,7 +71,7 @@ class MongoPlanningQueries:
     async def converted(self, team: str, lead_ids: Some[str]) -> dict[str, str | None]:
         """From an index of converted leads alone: of the others nothing is read."""
         shown = {"fields.ConvertedContactId": 1}
-        rows = await _named(self._records, team, lead_ids, shown, CONVERTED_LEAD)
+        rows = await _named(self._records, team, lead_ids, shown, CONVERTED_LEAD, CONVERTED_LEADS)
         begin = len(team) + 1
         return {row["_id"][begin:]: row.get("fields", {}).get("ConvertedContactId") for row in rows}
 
@@ -99,11 +102,12 @@ async def _named(
     ids: Some[str],
     shown: Row,
     condition: Row | None = None,
+    index: list[tuple[str, int]] | None = None,
 ) -> list[Row]:
-    """What exists of the documents with these ids, in one reply."""
+    """What exists of the documents with these ids, in one reply; by which index where the server could choose."""
     if not ids:
         return []
     wanted = {"_id": {"$in": sorted(document_id(team, each) for each in ids)}, **(condition or {})}
-    cursor = collection.mongo.with_options(PLAIN).find(wanted, shown, batch_size=len(ids) + 1)
+    cursor = collection.mongo.with_options(PLAIN).find(wanted, shown, batch_size=len(ids) + 1, hint=index)
     with collection.errors.translated():
         return await cursor.to_list(None)
