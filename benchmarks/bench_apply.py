@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cache import give_cache
 from benchmarks.results import environment, save
 from benchmarks.routing_load import RULES, TEAM, changes
 from sandbox.stack import Endpoints, start_stack
@@ -121,6 +122,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a new topic has no leader yet: tried again, and told
     with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory)) as stack:
+        give_cache(stack.endpoints.mongodb_uri)
         where = environment(stack.endpoints)
         result = asyncio.run(measure(stack.endpoints, options.records))
     print(f"{where['cpu']}, load {where['load_before']}: {result}")

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cache import give_cache
 from benchmarks.org_client import OrgProcess, client, org_process
 from benchmarks.results import environment, save
 from benchmarks.writeback_load import Scored, fill, made_up, score_of
@@ -134,6 +135,7 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="append to benchmarks/results/writeback.json")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory)) as stack:
+        give_cache(stack.endpoints.mongodb_uri)
         result: dict[str, Any] = {"environment": environment(stack.endpoints)}
         if options.plan:
             result["planning"] = planning(stack.endpoints, options.plan)
