@@ -40,12 +40,16 @@ def unknown_column(text: str, offset: int, column: str, entity: str) -> SoqlErro
     return SoqlError("INVALID_FIELD", at_position(text, offset, detail))
 
 
-def unknown_relationship(text: str, offset: int, relationship: str) -> SoqlError:
-    detail = (
-        f"Didn't understand relationship '{relationship}' in field path. If you are attempting to use a custom "
+def _not_understood(relationship: str, place: str) -> str:
+    return (
+        f"Didn't understand relationship '{relationship}' in {place}. If you are attempting to use a custom "
         "relationship, be sure to append the '__r' after the custom relationship name. "
         "Please reference your WSDL or the describe call for the appropriate names."
     )
+
+
+def unknown_relationship(text: str, offset: int, relationship: str) -> SoqlError:
+    detail = _not_understood(relationship, "field path")
     return SoqlError("INVALID_FIELD", at_position(text, offset, detail))
 
 
@@ -61,9 +65,5 @@ def wrong_literal_type(text: str, offset: int, field: str, expected: str, *, quo
 
 
 def unknown_child_relationship(text: str, offset: int, relationship: str) -> SoqlError:
-    detail = (
-        f"Didn't understand relationship '{relationship}' in FROM part of query call. If you are attempting to use a "
-        "custom relationship, be sure to append the '__r' after the custom relationship name. "
-        "Please reference your WSDL or the describe call for the appropriate names."
-    )
+    detail = _not_understood(relationship, "FROM part of query call")
     return SoqlError("INVALID_TYPE", at_position(text, offset, detail))
