@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -32,6 +33,12 @@ class Trap:
     in_a_hurry: tuple[int, ...] = (1,)
     """Seeds whose fault meets the bug: before the first send (F2), between the two halves of an append (F1p)."""
 
+    def attempts(self) -> list[tuple[int, ...]]:
+        """Seeds to be played together; in a hurry the next ones only if these have caught nothing."""
+        if not QUICK:
+            return [tuple(SEEDS)]
+        return [self.in_a_hurry, tuple(seed for seed in SEEDS if seed not in self.in_a_hurry)]
+
 
 TRAPS = {
     "commit before the futures": Trap("F5", "O1"),
@@ -42,19 +49,25 @@ TRAPS = {
 }
 
 
-async def catching_seeds(site: Site, number: int, bug: str) -> str:
+async def catching_seeds(site: Site, number: int, bug: str, seeds: Sequence[int]) -> list[int]:
     trap = TRAPS[bug]
-    seeds = trap.in_a_hurry if QUICK else SEEDS
     runs = [(ROWS[trap.row], seed) for seed in seeds]
     outcomes = await play_all(site, f"bug{number}", runs, bugs=(bug,), lanes=2, patience_seconds=PATIENCE_SECONDS)
     caught = [one.seed for one in outcomes if any(found.startswith(trap.oracle) for found in one.violations)]
     FIGURES.append(f"planted, {bug}: caught by {trap.oracle} in {trap.row} with {caught} of seeds {[*seeds]}")
-    return "" if caught else f"{bug} is not caught"
+    return caught
+
+
+async def is_caught(site: Site, number: int, bug: str) -> bool:
+    for seeds in TRAPS[bug].attempts():
+        if await catching_seeds(site, number, bug, seeds):
+            return True
+    return False
 
 
 async def test_every_planted_bug_is_caught(site: Site) -> None:
     assert TRAPS.keys() == BUGS.keys()
     async with asyncio.TaskGroup() as tasks:
-        catching = [tasks.create_task(catching_seeds(site, number, bug)) for number, bug in enumerate(BUGS)]
-    missed = [missed for task in catching if (missed := task.result())]
+        hunts = {bug: tasks.create_task(is_caught(site, number, bug)) for number, bug in enumerate(BUGS)}
+    missed = [bug for bug, hunt in hunts.items() if not hunt.result()]
     assert not missed, missed
