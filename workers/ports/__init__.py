@@ -24,6 +24,7 @@ from workers.ports.org import (
 )
 from workers.ports.planning import Mirrored, PlanningQueries, Scored, Written
 from workers.ports.store import (
+    RUN_FIGURES,
     ConnectionQueries,
     D,
     Documents,
@@ -33,9 +34,11 @@ from workers.ports.store import (
     Moments,
     RecordQueries,
     RuleSetQueries,
+    RunTotals,
     Store,
     WritebackRowQueries,
     WritebackRows,
+    WritebackRunQueries,
 )
 from workers.ports.stream import ChangeStream, StreamBatch, StreamEnded, StreamEvent
 from workers.ports.topics import (
@@ -50,6 +53,7 @@ from workers.ports.topics import (
 )
 
 __all__ = [
+    "RUN_FIGURES",
     "ChangeLog",
     "ChangeStream",
     "Clock",
@@ -81,6 +85,7 @@ __all__ = [
     "Refused",
     "RowOutcome",
     "RuleSetQueries",
+    "RunTotals",
     "SalesforceOrg",
     "SalesforceOrgs",
     "ScorePublisher",
@@ -95,5 +100,6 @@ __all__ = [
     "Unavailable",
     "WritebackRowQueries",
     "WritebackRows",
+    "WritebackRunQueries",
     "Written",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -175,6 +175,37 @@ class ConnectionQueries(Protocol):
         """
 
 
+RUN_FIGURES = (
+    *("planned", "sent", "accepted", "rejected", "retried", "unprocessed", "disabled", "postponed", "kept"),
+    *("skipped", "calls_used", "calls_saved"),
+)
+"""Of a run; `skipped`: of all reasons together."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunTotals:
+    """Ended runs, of all teams together."""
+
+    runs: int
+    figures: Mapping[str, int]
+    """By name in RUN_FIGURES."""
+    longest_ms: int
+    """From the beginning of a run to its end."""
+
+
+class WritebackRunQueries(Protocol):
+    """Questions about runs."""
+
+    async def newest(self, team: str, before: tuple[int, str] | None, limit: int) -> list[WritebackRun]:
+        """Up to `limit` runs, latest beginning first: those before a (`started_at_ms`, `run_id`)."""
+
+    async def ended_since(self, at_ms: int) -> dict[str, RunTotals]:
+        """By state, the runs of every team that ended then or later."""
+
+    async def going_on(self) -> list[int]:
+        """Of every team's runs that have not ended, `started_at_ms`, ascending."""
+
+
 class WritebackRowQueries(Protocol):
     """Questions about the rows of one run."""
 
@@ -194,6 +225,12 @@ class WritebackRowQueries(Protocol):
 
     async def sent_again(self, team: str, run_id: str) -> int:
         """Rows that were sent more than once."""
+
+    async def search(
+        self, team: str, run_id: str, outcomes: Collection[str], code: str | None, after: str, limit: int
+    ) -> list[WritebackRow]:
+        """Up to `limit` rows with one of these outcomes, and Salesforce's code if one is given, and a record id greater
+        than `after`; ascending by record id. Rows that were not accepted are found without reading the others."""
 
     async def forget(self, team: str, before: str, limit: int) -> int:
         """Delete up to `limit` rows of runs whose id is less than `before`, such as a date; returns how many."""
@@ -227,4 +264,5 @@ class Store:
     moments: Moments
     job_queries: JobQueries
     writeback_row_queries: WritebackRowQueries
+    writeback_run_queries: WritebackRunQueries
     planning_queries: PlanningQueries

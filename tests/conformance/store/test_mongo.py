@@ -20,7 +20,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from schemas.documents import WritebackRow
+from schemas.documents import RowOutcomeName, WritebackRow, WritebackRun
 from workers.adapters.mongo import open_store
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Driver
@@ -123,6 +123,11 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.writeback_row_queries.extent(team, "r", "contact/", "contact0", ("planned",), 10)
     await store.writeback_row_queries.tally(team, "r")
     await store.writeback_row_queries.sent_again(team, "r")
+    assert len(await store.writeback_row_queries.search(team, "s", ("rejected", "kept"), None, "", 10)) == 10
+    await store.writeback_row_queries.search(team, "s", ("accepted", "same"), None, "", 10)
+    await store.writeback_run_queries.newest(team, (9, "r"), 10)
+    await store.writeback_run_queries.ended_since(1)
+    await store.writeback_run_queries.going_on()
     await store.writeback_row_queries.forget(team, "2026-01-01", 10)
     moment = await store.moments.now()
     assert len(await store.connection_queries.written_since(moment)) >= 2
@@ -140,6 +145,13 @@ async def ask_for_a_plan(store: Store, team: str) -> None:
     assert len(await store.planning_queries.mirrored(team, [record_id(1)], ["Name"])) == 1
 
 
+def rows_of(
+    team: str, run_id: str, number: int, outcome: RowOutcomeName = "accepted", first: int = 0
+) -> list[WritebackRow]:
+    given: dict[str, Any] = {"entity": "lead", "score": 1, "last_engagement_date": None, "outcome": outcome}
+    return [WritebackRow(team=team, run_id=run_id, record_id=record_id(first + n), **given) for n in range(number)]
+
+
 @pytest.mark.stack
 async def test_no_question_reads_a_whole_collection(
     mongo_store: Store, team: str, raw: Database[dict[str, Any]]
@@ -154,6 +166,8 @@ async def test_no_question_reads_a_whole_collection(
         await mongo_store.accounts.swap([member(name, f"{n}.org") for n in range(20)])
         await mongo_store.rule_sets.swap([rule_set(name, version=1)])
         await mongo_store.connections.swap([connection(name)])
+        await mongo_store.writeback_rows.swap([*rows_of(name, "s", 20), *rows_of(name, "s", 20, "rejected", first=20)])
+        await mongo_store.writeback_runs.swap([WritebackRun(team=name, run_id="s", started_at_ms=1)])
     with profiled(raw) as seen:
         await ask_everything(mongo_store, team)
     plans = [(op["ns"], op["planSummary"], op["command"]) for op in seen]
@@ -161,6 +175,16 @@ async def test_no_question_reads_a_whole_collection(
     assert [plan for plan in plans if "COLLSCAN" in plan[1]] == []
     converted = [plan[1] for plan in plans if "fields.ConvertedContactId" in str(plan[2].get("projection"))]
     assert converted == ["IXSCAN { _id: 1, fields.ConvertedContactId: 1 }"]
+    asked = [
+        op["docsExamined"] for op in seen if op["command"].get("filter", {}).get("outcome") in ("rejected", "kept")
+    ]
+    assert sorted(asked) == [0, 10], "of 20 rejected rows among 40"
+    runs = {plan[1] for plan in plans if plan[0].endswith(".writeback_runs")}
+    assert runs == {
+        "IXSCAN { team: 1, started_at_ms: 1, run_id: 1 }",
+        "IXSCAN { finished_at_ms: 1 }",
+        "IXSCAN { state: 1, started_at_ms: 1 }",
+    }
     small = {plan[1] for plan in plans if plan[0].endswith((".connections", ".rule_sets"))}
     assert small >= {
         "IXSCAN { state: 1, _id: 1 }",

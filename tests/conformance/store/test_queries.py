@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.documents import Job, ReadRequest, WritebackRow
+from schemas.documents import Job, ReadRequest, WritebackRow, WritebackRun
 from workers.ports import Store
 
 from .samples import connection, member, record, record_id, rule_set, skipped
@@ -334,6 +334,78 @@ async def test_what_became_of_the_rows_of_a_run(store: Store, team: str) -> None
     }
     assert await store.writeback_row_queries.tally(team, "none") == {}
     assert await store.writeback_row_queries.sent_again(team, "r") == 2
+
+
+async def test_rows_of_a_run_by_outcome_and_code(store: Store, team: str) -> None:
+    outcomes: list[dict[str, Any]] = [
+        {"outcome": "accepted"},
+        {"outcome": "rejected", "code": "A"},
+        {"outcome": "rejected", "code": "B"},
+        {"outcome": "postponed"},
+        {"outcome": "rejected", "code": "A"},
+        {"outcome": "unprocessed", "code": "A"},
+    ]
+    of_run = [writeback_row(team, number, **of) for number, of in enumerate(outcomes)]
+    others = [writeback_row(f"{team}-b", 1, outcome="rejected"), writeback_row(team, 1, run_id="r-7", outcome="kept")]
+    await store.writeback_rows.swap([*of_run, *others])
+
+    async def numbers(*outcomes: str, code: str | None = None, after: int | None = None, limit: int = 9) -> list[int]:
+        last = "" if after is None else record_id(after)
+        found = await store.writeback_row_queries.search(team, "r", outcomes, code, last, limit)
+        return [int(row.record_id[3:15]) for row in found]
+
+    every = ("accepted", "rejected", "postponed", "unprocessed")
+    assert await numbers(*every) == [0, 1, 2, 3, 4, 5]
+    assert await numbers("rejected") == [1, 2, 4]
+    assert await numbers("rejected", "unprocessed", code="A") == [1, 4, 5]
+    assert await numbers("accepted", code="A") == await numbers("kept") == []
+    assert await numbers(*every, after=1, limit=2) == [2, 3]
+    assert await numbers("rejected", limit=0) == []
+
+
+def run_of(team: str, run_id: str, at_ms: int, took_ms: int | None = None, **given: Any) -> WritebackRun:
+    ended = None if took_ms is None else at_ms + took_ms
+    return WritebackRun(team=team, run_id=run_id, started_at_ms=at_ms, finished_at_ms=ended, **given)
+
+
+async def test_the_newest_runs_first_page_by_page(store: Store, team: str) -> None:
+    began = {"a": 5, "b": 7, "c": 7, "d": 6}
+    await store.writeback_runs.swap([run_of(team, run_id, at_ms) for run_id, at_ms in began.items()])
+    await store.writeback_runs.swap([run_of(f"{team}-b", "e", 8)])
+
+    async def ids(before: tuple[int, str] | None = None, limit: int = 9) -> list[str]:
+        return [run.run_id for run in await store.writeback_run_queries.newest(team, before, limit)]
+
+    assert await ids() == ["c", "b", "d", "a"]
+    assert await ids(limit=2) == ["c", "b"]
+    assert await ids((7, "c"), limit=2) == ["b", "d"]
+    assert await ids((5, "a")) == await ids(limit=0) == []
+
+
+async def test_what_the_runs_of_a_day_came_to(store: Store, team: str) -> None:
+    """Other tests of the session may leave runs, but none of the year 2100."""
+    since = 4_102_444_800_000
+    figures = {"planned": 5, "accepted": 4, "rejected": 1, "calls_used": 9, "skipped": {"same": 2, "no_record": 1}}
+    await store.writeback_runs.swap(
+        [
+            run_of(team, "a", since - 10, 10, state="done", **figures),
+            run_of(team, "b", since, 70, state="done", **figures),
+            run_of(team, "c", since, 5, state="failed", postponed=3),
+            run_of(team, "before", since - 10, 9, state="done", **figures),
+            run_of(team, "going", since, state="running"),
+        ]
+    )
+    totals = await store.writeback_run_queries.ended_since(since)
+    assert totals.keys() == {"done", "failed"}
+    assert (totals["done"].runs, totals["done"].longest_ms) == (2, 70)
+    counted = {name: number for name, number in totals["done"].figures.items() if number}
+    assert counted == {"planned": 10, "accepted": 8, "rejected": 2, "calls_used": 18, "skipped": 6}
+    assert (totals["failed"].runs, totals["failed"].figures["postponed"]) == (1, 3)
+    going_on = await store.writeback_run_queries.going_on()
+    assert since in going_on
+    assert going_on == sorted(going_on)
+    left = [run async for run in store.writeback_runs.scan(team)]  # the other driver shares the database
+    await store.writeback_runs.swap([run.model_copy(update={"state": "done", "finished_at_ms": 1}) for run in left])
 
 
 async def test_rows_of_old_runs_are_forgotten_a_few_at_a_time(store: Store, team: str) -> None:

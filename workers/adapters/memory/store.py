@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator
 from itertools import islice
 from operator import attrgetter
@@ -28,7 +28,7 @@ from schemas.documents import (
 from schemas.events import Entity
 from workers.adapters.memory.documents import MemoryDocuments, MemoryMembers, MemoryMoments, MemoryWritebackRows
 from workers.adapters.memory.planning import MemoryPlanningQueries
-from workers.ports import Store
+from workers.ports import RUN_FIGURES, RunTotals, Store
 
 
 class MemoryRecordQueries:
@@ -173,6 +173,16 @@ class MemoryWritebackRowQueries:
     async def sent_again(self, team: str, run_id: str) -> int:
         return sum(row.round > 0 for row in self._of_run(team, run_id))
 
+    async def search(
+        self, team: str, run_id: str, outcomes: Collection[str], code: str | None, after: str, limit: int
+    ) -> list[WritebackRow]:
+        found = (
+            row
+            for row in self._of_run(team, run_id)
+            if row.outcome in outcomes and code in (None, row.code) and row.record_id > after
+        )
+        return list(islice(found, limit))
+
     async def forget(self, team: str, before: str, limit: int) -> int:
         old = list(islice((row for row in self._rows.all(team) if row.run_id < before), limit))
         for row in old:
@@ -183,7 +193,41 @@ class MemoryWritebackRowQueries:
         return (row for row in self._rows.all(team) if row.run_id == run_id)
 
 
+class MemoryWritebackRunQueries:
+    def __init__(self, runs: MemoryDocuments[WritebackRun]) -> None:
+        self._runs = runs
+
+    async def newest(self, team: str, before: tuple[int, str] | None, limit: int) -> list[WritebackRun]:
+        by_beginning = {(run.started_at_ms, run.run_id): run for run in self._runs.all(team)}
+        wanted = sorted((at for at in by_beginning if before is None or at < before), reverse=True)
+        return [by_beginning[at] for at in wanted[:limit]]
+
+    async def ended_since(self, at_ms: int) -> dict[str, RunTotals]:
+        ended: dict[str, list[WritebackRun]] = defaultdict(list)
+        for run in self._runs.all():
+            if run.finished_at_ms is not None and run.finished_at_ms >= at_ms:
+                ended[run.state].append(run)
+        return {state: _totals(runs) for state, runs in ended.items()}
+
+    async def going_on(self) -> list[int]:
+        return sorted(run.started_at_ms for run in self._runs.all() if run.state == "running")
+
+
+def _totals(runs: list[WritebackRun]) -> RunTotals:
+    return RunTotals(
+        len(runs),
+        {name: sum(_figure(run, name) for run in runs) for name in RUN_FIGURES},
+        max((run.finished_at_ms or 0) - run.started_at_ms for run in runs),
+    )
+
+
+def _figure(run: WritebackRun, name: str) -> int:
+    figure: int = sum(run.skipped.values()) if name == "skipped" else getattr(run, name)
+    return figure
+
+
 def memory_store() -> Store:
+    runs = MemoryDocuments("writeback_runs", WritebackRun, attrgetter("run_id"))
     rows = MemoryWritebackRows("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
     moments = MemoryMoments()
     connections = MemoryDocuments("connections", Connection, attrgetter("team"), moments)
@@ -203,7 +247,7 @@ def memory_store() -> Store:
         accounts=accounts,
         engagement=engagement,
         insights=insights,
-        writeback_runs=MemoryDocuments("writeback_runs", WritebackRun, attrgetter("run_id")),
+        writeback_runs=runs,
         writeback_rows=rows,
         writeback_settings=MemoryDocuments("writeback_settings", WritebackSettings, attrgetter("team")),
         jobs=jobs,
@@ -218,6 +262,7 @@ def memory_store() -> Store:
         connection_queries=MemoryConnectionQueries(connections),
         job_queries=MemoryJobQueries(jobs),
         writeback_row_queries=MemoryWritebackRowQueries(rows),
+        writeback_run_queries=MemoryWritebackRunQueries(runs),
         planning_queries=MemoryPlanningQueries(engagement, people, accounts, records, insights),
         moments=moments,
     )

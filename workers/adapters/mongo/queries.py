@@ -6,6 +6,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from collections.abc import Collection as Some
+from itertools import chain
+from operator import attrgetter
 
 from bson import Timestamp
 from pymongo import ASCENDING
@@ -16,7 +18,7 @@ from workers.adapters.mongo.codec import decode, document_id
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Database, Row
 from workers.adapters.mongo.errors import ErrorTable
-from workers.adapters.mongo.specs import ASKS, IMPORTED_CONTACT, WRITTEN
+from workers.adapters.mongo.specs import ASKS, IMPORTED_CONTACT, NOT_ACCEPTED, WRITTEN
 
 PAGE_IDS = 1000
 
@@ -238,6 +240,18 @@ class MongoWritebackRowQueries:
 
     async def sent_again(self, team: str, run_id: str) -> int:
         return await self._rows.count({"team": team, "run_id": run_id, "round": {"$gt": 0}})
+
+    async def search(
+        self, team: str, run_id: str, outcomes: Some[str], code: str | None, after: str, limit: int
+    ) -> list[WritebackRow]:
+        """Of an outcome at a time where their index has them: MongoDB 6 sees only then that it does."""
+        ids = {"$gt": document_id(team, f"{run_id}:{after}"), "$lt": document_id(team, f"{run_id};")}
+        condition: Row = {"_id": ids} | ({} if code is None else {"code": code})
+        asked: list[object] = [*outcomes] if NOT_ACCEPTED.issuperset(outcomes) else [{"$in": list(outcomes)}]
+        found = await asyncio.gather(
+            *(self._rows.find({**condition, "outcome": outcome}, limit, sort="_id") for outcome in asked)
+        )
+        return sorted(chain.from_iterable(found), key=attrgetter("record_id"))[:limit]
 
     async def forget(self, team: str, before: str, limit: int) -> int:
         """Ids begin with the run's, and so with its date."""

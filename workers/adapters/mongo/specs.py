@@ -61,6 +61,11 @@ WRITTEN = "_written"
 BY_THE_SERVER = {WRITTEN: Timestamp(0, 0)}
 """The server replaces an empty timestamp by its own logical time, which only grows, whoever is primary."""
 
+NOT_ACCEPTED = frozenset({"rejected", "retry", "unprocessed", "disabled", "postponed", "kept"})
+"""Outcomes of rows that people look for: few of most runs, so that the many others pay nothing for their index."""
+
+GOING_ON: dict[str, Any] = {"state": "running"}
+
 IMPORTED_CONTACT: dict[str, Any] = {"entity": "contact", "imported": True, "alive": True}
 
 
@@ -115,12 +120,25 @@ PEOPLE = CollectionSpec("people", Member, attrgetter("key"), indexes=_member_ind
 ACCOUNTS = CollectionSpec("accounts", Member, attrgetter("key"), indexes=_member_indexes())
 ENGAGEMENT = CollectionSpec("engagement", Engagement, lambda scored: f"{scored.subject}:{scored.key}")
 INSIGHTS = CollectionSpec("insights", Insight, attrgetter("record_id"))
-WRITEBACK_RUNS = CollectionSpec("writeback_runs", WritebackRun, attrgetter("run_id"))
+WRITEBACK_RUNS = CollectionSpec(
+    "writeback_runs",
+    WritebackRun,
+    attrgetter("run_id"),
+    indexes=(
+        _index("team", "started_at_ms", "run_id"),
+        _index("finished_at_ms", where={"finished_at_ms": {"$gt": 0}}),
+        _index("state", "started_at_ms", where=GOING_ON),
+    ),
+)
 WRITEBACK_ROWS = CollectionSpec(
     "writeback_rows",
     WritebackRow,
     lambda row: f"{row.run_id}:{row.record_id}",
-    indexes=(_index("team", "run_id", "place"),),
+    # An id begins with team and run, so those of one outcome come in the order of their records without a sort.
+    indexes=(
+        _index("team", "run_id", "place"),
+        _index("outcome", "_id", "code", where={"outcome": {"$in": sorted(NOT_ACCEPTED)}}),
+    ),
 )
 WRITEBACK_SETTINGS = CollectionSpec("writeback_settings", WritebackSettings, attrgetter("team"))
 JOBS = CollectionSpec(

@@ -26,6 +26,7 @@ from workers.adapters.mongo.queries import (
 )
 from workers.adapters.mongo.specs import CollectionSpec
 from workers.adapters.mongo.writeback_rows import WritebackRowCollection
+from workers.adapters.mongo.writeback_runs import MongoWritebackRunQueries
 from workers.ports import D, Store
 
 TIME_LIMITS_MS = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, "socketTimeoutMS": 20_000}
@@ -89,6 +90,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         collection(specs.CONNECTIONS),
     )
     jobs = collection(specs.JOBS)
+    runs = collection(specs.WRITEBACK_RUNS)
     rows = WritebackRowCollection(database, specs.WRITEBACK_ROWS, errors)
     people, accounts = (MemberCollection(database, spec, errors) for spec in (specs.PEOPLE, specs.ACCOUNTS))
     engagement, insights = collection(specs.ENGAGEMENT), collection(specs.INSIGHTS)
@@ -101,7 +103,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         accounts=accounts,
         engagement=engagement,
         insights=insights,
-        writeback_runs=collection(specs.WRITEBACK_RUNS),
+        writeback_runs=runs,
         writeback_rows=rows,
         writeback_settings=collection(specs.WRITEBACK_SETTINGS),
         jobs=jobs,
@@ -116,6 +118,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         connection_queries=MongoConnectionQueries(connections),
         job_queries=MongoJobQueries(jobs),
         writeback_row_queries=MongoWritebackRowQueries(rows),
+        writeback_run_queries=MongoWritebackRunQueries(runs),
         planning_queries=MongoPlanningQueries(engagement, people, accounts, records, insights),
         moments=MongoMoments(database, errors),
     )
