@@ -131,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--driver", choices=("motor", "pymongo"), default="motor", help="of routing")
+    parser.add_argument("--driver", choices=("pymongo", "motor"), default="pymongo", help="of routing")
     parser.add_argument(
         "--sink-connector", action="store_true", help="beside MongoDB's sink connector (Java 17 and Maven)"
     )

@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     kafka_namespace: str = Field("", description="Prefix of topics, groups and transactional ids")
     mongodb_uri: SecretStr = Field(description="MongoDB connection string of a replica set")
     mongodb_database: str = "segment_sync"
-    mongodb_driver: Literal["motor", "pymongo"] = "motor"
+    mongodb_driver: Literal["pymongo", "motor"] = "pymongo"
     token_encryption_keys: SecretStr = Field(
         description="AES-256 keys, url-safe base64, comma-separated; the first encrypts, all decrypt"
     )

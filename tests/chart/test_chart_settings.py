@@ -97,6 +97,7 @@ def test_users_cannot_set_a_setting_of_the_chart_twice(chart: Any, render: Rende
 
 def test_the_defaults_of_the_chart_are_those_of_the_program(render: Render, minimal: Manifest) -> None:
     given = environment(render, minimal)
+    assert given["MONGODB_DRIVER"] == Settings.model_fields["mongodb_driver"].default
     for name in (
         "salesforce_api_share",
         "salesforce_api_reserve",

@@ -80,7 +80,7 @@ GOOD = [
     ("insights.schedule.cronJob.every", "*/15 0-6 * * MON-FRI"),
     ("insights.schedule.cronJob.timeZone", "America/Argentina/Buenos_Aires"),
     ("insights.schedule.cronJob.timeZone", "Etc/GMT+3"),
-    ("mongodb.driver", "pymongo"),
+    ("mongodb.driver", "motor"),
     ("routing.resources", {"limits": {"cpu": 2, "memory": "1Gi"}}),
     ("image.repository", "localhost:5000/team/segment-sync"),
 ]

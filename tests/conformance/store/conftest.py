@@ -13,7 +13,7 @@ from workers.adapters.memory.store import memory_store
 from workers.adapters.mongo import open_store
 from workers.ports import Store
 
-REAL = [pytest.param(driver, marks=pytest.mark.stack) for driver in ("motor", "pymongo")]
+REAL = [pytest.param(driver, marks=pytest.mark.stack) for driver in ("pymongo", "motor")]
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,7 @@ async def mongo_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
         yield opened
 
 
-async def _opened(request: pytest.FixtureRequest, driver: Literal["motor", "pymongo"]) -> AsyncIterator[Store]:
+async def _opened(request: pytest.FixtureRequest, driver: Literal["pymongo", "motor"]) -> AsyncIterator[Store]:
     uri: str = request.getfixturevalue("mongodb_uri")
     async with open_store(uri, request.getfixturevalue("database"), driver) as store:
         yield store

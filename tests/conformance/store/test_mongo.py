@@ -30,7 +30,7 @@ from workers.ports import Refused, Store, Unavailable
 
 from .samples import connection, member, record, record_id, rule_set
 
-DRIVERS: tuple[Driver, ...] = ("motor", "pymongo")
+DRIVERS: tuple[Driver, ...] = ("pymongo", "motor")
 CLOSED_PORT = "127.0.0.1:1"
 
 

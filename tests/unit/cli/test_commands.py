@@ -126,7 +126,7 @@ def test_missing_settings_are_all_named(main: Main, monkeypatch: pytest.MonkeyPa
         ("CAPTURE_HEADROOM_HOURS", "80", "CAPTURE_HEADROOM_HOURS: input should be less than 72"),
         ("HEALTH_PORT", "70000", "HEALTH_PORT: input should be less than or equal to 65535"),
         ("KAFKA_REPLICATION_FACTOR", "0", "KAFKA_REPLICATION_FACTOR: input should be greater than or equal to 1"),
-        ("MONGODB_DRIVER", "odbc", "MONGODB_DRIVER: input should be 'motor' or 'pymongo'"),
+        ("MONGODB_DRIVER", "odbc", "MONGODB_DRIVER: input should be 'pymongo' or 'motor'"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL: input should be 'debug'"),
         ("SEGMENT_SYNC_ENV_FILE", "/nowhere/settings.env", "SEGMENT_SYNC_ENV_FILE names /nowhere/settings.env"),
         ("MONGODB_URI", "localhost", "MONGODB_URI is not a MongoDB connection string"),

@@ -1,4 +1,4 @@
-"""MongoDB as the store, through motor or pymongo's asynchronous client."""
+"""MongoDB as the store, through pymongo's asynchronous client or motor."""
 
 from workers.adapters.mongo.store import open_store
 

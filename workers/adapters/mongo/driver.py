@@ -1,4 +1,4 @@
-"""Where motor and pymongo's own asynchronous client differ; everything else here uses what they share."""
+"""Where pymongo's own asynchronous client and motor differ; everything else here uses what they share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
-Driver = Literal["motor", "pymongo"]
+Driver = Literal["pymongo", "motor"]
 Row: TypeAlias = dict[str, Any]
 Client: TypeAlias = AsyncMongoClient[Row]
 Database: TypeAlias = AsyncDatabase[Row]

@@ -36,7 +36,7 @@ unreachable server would be noticed after 20 s instead of 5 (measured, pymongo 4
 
 
 @asynccontextmanager
-async def open_store(uri: str, database: str, driver: Driver = "motor") -> AsyncIterator[Store]:
+async def open_store(uri: str, database: str, driver: Driver = "pymongo") -> AsyncIterator[Store]:
     """The store, with its indexes in place.
 
     Raises Unavailable when MongoDB does not answer, Refused when MONGODB_URI or the deployment cannot serve.
