@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.cache import give_cache
 from benchmarks.results import environment, save
 from benchmarks.routing_load import RULES, TEAM, changes
+from benchmarks.servers import server_cpu_seconds
 from sandbox.stack import Endpoints, start_stack
 from schemas.documents import Contribution, Destination, ListDefinition, Record, Rule, RuleSet
 from schemas.topics import ALL
@@ -98,10 +99,11 @@ async def measure(endpoints: Endpoints, records: int) -> dict[str, Any]:
         routing = asyncio.create_task(Routing(store, publisher, SystemClock()).run(processor, stop))
         while not processor.ready:  # noqa: ASYNC110 - the processor sets no event
             await asyncio.sleep(0.1)
-        since, cpu_since = time.perf_counter(), time.process_time()
+        since, cpu_since, servers_since = time.perf_counter(), time.process_time(), server_cpu_seconds()
         await store.rule_sets.swap([EDITED.model_copy(update={"rev": 1})])
         await applied(store, EDITED)
         seconds, cpu_seconds = time.perf_counter() - since, time.process_time() - cpu_since
+        servers_seconds = {name: until - servers_since[name] for name, until in server_cpu_seconds().items()}
         stop.set()
         await routing
         sizes = await store.people_queries.segment_sizes(TEAM)
@@ -110,6 +112,7 @@ async def measure(endpoints: Endpoints, records: int) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "records_per_second": round(records / seconds),
         "cpu_us_per_record": round(cpu_seconds / records * 1e6),
+        "servers_cpu_us_per_record": {name: round(each / records * 1e6) for name, each in servers_seconds.items()},
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "segment_sizes": sizes,
     }
