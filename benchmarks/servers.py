@@ -10,7 +10,7 @@ SERVERS = {"mongod": "mongod", "java": "kafka"}
 
 def server_cpu_seconds() -> dict[str, float]:
     """So far, of the servers of the local stack; of those it was only given the address of, nothing is known."""
-    found = {name: 0.0 for name in SERVERS.values()}
+    found = dict.fromkeys(SERVERS.values(), 0.0)
     for process in psutil.Process().children(recursive=True):
         if server := SERVERS.get(process.name()):
             times = process.cpu_times()
