@@ -5,7 +5,7 @@ Every model ignores keys it does not know, so that a producer may be one version
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -14,6 +14,8 @@ ENTITIES: tuple[Entity, ...] = ("contact", "lead", "account")
 
 TeamId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 RecordId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{18}$")]
+Survivor: TypeAlias = RecordId | Literal["none"]
+"""Of a deleted record: the one that it was merged into, or that it was not merged."""
 
 
 class Version(NamedTuple):
@@ -51,6 +53,9 @@ class Change(Event):
     fields: dict[str, Any] = Field(default_factory=dict)
     unread: tuple[str, ...] = ()
     """Of a snapshot: fields in use that the connected user could not read; what was known of them stays."""
+    survivor: Survivor | None = None
+    """Of a deletion; None: the org has not been asked. No event tells it: once it is known the deletion is published
+    again, under the same version."""
     origin: Origin = Origin()
     transaction_key: str | None = None
     replay_id: str | None = None
@@ -104,7 +109,7 @@ class Reevaluation(Event):
     team: TeamId
     entity: Entity
     record_id: RecordId
-    reason: Literal["rules", "account", "list", "date", "drift", "conversion"]
+    reason: Literal["rules", "account", "list", "date", "drift", "conversion", "merge"]
     rule_set_version: int = 0
     answers: dict[str, bool] = {}
     """By list id: whether the org says that the list holds the record."""
@@ -112,6 +117,8 @@ class Reevaluation(Event):
     """The record's newest version when the org was asked: a newer one makes the answers worthless."""
     leads: tuple[RecordId, ...] = ()
     """Of a contact: leads that were converted to it."""
+    losers: tuple[RecordId, ...] = ()
+    """Records that were, or are no longer, merged into it."""
 
 
 class MembershipChange(Event):

@@ -9,7 +9,7 @@ from schemas.documents.connection import Connection
 from schemas.documents.insights import Engagement, Insight
 from schemas.documents.jobs import Job, ReadRequest
 from schemas.documents.members import ByHand, Contribution, Member
-from schemas.documents.records import Reason, Record, Skip, Targets
+from schemas.documents.records import LastKnown, Reason, Record, Skip, Targets
 from schemas.documents.rules import (
     Destination,
     FieldMapping,
@@ -54,6 +54,7 @@ __all__ = [
     "Insight",
     "InsightFields",
     "Job",
+    "LastKnown",
     "ListDefinition",
     "LocalTime",
     "Member",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.documents.base import Document
-from schemas.events import Entity, RecordId, TeamId, Version
+from schemas.events import Entity, RecordId, Survivor, TeamId, Version
 
 
 class Targets(Document):
@@ -29,6 +29,13 @@ class Reason(Document):
     list_id: str
 
 
+class LastKnown(Document):
+    """What a deleted record was known by: the e-mail address of a person, the website of an account."""
+
+    value: str | None
+    version: Version
+
+
 class Record(Document):
     """The private mirror of one Salesforce record. A field's version is `field_versions[f]`, else `full_version`.
 
@@ -45,6 +52,10 @@ class Record(Document):
     field_versions: dict[str, Version] = Field(default_factory=dict)
     ours: tuple[str, ...] = ()
     """Of the fields in `field_versions`, those whose last change we caused ourselves by writing insights back."""
+    last_known: LastKnown | None = None
+    """Of a deleted record."""
+    survivor: Survivor | None = None
+    """Of a deleted record; None: not known yet."""
     targets: Targets = Targets()
     imported: bool = False
     skip: Skip | None = None
@@ -67,5 +78,9 @@ class Record(Document):
     """Of a contact: the leads that were converted to it."""
     conversion_due: bool = False
     """The other side of a conversion is to be evaluated, since this one knows of it; cleared once commanded."""
+    losers: tuple[RecordId, ...] = ()
+    """Records that were told to be merged into this one, also by way of others; whether they still are, they tell."""
+    survivors_due: tuple[RecordId, ...] = ()
+    """Of a merged record: whom it is merged into, or was before, to be evaluated again; empty once commanded."""
     accounts_due: tuple[RecordId, ...] = ()
     """Accounts to evaluate again because this contact now follows or no longer follows them; empty once commanded."""

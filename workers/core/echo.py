@@ -28,4 +28,4 @@ def echoes(stored: Record | None, changes: Iterable[Change], rules: CompiledRule
 
 def owes(record: Record) -> bool:
     """Whether a command about a neighbour was to be sent, and may not have been."""
-    return bool(record.accounts_due or record.contacts_due or record.conversion_due)
+    return bool(record.accounts_due or record.contacts_due or record.conversion_due or record.survivors_due)

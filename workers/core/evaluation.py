@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import TypeAlias
 
 from schemas.documents import Contribution, FieldMapping, ListDefinition, Reason, Record, Rule, RuleSet, Skip, Targets
-from schemas.events import ENTITIES, Entity
+from schemas.events import ENTITIES, Entity, RecordId
 from workers.core.conversion import contact_of, is_converted
 from workers.core.identity import account_key, lead_account_key, person_key
 from workers.core.lists.days import Calendar, RelativeDays, next_flip
@@ -36,8 +36,10 @@ class Related:
     """Of an account: an imported, living contact points at it, and brings it along."""
     account: Mapping[str, object] = field(default_factory=dict)
     """Of a contact: what lists and mappings read of its account (`Account.Industry`)."""
+    leads: tuple[RecordId, ...] = ()
+    """Of a contact: the leads that were converted to it, or to contacts that are merged into it."""
     carried: tuple[Reason, ...] = ()
-    """Of a contact: what held the leads that were converted to it."""
+    """What held them."""
     taken_over: bool = False
     """Of a converted lead: its contact stands in its place."""
 
@@ -127,7 +129,7 @@ class CompiledRuleSet:
     def reads_others(self, record: Record) -> bool:
         """Whether what the record contributes depends on other records."""
         if record.entity == "contact":
-            return bool(self.account_fields or record.leads)
+            return bool(self.account_fields or record.leads or record.losers)
         return record.entity == "account" or bool(record.held_at_conversion)
 
 

@@ -62,7 +62,7 @@ def explain_rules(
         for rule in rule_set.rules
         if rule.entity == record.entity
     ) + tuple(
-        RuleVerdict(rule.rule_id, rule.active, rule.destination.segment_id, True, (), carried_from=record.leads)
+        RuleVerdict(rule.rule_id, rule.active, rule.destination.segment_id, True, (), carried_from=related.leads)
         for rule in rule_set.rules
         if rule.entity != record.entity and rule.rule_id in held
     )

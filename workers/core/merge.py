@@ -12,6 +12,7 @@ from typing import Any
 from schemas.documents import Record
 from schemas.events import Change, Reevaluation, Version
 from workers.core.origin import by_us
+from workers.core.survivors import with_fate
 
 BEFORE_ALL = Version(-1, -1, -1)
 
@@ -43,9 +44,8 @@ def merge(record: Record, change: Change) -> Record:
     """
     if (record.team, record.record_id, record.entity) != (change.team, change.record_id, change.entity):
         raise ValueError(f"a change of {change.record_id} cannot be merged into {record.record_id}")
-    if change.kind == "update":
-        return _merge_delta(record, change)
-    return _merge_full(record, change)
+    after = _merge_delta(record, change) if change.kind == "update" else _merge_full(record, change)
+    return with_fate(record, after, change)
 
 
 def _versions(record: Record) -> Iterator[Version]:

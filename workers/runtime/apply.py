@@ -21,7 +21,7 @@ from workers.core.conversion import (
     is_converted,
     joined,
 )
-from workers.core.echo import echoes
+from workers.core.echo import echoes, owes
 from workers.core.evaluation import (
     CompiledRuleSet,
     Outcome,
@@ -33,6 +33,7 @@ from workers.core.evaluation import (
 )
 from workers.core.follow import accounts_due
 from workers.core.merge import blank, merge
+from workers.core.survivors import survivor_commands, survivors_due, told_of
 from workers.ports import Clock, Publisher, Refused, Store, Unavailable
 from workers.runtime.members import MemberWriter, folding
 from workers.runtime.merged import read_contacts_again
@@ -50,6 +51,9 @@ ROUNDS = 20
 handful means that two workers believe they own the same partition."""
 
 
+NOTHING_DUE = {"accounts_due": (), "contacts_due": False, "conversion_due": False, "survivors_due": ()}
+
+
 @dataclass(slots=True)
 class Work:
     """What a batch asks of one record."""
@@ -58,7 +62,7 @@ class Work:
     commanded: bool = False
     """Something that the record is evaluated with may have changed."""
     news: list[Reevaluation] = field(default_factory=list)
-    """Commands that tell something: the org's answers, or the leads of a contact."""
+    """Commands that tell something: the org's answers, the leads of a contact, the losers of a merge."""
 
     def is_echo(self, stored: Record | None, rules: CompiledRuleSet) -> bool:
         return not self.commanded and echoes(stored, self.changes, rules)
@@ -158,30 +162,21 @@ class Applier:
         applied.memberships += of_people.announced + of_accounts.announced
 
     async def _command_neighbours(self, settled: Settled) -> Settled:
-        """Have the accounts that contacts joined or left, the contacts of accounts that changed, and the other side of
-        conversions evaluated again, then clear the note of it.
+        """Have the accounts that contacts joined or left, the contacts of accounts that changed, the other side of
+        conversions and the survivors of merges evaluated again, then clear the note of it.
 
         Before the members are written, since these carry the record's last revision. A lost swap means that the
         record changed meanwhile: whoever wrote it found the note and commands again.
         """
-        due = {
-            key: record
-            for key, (record, _) in settled.items()
-            if record.accounts_due or record.contacts_due or record.conversion_due
-        }
+        due = {key: record for key, (record, _) in settled.items() if owes(record)}
         if not due:
             return {}
-        if commands := [
-            command for record in due.values() for command in (*account_commands(record), *conversion_commands(record))
-        ]:
+        if commands := [command for record in due.values() for command in neighbour_commands(record)]:
             await self._publisher.reevaluations(commands)
         for record in due.values():
             if record.contacts_due:
                 await self._command_contacts(record)
-        cleared = {
-            key: record.model_copy(update={"accounts_due": (), "contacts_due": False, "conversion_due": False})
-            for key, record in due.items()
-        }
+        cleared = {key: record.model_copy(update=NOTHING_DUE) for key, record in due.items()}
         lost = {(record.team, record.record_id) for record in await self._store.records.swap(list(cleared.values()))}
         return {
             key: (record.model_copy(update={"rev": record.rev + 1}), settled[key][1])
@@ -210,16 +205,17 @@ def group(batch: Iterable[Change | Reevaluation]) -> dict[Key, Work]:
             work.changes.append(message)
         else:
             work.commanded = True
-            if message.answers or message.leads:
+            if message.answers or message.leads or message.losers:
                 work.news.append(message)
     return dict(todo)
 
 
 def merged_record(stored: Record | None, work: Work) -> Record | None:
-    """None: a command about a record that is not known. A contact is noted as soon as a lead was converted to it."""
+    """None: a command about a record that is not known. A contact is noted as soon as a lead was converted to it, a
+    survivor as soon as a record was merged into it."""
     record = stored
     if record is None:
-        about = next(iter(work.changes), None) or next((each for each in work.news if each.leads), None)
+        about = next(iter(work.changes), None) or next((each for each in work.news if each.leads or each.losers), None)
         if about is None:
             return None
         record = blank(about)
@@ -228,7 +224,7 @@ def merged_record(stored: Record | None, work: Work) -> Record | None:
             raise Refused(f"{change.record_id} of team {change.team} is a {record.entity}, not a {change.entity}")
         record = merge(record, change)
     for command in work.news:
-        record = joined(answered(record, command), command)
+        record = told_of(joined(answered(record, command), command), command)
     return record
 
 
@@ -243,6 +239,7 @@ def evaluated(
         "accounts_due": accounts_due(stored, after),
         "contacts_due": contacts_due(stored, after, rules),
         "conversion_due": conversion_due(stored, after),
+        "survivors_due": survivors_due(stored, after, work.news),
         **asking(stored, after, rules),
     }
     return (after if _says(after, due) else after.model_copy(update=due)), outcome
@@ -252,8 +249,10 @@ def _says(record: Record, values: Mapping[str, object]) -> bool:
     return all(getattr(record, name) == value for name, value in values.items())
 
 
-def account_commands(record: Record) -> list[Reevaluation]:
-    return [
+def neighbour_commands(record: Record) -> list[Reevaluation]:
+    """Without the contacts of an account, which are read page by page."""
+    of_accounts = [
         Reevaluation(team=record.team, entity="account", record_id=account_id, reason="account")
         for account_id in record.accounts_due
     ]
+    return [*of_accounts, *conversion_commands(record), *survivor_commands(record)]

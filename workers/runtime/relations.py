@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from schemas.documents import Reason, Record
 from workers.core.conversion import other_side, stands_for
 from workers.core.evaluation import CompiledRuleSet, Related, account_fields
+from workers.core.survivors import folded
 from workers.ports import Store
 
 Key = tuple[str, str]
@@ -19,8 +20,9 @@ class Relations:
         self._store = store
 
     async def of(self, records: Mapping[Key, Record], rules: Mapping[str, CompiledRuleSet]) -> dict[Key, Related]:
-        """Two queries at most: which accounts are followed, and the records that others are evaluated with: accounts of
-        contacts whose rules read them, and the other side of a conversion."""
+        """Two queries: which accounts are followed, and the records that others are evaluated with: accounts of
+        contacts whose rules read them, the other side of a conversion, and what was merged into a contact. One more for
+        the leads of these."""
         followed = await self._followed(records)
         accounts = {
             key: account
@@ -28,17 +30,23 @@ class Relations:
             if rules[key[0]].account_fields and (account := account_of(record)) is not None
         }
         across = {key: [(key[0], each) for each in other_side(record)] for key, record in records.items()}
-        wanted = {*accounts.values(), *chain.from_iterable(across.values())}
-        near = await self._store.records.load(wanted) if wanted else {}
+        merged = {key: [(key[0], each) for each in _contacts_merged_into(record)] for key, record in records.items()}
+        near = await self._load({*accounts.values(), *_all(across), *_all(merged)})
+        leads = {key: _leads(record, _known(near, merged[key])) for key, record in records.items()}
+        near |= await self._load(set(_all(leads)) - near.keys())
         return {
             key: Related(
                 has_imported_contacts=key in followed,
                 account=account_fields(near.get(accounts[key]), rules[key[0]]) if key in accounts else {},
-                carried=_carried(near[lead] for lead in across[key] if lead in near),
+                leads=tuple(lead_id for _, lead_id in leads[key]),
+                carried=_carried(_known(near, leads[key])),
                 taken_over=any(stands_for(near.get(contact), record) for contact in across[key]),
             )
             for key, record in records.items()
         }
+
+    async def _load(self, keys: Collection[Key]) -> dict[Key, Record]:
+        return await self._store.records.load(keys) if keys else {}
 
     async def _followed(self, records: Mapping[Key, Record]) -> set[Key]:
         """The accounts among the records that imported contacts point at."""
@@ -60,6 +68,26 @@ class Relations:
             return set()
         now = await self.of(joined, rules)
         return {key for key in joined if now[key] != known[key]}
+
+
+def _all(keys: Mapping[Key, Iterable[Key]]) -> Iterator[Key]:
+    return chain.from_iterable(keys.values())
+
+
+def _known(near: Mapping[Key, Record], keys: Iterable[Key]) -> list[Record]:
+    return [near[key] for key in keys if key in near]
+
+
+def _contacts_merged_into(record: Record) -> tuple[str, ...]:
+    return record.losers if record.entity == "contact" and record.alive else ()
+
+
+def _leads(record: Record, losers: Sequence[Record]) -> list[Key]:
+    """Of a contact: its own, and those of the contacts that are merged into it."""
+    if record.entity != "contact":
+        return []
+    converted = (other_side(record), *(loser.leads for loser in folded(record, losers)))
+    return [(record.team, each) for each in dict.fromkeys(chain.from_iterable(converted))]
 
 
 def _carried(leads: Iterable[Record]) -> tuple[Reason, ...]:

@@ -11,6 +11,7 @@ from tests.support.clock import SetClock
 from workers.adapters.memory.documents import MemoryDocuments
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.store import memory_store
+from workers.core.echo import owes
 from workers.core.evaluation import (
     CompiledRuleSet,
     Related,
@@ -190,10 +191,6 @@ def memberships(store: Store) -> set[Membership]:
 
 def assert_nothing_is_owed(store: Store) -> None:
     """No mark of unfinished work is left."""
-    assert [
-        record
-        for record in documents(store.records).all()
-        if record.accounts_due or record.contacts_due or record.conversion_due
-    ] == []
+    assert [record for record in documents(store.records).all() if owes(record)] == []
     members = [*documents(store.people).all(), *documents(store.accounts).all()]
     assert [member for member in members if member.announced != member.segments] == []
