@@ -23,7 +23,7 @@ from schemas.documents.rules import (
     TargetType,
 )
 from schemas.documents.segments import Handwork, Segment
-from schemas.documents.tokens import ScoreToken
+from schemas.documents.tokens import Scope, ScoreToken
 from schemas.documents.writeback import (
     InsightFields,
     LocalTime,
@@ -67,6 +67,7 @@ __all__ = [
     "RowOutcomeName",
     "Rule",
     "RuleSet",
+    "Scope",
     "ScoreToken",
     "Segment",
     "Skip",

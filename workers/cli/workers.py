@@ -11,6 +11,7 @@ import typer
 from schemas.documents import WritebackRun
 from workers import wiring
 from workers.cli.output import Json, console, print_json, progress_bar, run
+from workers.console.run_reports import report_of
 from workers.ports import Refused
 from workers.settings import load_settings
 
@@ -65,7 +66,7 @@ def insights(
 def tell_runs(runs: Sequence[WritebackRun], json: bool) -> None:
     """Ends with exit status 1 when one of them has failed."""
     if json:
-        print_json([each.model_dump(mode="json") for each in runs])
+        print_json([report_of(each).model_dump(mode="json") for each in runs])
     else:
         for each in runs:
             console.print(run_text(each), markup=False)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schemas.documents import WritebackRow, WritebackRun
+from schemas.documents import WritebackRun
+from schemas.reports import RowReport, RunReport
 from workers import wiring
 from workers.cli.output import Json, Team, console, print_json, progress_bar, run, show
 from workers.cli.status import moment
 from workers.cli.workers import tell_runs
-from workers.console.writeback_runs import Wanted
-from workers.core.writeback import remedy
-from workers.ports import Refused
+from workers.console.run_reports import report_of, row_report_of
+from workers.ports import Refused, RowsWanted
 from workers.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -71,7 +71,13 @@ def tell_forecast(found: Forecast, json: bool) -> None:
         (row.record_id, row.entity, row.before_score, row.score, row.before_date, row.last_engagement_date)
         for row in found.sample
     ]
-    show(json, asdict(found) | {"sample": [_document(row) for row in found.sample], "planned": total}, columns, sample)
+    show(
+        json,
+        asdict(found)
+        | {"sample": [row_report_of(row).model_dump(mode="json") for row in found.sample], "planned": total},
+        columns,
+        sample,
+    )
     by_entity = ", ".join(f"{number:,} {entity}s" for entity, number in sorted(found.rows.items())) or "nothing"
     left = "" if found.calls_left is None else f" of {found.calls_left:,} that are left of our share today"
     console.print(f"would send {by_entity}; about {found.calls:,} API calls{left}, {found.batches} batches")
@@ -84,12 +90,12 @@ def tell_forecast(found: Forecast, json: bool) -> None:
 @app.command("runs")
 def runs(team: Team, json: Json = False) -> None:
     """The runs so far, newest first: what was planned, and what became of every row."""
-    found = run(wiring.writeback_runs_of(load_settings(), team))
+    found = run(wiring.writeback_reports(load_settings(), team))
     columns = ("Run", "State", "Began", "Planned", "Accepted", "Rejected", "Retried", "Left for later", "Detail")
     show(json, [each.model_dump(mode="json") for each in found], columns, [_row(each) for each in found])
 
 
-def _row(of: WritebackRun) -> tuple[object, ...]:
+def _row(of: RunReport) -> tuple[object, ...]:
     later = of.unprocessed + of.disabled + of.postponed
     counts = (of.planned, of.accepted, of.rejected, of.retried, later)
     return (of.run_id, of.state, moment(of.started_at_ms), *counts, of.detail or "")
@@ -98,13 +104,12 @@ def _row(of: WritebackRun) -> tuple[object, ...]:
 @app.command("report")
 def report(team: Team, run_id: RunId, json: Json = False) -> None:
     """All figures of a run."""
-    of = run(wiring.writeback_run(load_settings(), team, run_id))
+    of = run(wiring.writeback_report(load_settings(), team, run_id))
     rows = [(name, value) for name, value in report_rows(of) if value not in (None, "")]
     show(json, of.model_dump(mode="json"), ("", f"Run {of.run_id}"), rows)
 
 
-def report_rows(of: WritebackRun) -> list[tuple[str, object]]:
-    took_ms = None if of.finished_at_ms is None else of.finished_at_ms - of.started_at_ms
+def report_rows(of: RunReport) -> list[tuple[str, object]]:
     counted = [
         ("planned", of.planned),
         ("sent", of.sent),
@@ -115,14 +120,18 @@ def report_rows(of: WritebackRun) -> list[tuple[str, object]]:
         ("switched off meanwhile", of.disabled),
         ("left for the next run", of.postponed),
         ("left since somebody changed them", of.kept),
+        ("without an outcome so far", of.waiting),
     ]
     return [
         ("state", f"{of.state}{f', {of.phase}' if of.state == 'running' else ''}"),
         ("undoes", of.undoes),
         ("began", moment(of.started_at_ms)),
-        ("took", "" if took_ms is None else f"{took_ms / 1000:,.1f} s"),
+        ("took", "" if of.duration_ms is None else f"{of.duration_ms / 1000:,.1f} s"),
         *((name, f"{number:,}") for name, number in counted if number or name in ("planned", "accepted", "rejected")),
-        *((f"rejected with {code}", f"{number:,}: {remedy(code)}") for code, number in sorted(of.rejections.items())),
+        *(
+            (f"rejected with {code}", f"{number:,}: {of.remedies[code]}")
+            for code, number in sorted(of.rejections.items())
+        ),
         ("left out", _counts(of.skipped)),
         ("API calls", f"{of.calls_used:,} ({of.calls_saved:,} saved)"),
         ("Bulk API jobs", ", ".join(of.jobs.values())),
@@ -144,25 +153,25 @@ def rows(
     json: Json = False,
 ) -> None:
     """What became of each row of a run, and what to do about those that Salesforce rejected. Kept for 90 days."""
-    settings, wanted = load_settings(), Wanted(run_id, record, outcome, code)
+    settings, wanted = load_settings(), RowsWanted(outcome, code, record)
     if csv is not None:
-        _export(settings, team, wanted, csv)
+        _export(settings, team, run_id, wanted, csv)
         return
-    found, more = run(wiring.writeback_rows(settings, team, wanted, limit))
+    found, more = run(wiring.writeback_rows(settings, team, run_id, wanted, limit))
     columns = ("Run", "Record", "Entity", "Score", "Last engagement", "Outcome", "Why, and what to do")
     told = [
         (row.run_id, row.record_id, row.entity, row.score, row.last_engagement_date, row.outcome, _why(row))
         for row in found
     ]
-    show(json, [_document(row) for row in found], columns, told)
+    show(json, [row.model_dump(mode="json") for row in found], columns, told)
     if more:
         console.print(f"there are more than {limit:,}: narrow the search, raise --limit or write them to a --csv file")
 
 
-def _export(settings: Settings, team: str, wanted: Wanted, file: Path) -> None:
+def _export(settings: Settings, team: str, run_id: str | None, wanted: RowsWanted, file: Path) -> None:
     try:
         with file.open("w", encoding="utf-8", newline="") as to:
-            number = run(wiring.export_writeback_rows(settings, team, wanted, to))
+            number = run(wiring.export_writeback_rows(settings, team, run_id, wanted, to))
     except OSError as error:
         raise Refused(f"{file}: {error.strerror}") from error
     console.print(f"{number:,} rows in {file}", markup=False, highlight=False)
@@ -173,7 +182,7 @@ def undo(team: Team, run_id: RunId, json: Json = False) -> None:
     """Put back what a run replaced, where nobody has changed it since. It stays so until the score changes."""
     done = run(wiring.undo_write_back(load_settings(), team, run_id))
     if json:
-        print_json(done.model_dump(mode="json"))
+        print_json(report_of(done).model_dump(mode="json"))
     else:
         console.print(
             f"{done.accepted} put back, {done.kept} left since they were changed, {done.rejected} rejected"
@@ -184,12 +193,8 @@ def undo(team: Team, run_id: RunId, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _document(row: WritebackRow) -> dict[str, object]:
-    return {**row.model_dump(mode="json", exclude={"team", "rev", "place"}), "remedy": remedy(row.error)}
-
-
-def _why(row: WritebackRow) -> str:
-    return f"{row.error}: {remedy(row.error)}" if row.error else ""
+def _why(row: RowReport) -> str:
+    return f"{row.error}: {row.remedy}" if row.error else ""
 
 
 def _counts(of: dict[str, int]) -> str:

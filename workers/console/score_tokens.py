@@ -1,16 +1,21 @@
-"""Tokens that scores are handed in with: made, shown once, revoked."""
+"""Tokens of the scores API: made, shown once, revoked."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 
-from schemas.documents import AuditEntry, ScoreToken
+from schemas.documents import AuditEntry, Scope, ScoreToken
 from workers.core.score_tokens import SECRET_BYTES, digest_of, text_of
 from workers.ports import Refused, Store, Unavailable
 from workers.runtime.edits import By
 
+HAND_IN: tuple[Scope, ...] = ("scores:write",)
 
-async def create(store: Store, team: str, name: str, by: By) -> tuple[ScoreToken, str]:
+
+async def create(
+    store: Store, team: str, name: str, by: By, scopes: Collection[Scope] = HAND_IN
+) -> tuple[ScoreToken, str]:
     """The token as it rests, and its text, which nobody can tell afterwards. Raises Refused."""
     if not name.strip():
         raise Refused("--name is empty: say who will use the token")
@@ -19,6 +24,7 @@ async def create(store: Store, team: str, name: str, by: By) -> tuple[ScoreToken
         team=team,
         token_id=token_id,
         name=name,
+        scopes=tuple(sorted(set(scopes))),
         digest=digest_of(secret),
         created_at_ms=by.now_ms,
         created_by=by.who,
@@ -50,6 +56,6 @@ async def revoke(store: Store, team: str, token_id: str, by: By) -> ScoreToken:
 
 
 async def _log(store: Store, token: ScoreToken, done: str, by: By) -> None:
-    what = f"token {token.token_id} for handing in scores {done}: “{token.name}”"
+    what = f"token {token.token_id} of the scores API ({', '.join(token.scopes)}) {done}: “{token.name}”"
     entry_id = f"score-token-{token.token_id}-{done}"
     await store.audit.swap([AuditEntry(team=token.team, entry_id=entry_id, at_ms=by.now_ms, who=by.who, what=what)])

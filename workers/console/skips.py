@@ -9,7 +9,7 @@ from typing import TextIO, get_args
 
 from schemas.documents import Record, Skip
 from schemas.events import Entity
-from workers.console.cells import harmless
+from workers.core.cells import harmless
 from workers.core.mapping import IDENTITY
 from workers.ports import Refused, Store
 

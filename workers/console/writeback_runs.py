@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
 from typing import TextIO
 
-from schemas.documents import WritebackRow, WritebackRun
-from workers.console.cells import harmless
+from schemas.documents import WritebackRun
+from schemas.reports import RowReport, RunReport
+from workers.console.run_reports import is_wanted, page, report_of, report_so_far, row_report_of
 from workers.core.normalize import MalformedValue, long_id
-from workers.core.writeback import remedy
-from workers.ports import Refused, Store
+from workers.core.writeback import figures_of
+from workers.core.writeback.tables import header, lines
+from workers.ports import Refused, RowsWanted, Store
 
-COLUMNS = (
-    *("run_id", "record_id", "entity", "score", "last_engagement_date", "before_score", "before_date"),
-    *("outcome", "code", "error", "remedy"),
-)
-NUMBERS = frozenset({"score", "before_score"})
-"""May begin with a minus."""
-
-SETTLED = frozenset({"accepted", "same", "rejected", "unprocessed", "disabled", "postponed", "kept"})
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Rows of a run, or of a record in every run, or both; None: any."""
-
-    run_id: str | None = None
-    record_id: str | None = None
-    outcome: str | None = None
-    code: str | None = None
-
-    def __call__(self, row: WritebackRow) -> bool:
-        return self.outcome in (None, row.outcome) and self.code in (None, row.code)
+PAGE_ROWS = 1000
+"""Read together: a few hundred kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,73 +25,72 @@ class Progress:
     settled: int
 
 
-async def run_of(store: Store, team: str, run_id: str) -> WritebackRun:
+async def report(store: Store, team: str, run_id: str) -> RunReport:
     """Raises Refused when there is none."""
+    return await report_so_far(store, await _run_of(store, team, run_id))
+
+
+async def _run_of(store: Store, team: str, run_id: str) -> WritebackRun:
     found = (await store.writeback_runs.load([(team, run_id)])).get((team, run_id))
     if found is None:
         raise Refused(f"team {team} has no run {run_id}: `segment-sync writeback runs {team}` shows what there is")
     return found
 
 
-async def runs(store: Store, team: str) -> list[WritebackRun]:
+async def reports(store: Store, team: str) -> list[RunReport]:
     """Newest first."""
+    return [report_of(run) for run in await _runs(store, team)]
+
+
+async def _runs(store: Store, team: str) -> list[WritebackRun]:
     found = [run async for run in store.writeback_runs.scan(team)]
     return sorted(found, key=lambda run: run.started_at_ms, reverse=True)
 
 
-async def rows(store: Store, team: str, wanted: Wanted) -> AsyncIterator[WritebackRow]:
-    """Of a run in the order of record ids, of a record from its newest run on. Raises Refused."""
+async def rows(store: Store, team: str, run_id: str | None, wanted: RowsWanted) -> AsyncGenerator[list[RowReport]]:
+    """In pages: of a run in the order of record ids, of a record from its newest run on. Raises Refused."""
+    if run_id is not None:
+        await _run_of(store, team, run_id)
     if wanted.record_id is not None:
-        async for row in _of_record(store, team, wanted):
-            yield row
+        yield await _of_record(store, team, run_id, replace(wanted, record_id=_long_id(wanted.record_id)))
         return
-    if wanted.run_id is None:
+    if run_id is None:
         raise Refused("name a RUN, or a record with --record")
-    await run_of(store, team, wanted.run_id)
-    async for row in store.writeback_rows.scan(team, after=f"{wanted.run_id}:"):
-        if row.run_id != wanted.run_id:
-            return
-        if wanted(row):
-            yield row
+    after = ""
+    while found := await page(store, team, run_id, wanted, after, PAGE_ROWS):
+        yield [row_report_of(row) for row in found]
+        after = found[-1].record_id
 
 
-async def _of_record(store: Store, team: str, wanted: Wanted) -> AsyncIterator[WritebackRow]:
-    """By id in each run: a day's runs are few, so this needs no index of its own."""
+def _long_id(text: str) -> str:
     try:
-        record_id = long_id(wanted.record_id or "")
+        return long_id(text)
     except MalformedValue as error:
         raise Refused(str(error)) from None
-    run_ids = [run.run_id for run in await runs(store, team)] if wanted.run_id is None else [wanted.run_id]
-    found = await store.writeback_rows.load([(team, f"{run_id}:{record_id}") for run_id in run_ids])
-    for run_id in run_ids:
-        row = found.get((team, f"{run_id}:{record_id}"))
-        if row is not None and wanted(row):
-            yield row
 
 
-async def export(store: Store, team: str, wanted: Wanted, to: TextIO) -> int:
+async def _of_record(store: Store, team: str, run_id: str | None, wanted: RowsWanted) -> list[RowReport]:
+    """By id in each run: a day's runs are few, so this needs no index of its own."""
+    run_ids = [run.run_id for run in await _runs(store, team)] if run_id is None else [run_id]
+    keys = [(team, f"{each}:{wanted.record_id}") for each in run_ids]
+    found = await store.writeback_rows.load(keys)
+    return [row_report_of(found[key]) for key in keys if key in found and is_wanted(found[key], wanted)]
+
+
+async def export(store: Store, team: str, run_id: str | None, wanted: RowsWanted, to: TextIO) -> int:
     """As CSV; returns how many."""
-    writer = csv.writer(to)
-    writer.writerow(COLUMNS)
+    to.write(header())
     number = 0
-    async for row in rows(store, team, wanted):
-        told = row.model_dump() | {"remedy": remedy(row.error)}
-        writer.writerow([_cell(column, told[column]) for column in COLUMNS])
-        number += 1
+    async for found in rows(store, team, run_id, wanted):
+        to.write(lines(found))
+        number += len(found)
     return number
-
-
-def _cell(column: str, value: object) -> str:
-    text = "" if value is None else str(value)
-    return text if column in NUMBERS else harmless(text)
 
 
 async def progress(store: Store, team: str) -> Progress | None:
     """Of the run that began last, while it goes on."""
-    running = [run for run in await runs(store, team) if run.state == "running"]
+    running = [run for run in await _runs(store, team) if run.state == "running"]
     if not running:
         return None
-    outcomes: Counter[str] = Counter()
-    for (_, outcome, _), number in (await store.writeback_row_queries.tally(team, running[0].run_id)).items():
-        outcomes[outcome] += number
-    return Progress(running[0], outcomes.total(), sum(outcomes[each] for each in SETTLED))
+    figures = figures_of(await store.writeback_row_queries.tally(team, running[0].run_id))
+    return Progress(running[0], figures.planned, figures.planned - figures.waiting)

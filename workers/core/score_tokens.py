@@ -1,4 +1,4 @@
-"""The form of the tokens that scores are handed in with: `sst.<token id>.<secret>`."""
+"""The form of the tokens of the scores API: `sst.<token id>.<secret>`."""
 
 from __future__ import annotations
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from schemas.documents import WritebackRun
-from workers.core.writeback import calls_saved
+from workers.core.writeback import calls_saved, figures_of
 from workers.insights.claim import Claim
 from workers.ports import Store
 
@@ -16,27 +14,24 @@ async def finish(
     """Count what became of every planned row; with a problem, now or in one of its parts, the run has failed."""
     run = claim.run
     tally = await store.writeback_row_queries.tally(run.team, run.run_id)
-    outcomes: Counter[str] = Counter()
-    rejections: Counter[str] = Counter()
-    for (_, outcome, code), rows in tally.items():
-        outcomes[outcome] += rows
-        rejections[code or "UNKNOWN"] += rows if outcome == "rejected" else 0
+    figures = figures_of(tally)
+    outcomes = figures.outcomes
     detail = problem or run.detail
     return await claim.update(
         state="failed" if detail else "done",
         detail=detail,
         finished_at_ms=now_ms,
-        planned=outcomes.total(),
+        planned=figures.planned,
         sent=sum(part.rows for part in run.parts.values() if part.round == 0),
         accepted=outcomes["accepted"],
         rejected=outcomes["rejected"],
         retried=await store.writeback_row_queries.sent_again(run.team, run.run_id),
-        unprocessed=outcomes["unprocessed"] + outcomes["planned"] + outcomes["retry"],
+        unprocessed=outcomes["unprocessed"] + figures.waiting,
         disabled=outcomes["disabled"],
         postponed=outcomes["postponed"],
         kept=outcomes["kept"],
         skipped=run.skipped | ({"same": outcomes["same"]} if outcomes["same"] else {}),
-        rejections=dict(+rejections),
+        rejections=dict(figures.rejections),
         calls_used=run.calls_used if calls_used is None else calls_used,
         calls_saved=calls_saved(run, tally),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from workers.ports.clock import Clock
 from workers.ports.errors import Exhausted, Fenced, Invisible, Refused, Unavailable
-from workers.ports.intake import Receipt, ScoresIntake
 from workers.ports.org import (
     FieldInfo,
     Habits,
@@ -23,6 +22,7 @@ from workers.ports.org import (
     SalesforceOrgs,
 )
 from workers.ports.planning import Mirrored, PlanningQueries, Scored, Written
+from workers.ports.scores_api import Admission, Receipt, RowsWanted, RunReports, ScoresIntake
 from workers.ports.store import (
     RUN_FIGURES,
     ConnectionQueries,
@@ -54,6 +54,7 @@ from workers.ports.topics import (
 
 __all__ = [
     "RUN_FIGURES",
+    "Admission",
     "ChangeLog",
     "ChangeStream",
     "Clock",
@@ -84,7 +85,9 @@ __all__ = [
     "RecordQueries",
     "Refused",
     "RowOutcome",
+    "RowsWanted",
     "RuleSetQueries",
+    "RunReports",
     "RunTotals",
     "SalesforceOrg",
     "SalesforceOrgs",

@@ -66,9 +66,9 @@ if TYPE_CHECKING:
         switch_writeback,
         writeback_forecast,
         writeback_progress,
+        writeback_report,
+        writeback_reports,
         writeback_rows,
-        writeback_run,
-        writeback_runs_of,
         writeback_settings,
     )
 
@@ -128,9 +128,9 @@ __all__ = [
     "write_back_due",
     "writeback_forecast",
     "writeback_progress",
+    "writeback_report",
+    "writeback_reports",
     "writeback_rows",
-    "writeback_run",
-    "writeback_runs_of",
     "writeback_settings",
 ]
 
@@ -187,8 +187,8 @@ WRITEBACK = frozenset(
         "writeback_forecast",
         "writeback_progress",
         "writeback_rows",
-        "writeback_run",
-        "writeback_runs_of",
+        "writeback_report",
+        "writeback_reports",
         "writeback_settings",
     }
 )

@@ -17,8 +17,10 @@ from workers.adapters.kafka.shards import KafkaShardOwnership
 from workers.adapters.scores_api.server import application
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
+from workers.console.run_reports import Reports
 from workers.insights.worker import TOPICS as SCORE_TOPICS
 from workers.insights.worker import Insights
+from workers.intake.admission import Tokens
 from workers.intake.worker import Intake
 from workers.replay.worker import Replayed, replay
 from workers.routing.worker import TOPICS as ROUTING_TOPICS
@@ -96,7 +98,7 @@ async def run_scores_api(settings: Settings) -> None:
     """Ready as soon as it serves: without Kafka or MongoDB it answers 503, and says so."""
     stop = stop_on_signals()
     async with store(settings) as opened, publisher(settings) as topics:
-        app = application(Intake(opened, topics, clock))
+        app = application(Tokens(opened), Intake(topics, clock), Reports(opened))
         async with (
             serving(app, settings.scores_api_host, settings.scores_api_port, "SCORES_API"),
             observed(settings, lambda: True),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import TextIO
 
-from schemas.documents import InsightFields, WritebackRow, WritebackRun, WritebackSettings
+from schemas.documents import InsightFields, WritebackSettings
 from schemas.events import ENTITIES, Entity
+from schemas.reports import RowReport, RunReport
 from workers.console import writeback, writeback_runs
-from workers.console.writeback_runs import Progress, Wanted
+from workers.console.writeback_runs import Progress
 from workers.core.writeback import fields_of
 from workers.insights.forecast import Forecast, forecast
+from workers.ports import RowsWanted
 from workers.runtime.writeback_settings import settings_of
 from workers.settings import Settings
 from workers.wiring.resources import team_org, team_store
@@ -60,32 +63,35 @@ async def create_insight_fields(settings: Settings, team: str) -> dict[Entity, l
 
 
 async def writeback_rows(
-    settings: Settings, team: str, wanted: Wanted, limit: int | None
-) -> tuple[list[WritebackRow], bool]:
+    settings: Settings, team: str, run_id: str | None, wanted: RowsWanted, limit: int
+) -> tuple[list[RowReport], bool]:
     """The first of them, and whether there are more."""
     async with team_store(settings, team) as opened:
-        found: list[WritebackRow] = []
-        async for row in writeback_runs.rows(opened, team, wanted):
-            if len(found) == limit:
-                return found, True
-            found.append(row)
-        return found, False
+        found: list[RowReport] = []
+        async with aclosing(writeback_runs.rows(opened, team, run_id, wanted)) as pages:
+            async for page in pages:
+                found += page
+                if len(found) > limit:
+                    break
+        return found[:limit], len(found) > limit
 
 
-async def export_writeback_rows(settings: Settings, team: str, wanted: Wanted, to: TextIO) -> int:
+async def export_writeback_rows(
+    settings: Settings, team: str, run_id: str | None, wanted: RowsWanted, to: TextIO
+) -> int:
     async with team_store(settings, team) as opened:
-        return await writeback_runs.export(opened, team, wanted, to)
+        return await writeback_runs.export(opened, team, run_id, wanted, to)
 
 
-async def writeback_run(settings: Settings, team: str, run_id: str) -> WritebackRun:
+async def writeback_report(settings: Settings, team: str, run_id: str) -> RunReport:
     async with team_store(settings, team) as opened:
-        return await writeback_runs.run_of(opened, team, run_id)
+        return await writeback_runs.report(opened, team, run_id)
 
 
-async def writeback_runs_of(settings: Settings, team: str) -> list[WritebackRun]:
+async def writeback_reports(settings: Settings, team: str) -> list[RunReport]:
     """Newest first."""
     async with team_store(settings, team) as opened:
-        return await writeback_runs.runs(opened, team)
+        return await writeback_runs.reports(opened, team)
 
 
 async def writeback_progress(settings: Settings, team: str) -> Progress | None:

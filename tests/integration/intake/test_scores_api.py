@@ -4,73 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import io
 import json
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 
 from schemas.events import Score
-from tests.support.clock import SetClock
+from schemas.reports import RowReport, RunReport
 from tests.support.waiting import until
-from workers.adapters.http_server import serving
-from workers.adapters.memory.store import memory_store
-from workers.adapters.scores_api import server
-from workers.console import score_tokens
+from workers.adapters.scores_api import hand_in
 from workers.core.intake import BODY_BYTES
-from workers.intake.worker import Intake
-from workers.ports import Store, Unavailable
-from workers.runtime.edits import By
 
-NOW_MS = 1_795_000_000_000
-ADA = {"subject": "person", "key": "ada@acme.com", "score": 7.5, "scored_at_ms": NOW_MS}
-
-
-class Topic:
-    """Acknowledges when it is told to."""
-
-    def __init__(self) -> None:
-        self.scores_held: list[Score] = []
-        self.down = False
-        self.acknowledging = asyncio.Event()
-        self.acknowledging.set()
-
-    async def scores(self, scores: Sequence[Score]) -> None:
-        if self.down:
-            raise Unavailable("Kafka did not acknowledge a message")
-        self.scores_held.extend(scores)
-        await self.acknowledging.wait()
-
-
-@dataclass
-class Api:
-    base: str
-    session: aiohttp.ClientSession
-    store: Store
-    topic: Topic
-    token: str
-
-    async def post(
-        self, body: Any, kind: str = "application/json", team: str = "acme", **headers: str
-    ) -> tuple[int, dict[str, Any]]:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {"Authorization": f"Bearer {self.token}", "Content-Type": kind} | headers
-        async with self.session.post(
-            f"{self.base}/v1/teams/{team}/scores", data=io.BytesIO(content), headers=sent
-        ) as reply:
-            return reply.status, await reply.json()
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[Api]:
-    store, topic = memory_store(), Topic()
-    _, token = await score_tokens.create(store, "acme", "platform", By("ann", NOW_MS))
-    app = server.application(Intake(store, topic, SetClock(NOW_MS)))
-    async with serving(app, "127.0.0.1", 0, "SCORES_API") as port, aiohttp.ClientSession() as session:
-        yield Api(f"http://127.0.0.1:{port}", session, store, topic, token)
+from .api_rig import ADA, Api
 
 
 async def test_an_array_and_lines_are_taken(api: Api) -> None:
@@ -112,6 +58,12 @@ async def test_a_stranger_is_turned_away_before_his_body_is_read(api: Api, autho
     assert (await api.post([ADA], team="other"))[0] == 401
 
 
+async def test_who_may_only_read_hands_nothing_in(api: Api) -> None:
+    status, told = await api.post([ADA], Authorization=f"Bearer {api.reading}")
+    assert (status, told) == (403, {"error": "the token has not the scope scores:write"})
+    assert api.topic.scores_held == []
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
@@ -136,7 +88,7 @@ async def test_a_small_body_that_unfolds_to_a_large_one_is_too_large(api: Api) -
 
 
 async def test_a_body_that_comes_too_slowly_gives_up_its_place(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(hand_in, "BODY_SECONDS", 0.05)
     ended = asyncio.Event()
 
     async def slowly() -> AsyncIterator[bytes]:
@@ -163,5 +115,22 @@ async def test_it_describes_itself(api: Api) -> None:
     assert set(row["properties"]) == Score.model_fields.keys() - {"team"}
     assert set(row["required"]) == {"subject", "key", "score", "scored_at_ms"}
     post = described["paths"]["/v1/teams/{team}/scores"]["post"]
-    assert set(post["requestBody"]["content"]) < set(server.READERS)
+    assert set(post["requestBody"]["content"]) < set(hand_in.READERS)
     assert {"202", "401", "413", "503"} < set(post["responses"])
+    assert set(described["components"]["schemas"]["RunReport"]["properties"]) == RunReport.model_fields.keys()
+    assert set(described["components"]["schemas"]["RowReport"]["properties"]) == RowReport.model_fields.keys()
+
+
+async def test_it_describes_every_address_that_it_serves(api: Api) -> None:
+    async with api.session.get(f"{api.base}/openapi.json") as reply:
+        described = await reply.json()
+    for path in described["paths"]:
+        address = f"{api.base}{path}".replace("{team}", "acme").replace("{run}", "none")
+        async with api.session.get(address) as reply:
+            assert reply.status in (401, 405)
+    runs = "/v1/teams/{team}/writeback/runs"
+    rows = described["paths"][f"{runs}/{{run}}/rows"]["get"]
+    assert {of["name"] for of in rows["parameters"]} == {"team", "run", "outcome", "code", "record", "page", "limit"}
+    assert all("null" not in json.dumps(of["schema"]) for of in rows["parameters"])
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(described)))
+    assert named <= described["components"]["schemas"].keys()

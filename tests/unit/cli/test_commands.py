@@ -17,6 +17,7 @@ from workers import cli, wiring
 from workers.adapters.secrets import generate_key
 from workers.cli.output import debugging
 from workers.console.lists import ListShown, ListStatus
+from workers.console.run_reports import report_of
 from workers.console.writeback_runs import Progress
 from workers.core.preview import Moves, Preview
 from workers.insights.forecast import Forecast
@@ -521,7 +522,7 @@ def test_a_write_back_by_hand_is_followed_to_its_end(
 
 
 def test_a_report_tells_every_figure_that_is_there(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "writeback_run", answers(RUN), raising=False)
+    monkeypatch.setattr(wiring, "writeback_report", answers(report_of(RUN)), raising=False)
     monkeypatch.setenv("COLUMNS", "200")
     status, out, _ = main("writeback", "report", "acme", "2026-11-23")
     assert status == 0

@@ -10,8 +10,8 @@ import pytest
 
 from schemas.documents import WritebackRow, WritebackRun
 from workers.adapters.memory.store import memory_store
-from workers.console.writeback_runs import Wanted, export, progress, rows, runs
-from workers.ports import Refused, Store
+from workers.console.writeback_runs import export, progress, report, reports, rows
+from workers.ports import Refused, RowsWanted, Store
 
 TEAM = "acme"
 LOCK = "UNABLE_TO_LOCK_ROW"
@@ -48,8 +48,9 @@ async def store() -> Store:
     return opened
 
 
-async def found(store: Store, **wanted: Any) -> list[tuple[str, str, str]]:
-    return [(r.run_id, r.record_id, r.outcome) async for r in rows(store, TEAM, Wanted(**wanted))]
+async def found(store: Store, run_id: str | None = None, **wanted: Any) -> list[tuple[str, str, str]]:
+    pages = [page async for page in rows(store, TEAM, run_id, RowsWanted(**wanted))]
+    return [(row.run_id, row.record_id, row.outcome) for page in pages for row in page]
 
 
 async def test_the_rows_of_a_run_and_of_no_other(store: Store) -> None:
@@ -81,14 +82,32 @@ async def test_what_cannot_be_looked_for_is_told(store: Store, wanted: dict[str,
 
 async def test_an_export_has_all_that_is_known_and_no_formula(store: Store) -> None:
     text = io.StringIO()
-    assert await export(store, TEAM, Wanted(run_id="2026-11-01", code=LOCK), text) == 1
+    assert await export(store, TEAM, "2026-11-01", RowsWanted(code=LOCK), text) == 1
     (told,) = csv.DictReader(io.StringIO(text.getvalue()))
     assert (told["record_id"], told["outcome"], told["code"]) == (record_id(3), "rejected", LOCK)
     assert told["error"].startswith(LOCK)
     assert told["remedy"]
-    assert await export(store, TEAM, Wanted(run_id="2026-11-02"), text) == 1
+    assert await export(store, TEAM, "2026-11-02", RowsWanted(), text) == 1
     assert "-2.5" in text.getvalue()
     assert "'-2.5" not in text.getvalue()
+
+
+@pytest.mark.parametrize("pages_of", [1, 2])
+async def test_a_run_is_read_page_by_page(store: Store, monkeypatch: pytest.MonkeyPatch, pages_of: int) -> None:
+    monkeypatch.setattr("workers.console.writeback_runs.PAGE_ROWS", pages_of)
+    assert [each[1] for each in await found(store, run_id="2026-11-01")] == [record_id(n) for n in range(4)]
+
+
+async def test_the_report_of_a_run_that_goes_on_has_its_figures_so_far(store: Store) -> None:
+    await store.writeback_rows.swap(
+        [row("2026-11-02", 4), row("2026-11-02", 5, outcome="rejected", code="FIELD_CUSTOM_VALIDATION_EXCEPTION")]
+    )
+    told = await report(store, TEAM, "2026-11-02")
+    assert (told.state, told.phase, told.duration_ms) == ("running", "planning", None)
+    assert (told.planned, told.accepted, told.rejected, told.waiting) == (3, 1, 1, 1)
+    assert told.remedies["FIELD_CUSTOM_VALIDATION_EXCEPTION"].startswith("exempt")
+    ended = await report(store, TEAM, "2026-11-01")
+    assert (ended.phase, ended.planned, ended.waiting) == (None, 0, 0)
 
 
 async def test_how_far_the_run_is_that_goes_on(store: Store) -> None:
@@ -97,4 +116,4 @@ async def test_how_far_the_run_is_that_goes_on(store: Store) -> None:
     assert so_far is not None
     assert (so_far.run.run_id, so_far.planned, so_far.settled) == ("2026-11-02", 3, 1)
     assert await progress(store, "other") is None
-    assert [each.run_id for each in await runs(store, TEAM)] == ["2026-11-02", "2026-11-01-7", "2026-11-01"]
+    assert [each.run_id for each in await reports(store, TEAM)] == ["2026-11-02", "2026-11-01-7", "2026-11-01"]

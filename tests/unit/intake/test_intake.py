@@ -13,7 +13,8 @@ from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.store import memory_store
 from workers.console import score_tokens
 from workers.core.intake import ROWS, TooMany, Unreadable, rows_of_array, rows_of_lines
-from workers.core.score_tokens import parts_of, text_of
+from workers.core.score_tokens import digest_of, parts_of, text_of
+from workers.intake.admission import Tokens
 from workers.intake.worker import Intake
 from workers.ports import Refused
 from workers.runtime.edits import By
@@ -27,7 +28,7 @@ BY = By("cli:ann", NOW_MS)
 class Rig:
     def __init__(self) -> None:
         self.store, self.publisher = memory_store(), MemoryPublisher()
-        self.intake = Intake(self.store, self.publisher, SetClock(NOW_MS))
+        self.intake, self.tokens = Intake(self.publisher, SetClock(NOW_MS)), Tokens(self.store)
 
 
 @pytest.fixture
@@ -116,12 +117,22 @@ def test_rows_are_bounded() -> None:
 
 async def test_a_token_admits_to_its_own_team_until_it_is_revoked(rig: Rig) -> None:
     token, text = await score_tokens.create(rig.store, "acme", "platform", BY)
-    assert await rig.intake.admits("acme", text)
-    assert not await rig.intake.admits("other", text)
+    assert await rig.tokens.scopes("acme", text)
+    assert not await rig.tokens.scopes("other", text)
     await score_tokens.revoke(rig.store, "acme", token.token_id, BY)
-    assert not await rig.intake.admits("acme", text)
+    assert not await rig.tokens.scopes("acme", text)
     with pytest.raises(Refused, match=f"no token {token.token_id} in use"):
         await score_tokens.revoke(rig.store, "acme", token.token_id, BY)
+
+
+async def test_a_token_has_the_scopes_it_was_made_with_and_an_old_one_hands_in(rig: Rig) -> None:
+    _, usual = await score_tokens.create(rig.store, "acme", "platform", BY)
+    _, both = await score_tokens.create(rig.store, "acme", "report", BY, ("writeback:read", "scores:write"))
+    assert await rig.tokens.scopes("acme", usual) == {"scores:write"}
+    assert await rig.tokens.scopes("acme", both) == {"scores:write", "writeback:read"}
+    old = {"team": "acme", "token_id": "0a1b2c3d", "name": "p", "digest": digest_of("x" * 43), "created_at_ms": 1}
+    await rig.store.score_tokens.swap([ScoreToken.model_validate(old)])
+    assert await rig.tokens.scopes("acme", text_of("0a1b2c3d", "x" * 43)) == {"scores:write"}
 
 
 async def test_a_secret_rests_as_its_digest_and_both_edits_are_in_the_log(rig: Rig) -> None:
@@ -142,10 +153,10 @@ async def test_whatever_is_no_token_admits_to_nothing(rig: Rig, team: str, text:
     await rig.store.score_tokens.swap(
         [ScoreToken(team="acme", token_id="0a1b2c3d", name="p", digest="0" * 64, created_at_ms=1)]
     )
-    assert not await rig.intake.admits(team, text)
+    assert not await rig.tokens.scopes(team, text)
 
 
 async def test_two_tokens_of_a_team_are_told_apart(rig: Rig) -> None:
     (first, one), (_, other) = [await score_tokens.create(rig.store, "acme", name, BY) for name in "ab"]
     await score_tokens.revoke(rig.store, "acme", first.token_id, BY)
-    assert [await rig.intake.admits("acme", text) for text in (one, other)] == [False, True]
+    assert [bool(await rig.tokens.scopes("acme", text)) for text in (one, other)] == [False, True]

@@ -1,47 +1,65 @@
-"""`POST /v1/teams/{team}/scores`: who may, how much, in which form; what is done with the rows is the intake's."""
+"""The scores API: its addresses, who may use them, and every answer that says that something cannot be."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import Counter, Histogram
 
+from schemas.documents import Scope
+from workers.adapters.scores_api.hand_in import HandIn
 from workers.adapters.scores_api.openapi import document
-from workers.core.intake import BODY_BYTES, TooMany, Unreadable, rows_of_array, rows_of_lines
-from workers.ports import Receipt, ScoresIntake, Unavailable
-
-BODY_SECONDS = 30.0
-"""For sending a body: whoever is slower keeps a place that others wait for."""
-
-REQUESTS_AT_ONCE = 8
-"""Bodies that are held in memory: about 25 MB each once they are read as JSON."""
-
-SHOWN = 1000
-"""Rejected rows that a reply tells one by one."""
-
-RETRY_AFTER_SECONDS = 5
-
-READERS: dict[str, Callable[[bytes], Sequence[object]]] = {
-    "application/json": rows_of_array,
-    "application/x-ndjson": rows_of_lines,
-    "application/jsonl": rows_of_lines,
-}
+from workers.adapters.scores_api.replies import RETRY_AFTER, refusal
+from workers.adapters.scores_api.runs import Runs
+from workers.core.intake import BODY_BYTES
+from workers.ports import Admission, RunReports, ScoresIntake, Unavailable
 
 REPLIES = Counter("segment_sync_scores_api_replies_total", "Replies of the scores API", ["status"])
 SECONDS = Histogram("segment_sync_scores_api_seconds", "Time from a request to its reply")
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-def application(intake: ScoresIntake) -> web.Application:
-    routes = Routes(intake)
+
+def application(admission: Admission, intake: ScoresIntake, reports: RunReports) -> web.Application:
+    hand_in, runs, described = HandIn(intake), Runs(reports), document()
+
+    async def describe(_: web.Request) -> web.Response:
+        return web.json_response(described)
+
+    writing, reading = scoped(admission, "scores:write"), scoped(admission, "writeback:read")
     app = web.Application(middlewares=[counted], client_max_size=BODY_BYTES)
-    app.add_routes([web.post("/v1/teams/{team}/scores", routes.take), web.get("/openapi.json", routes.describe)])
+    app.add_routes(
+        [
+            web.get("/openapi.json", describe),
+            web.post("/v1/teams/{team}/scores", writing(hand_in.take)),
+            web.get("/v1/teams/{team}/writeback/runs", reading(runs.all)),
+            web.get("/v1/teams/{team}/writeback/runs/{run}", reading(runs.one)),
+            web.get("/v1/teams/{team}/writeback/runs/{run}/rows", reading(runs.rows), allow_head=False),
+        ]
+    )
     return app
 
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+def scoped(admission: Admission, scope: Scope) -> Callable[[Handler], Handler]:
+    """The token first: nothing of a stranger's request is read, and nothing told of what there is."""
+
+    def admitted(handler: Handler) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            kind, _, token = request.headers.get("Authorization", "").partition(" ")
+            scopes = (
+                await admission.scopes(request.match_info["team"], token.strip()) if kind.lower() == "bearer" else ()
+            )
+            if not scopes:
+                return refusal(401, "no valid token for this team", {"WWW-Authenticate": "Bearer"})
+            if scope not in scopes:
+                told = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}  # RFC 6750, 3.1
+                return refusal(403, f"the token has not the scope {scope}", told)
+            return await handler(request)
+
+        return handle
+
+    return admitted
 
 
 @web.middleware
@@ -55,55 +73,7 @@ async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
         except web.HTTPException as error:
             reply = refusal(error.status, error.reason)
         except Unavailable as error:
-            reply = refusal(503, f"{error}: send the same rows again", {"Retry-After": str(RETRY_AFTER_SECONDS)})
+            again = "send the same rows again" if request.method == "POST" else "try again"
+            reply = refusal(503, f"{error}: {again}", RETRY_AFTER)
     REPLIES.labels(str(reply.status)).inc()
     return reply
-
-
-class Routes:
-    def __init__(self, intake: ScoresIntake) -> None:
-        self._intake = intake
-        self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
-        self._described = document()
-
-    async def describe(self, _: web.Request) -> web.Response:
-        return web.json_response(self._described)
-
-    async def take(self, request: web.Request) -> web.Response:
-        """The token first: nothing of a stranger's body is read."""
-        team = request.match_info["team"]
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not await self._intake.admits(team, token.strip()):
-            return refusal(401, "no valid token for this team", {"WWW-Authenticate": "Bearer"})
-        reader = READERS.get(request.content_type)
-        if reader is None:
-            return refusal(415, f"send {' or '.join(list(READERS)[:2])}")
-        async with self._places:
-            try:
-                rows = reader(await read(request))
-            except Unreadable as error:
-                return refusal(400, str(error))
-            except TooMany as error:
-                return refusal(413, str(error))
-            except TimeoutError:
-                return refusal(408, f"the body took longer than {BODY_SECONDS:.0f} s")
-            return receipt(await self._intake.take(team, rows))
-
-
-async def read(request: web.Request) -> bytes:
-    async with asyncio.timeout(BODY_SECONDS):
-        return await request.read()
-
-
-def receipt(taken: Receipt) -> web.Response:
-    """202 when anything was accepted or nothing was sent; 422 when every row was at fault."""
-    body = {
-        "accepted": taken.accepted,
-        "rejected": len(taken.rejected),
-        "errors": [asdict(each) for each in taken.rejected[:SHOWN]],
-    }
-    return web.json_response(body, status=202 if taken.accepted or not taken.rejected else 422)
-
-
-def refusal(status: int, reason: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response({"error": reason}, status=status, headers=headers)

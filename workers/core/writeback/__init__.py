@@ -1,6 +1,7 @@
 """Which insight values go to which Salesforce records, and what became of them."""
 
 from workers.core.writeback.comparing import Target, compared, has_values
+from workers.core.writeback.figures import Figures, figures_of
 from workers.core.writeback.fitness import unfit
 from workers.core.writeback.machine import Do, Seen, next_step
 from workers.core.writeback.order import PLACED_BY, first_place, last_place, place_of
@@ -30,6 +31,7 @@ __all__ = [
     "PREFIXES",
     "REMEDIES",
     "Do",
+    "Figures",
     "Results",
     "Seen",
     "Target",
@@ -45,6 +47,7 @@ __all__ = [
     "compared",
     "differs",
     "fields_of",
+    "figures_of",
     "first_place",
     "has_values",
     "is_converted",
