@@ -62,6 +62,8 @@ class Record(Document):
     rule_set_version: int = 0
     held: tuple[Reason, ...] = ()
     """Why it was imported when it was last evaluated: what a rule that keeps whom it held goes by."""
+    contributed: str | None = None
+    """A fingerprint of what it was last evaluated to contribute, and to whom (`workers.core.fingerprint`)."""
     in_lists: tuple[str, ...] = ()
     """The lists in use that hold the record, as last evaluated."""
     answers: dict[str, bool] = Field(default_factory=dict)

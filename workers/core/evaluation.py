@@ -11,6 +11,7 @@ from typing import TypeAlias
 from schemas.documents import Contribution, FieldMapping, ListDefinition, Reason, Record, Rule, RuleSet, Skip, Targets
 from schemas.events import ENTITIES, Entity, RecordId
 from workers.core.conversion import contact_of, is_converted
+from workers.core.fingerprint import fingerprint
 from workers.core.identity import account_key, lead_account_key, person_key
 from workers.core.lists.days import Calendar, RelativeDays, next_flip
 from workers.core.lists.gates import GateKeeper
@@ -397,6 +398,7 @@ def decided(record: Record, outcome: Outcome, rule_set_version: int) -> Record:
         "skip": outcome.skip,
         "rule_set_version": rule_set_version,
         "held": outcome.held,
+        "contributed": fingerprint(outcome.person, outcome.account),
         "in_lists": outcome.in_lists,
         "evaluate_at_ms": outcome.evaluate_at_ms,
         "targets": _widened(record.targets, outcome),

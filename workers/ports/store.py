@@ -66,6 +66,15 @@ class Documents(Protocol[D]):
         """All documents of a team with an id greater than `after`, ascending by id, in bounded pages."""
 
 
+class Records(Documents[Record], Protocol):
+    async def note_unchanged(self, records: Sequence[Record], rule_set_version: int) -> None:
+        """Note of those that are stored at the same `rev`, under an older version of the rules, that they contribute
+        the same under this one; `rev` stays. Those that somebody wrote meanwhile are passed over.
+
+        Acknowledged by a majority. Takes a third of a swap.
+        """
+
+
 class Members(Documents[Member], Protocol):
     """People, or accounts."""
 
@@ -243,7 +252,7 @@ class Store:
     connections: Documents[Connection]
     rule_sets: Documents[RuleSet]
     segments: Documents[Segment]
-    records: Documents[Record]
+    records: Records
     people: Members
     accounts: Members
     engagement: Documents[Engagement]

@@ -4,7 +4,7 @@ which a relative date of some list may let them enter or leave."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ from schemas.events import Entity, Reevaluation
 from workers.ports import Clock, Publisher, Store
 from workers.runtime.retry import patiently
 from workers.runtime.rule_jobs import note_applied, note_progress
+from workers.runtime.sieve import Sieve
 
 PAGE = 2000
 """Commands in flight per team: half a second of routing's work."""
@@ -31,53 +32,93 @@ PATIENT_LOOKS = 150
 
 
 @dataclass(slots=True)
-class _Sent:
+class _Underway:
+    """What was commanded of a team's records and is not yet seen done."""
+
     version: int
-    records: frozenset[str]
+    records: frozenset[str] = frozenset()
     looks: int = 0
 
 
-class Sent:
-    """What this process has commanded and not yet seen done, by team."""
+class Reapplier:
+    """Every routing process may have one: a command given twice changes nothing."""
 
-    def __init__(self) -> None:
-        self._by_team: dict[str, _Sent] = {}
+    def __init__(self, store: Store, publisher: Publisher) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._sieve = Sieve(store)
+        self._underway: dict[str, _Underway] = {}
 
-    def news(self, rule_set: RuleSet, behind: Sequence[tuple[Entity, str]]) -> list[tuple[Entity, str]]:
-        """Of what is left behind, what was not commanded before; everything, when nothing has moved for long."""
-        records = frozenset(record_id for _, record_id in behind)
-        before = self._by_team.get(rule_set.team)
+    async def look(self, now_ms: int) -> float | None:
+        """Take a page of each team that is left behind.
+
+        Returns for how many seconds to leave them alone, None when there are none.
+        """
+        due = await self._store.rule_set_queries.unapplied(limit=TEAMS)
+        taken = [await self.page(rule_set, now_ms) for rule_set in due]
+        if not due:
+            return None
+        return 0.0 if max(taken) >= PAGE // 2 else BUSY_SECONDS
+
+    async def page(self, rule_set: RuleSet, now_ms: int) -> int:
+        """Sift what has come into the page of records left behind, and command the rest of it; or note that there are
+        none left. Returns how many came.
+
+        An evaluation that began under the old version looks at the version again after its write (`Applier`), so a
+        record written late is never left behind unseen. A lost swap means that the rule set was edited again: the next
+        look begins anew.
+        """
+        behind = await self._store.record_queries.older_than(rule_set.team, rule_set.version, PAGE)
+        if not behind:
+            self._underway.pop(rule_set.team, None)
+            await note_applied(self._store, rule_set, now_ms)
+            await self._store.rule_sets.swap([rule_set.model_copy(update={"applied_version": rule_set.version})])
+            return 0
+        await note_progress(self._store, rule_set, now_ms)
+        known = self._known(rule_set, {record_id for _, record_id in behind})
+        news = [each for each in behind if each[1] not in known.records]
+        concerned = await self._sieve.sift(rule_set.team, [record_id for _, record_id in news], now_ms)
+        if commanded := [each for each in news if each[1] in concerned]:
+            await self._publisher.reevaluations(
+                [command(rule_set.team, each, rule_set.version, "rules") for each in commanded]
+            )
+        known.records |= concerned
+        self._underway[rule_set.team] = known
+        return len(news)
+
+    def _known(self, rule_set: RuleSet, behind: set[str]) -> _Underway:
+        """Of those left behind, which are underway; none, when nothing has moved for long."""
+        before = self._underway.get(rule_set.team)
         if before is None or before.version != rule_set.version or before.looks >= PATIENT_LOOKS:
-            before = _Sent(rule_set.version, frozenset())
-        self._by_team[rule_set.team] = _Sent(
-            rule_set.version, records, before.looks + 1 if records == before.records else 0
-        )
-        return [each for each in behind if each[1] not in before.records]
-
-    def forget(self, team: str) -> None:
-        self._by_team.pop(team, None)
+            return _Underway(rule_set.version)
+        stuck = before.records == behind
+        return _Underway(rule_set.version, before.records & behind, before.looks + 1 if stuck else 0)
 
 
 async def reapply(
     store: Store, publisher: Publisher, clock: Clock, stop: asyncio.Event, pace_seconds: float = IDLE_SECONDS
 ) -> None:
-    """Run until `stop`. Every routing process may run it: a command given twice changes nothing."""
-    sent = Sent()
+    """Run until `stop`."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_reapply_rules(store, publisher, clock, stop, pace_seconds))
+        tasks.create_task(_reapply_dates(store, publisher, clock, stop, pace_seconds))
+
+
+async def _reapply_rules(
+    store: Store, publisher: Publisher, clock: Clock, stop: asyncio.Event, pace_seconds: float
+) -> None:
+    reapplier = Reapplier(store, publisher)
     while not stop.is_set():
-        busy = await patiently(lambda: reapply_due(store, publisher, clock.now_ms(), sent))
+        busy_seconds = await patiently(lambda: reapplier.look(clock.now_ms()))
+        await _pause(stop, pace_seconds if busy_seconds is None else min(busy_seconds, pace_seconds))
+
+
+async def _reapply_dates(
+    store: Store, publisher: Publisher, clock: Clock, stop: asyncio.Event, pace_seconds: float
+) -> None:
+    while not stop.is_set():
         await patiently(lambda: reapply_dates(store, publisher, clock.now_ms()))
-        try:
-            await asyncio.wait_for(stop.wait(), min(pace_seconds, BUSY_SECONDS) if busy else pace_seconds)
-        except TimeoutError:
-            continue
-
-
-async def reapply_due(store: Store, publisher: Publisher, now_ms: int, sent: Sent) -> bool:
-    """Whether anything was left behind."""
-    due = await store.rule_set_queries.unapplied(limit=TEAMS)
-    for rule_set in due:
-        await reapply_page(store, publisher, rule_set, now_ms, sent)
-    return bool(due)
+        await _pause(stop, pace_seconds)
 
 
 async def reapply_dates(store: Store, publisher: Publisher, now_ms: int) -> None:
@@ -89,22 +130,9 @@ async def reapply_dates(store: Store, publisher: Publisher, now_ms: int) -> None
         )
 
 
-async def reapply_page(store: Store, publisher: Publisher, rule_set: RuleSet, now_ms: int, sent: Sent) -> None:
-    """Command what has come into the page of records left behind, or note that there are none.
-
-    An evaluation that began under the old version looks at the version again after its write (`Applier`), so a record
-    written late is never left behind unseen. A lost swap means that the rule set was edited again: the next look
-    begins anew.
-    """
-    behind = await store.record_queries.older_than(rule_set.team, rule_set.version, PAGE)
-    if not behind:
-        sent.forget(rule_set.team)
-        await note_applied(store, rule_set, now_ms)
-        await store.rule_sets.swap([rule_set.model_copy(update={"applied_version": rule_set.version})])
-        return
-    await note_progress(store, rule_set, now_ms)
-    if news := sent.news(rule_set, behind):
-        await publisher.reevaluations([command(rule_set.team, each, rule_set.version, "rules") for each in news])
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
 
 
 def command(team: str, record: tuple[Entity, str], version: int, reason: Literal["rules", "date"]) -> Reevaluation:

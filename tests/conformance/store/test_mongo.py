@@ -99,6 +99,7 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.record_queries.with_imported_contacts([(team, record_id(1, "001"))])
     await store.record_queries.older_than(team, 1, 10)
     await store.record_queries.count_older_than(team, 1)
+    await store.records.note_unchanged([record(team, 1, rev=1)], 1)
     await store.record_queries.due_by_date(1, 10)
     assert await store.record_queries.asking_teams() >= {team, f"{team}-b"}
     assert len(await store.record_queries.asking(team, "", 10)) == 1

@@ -28,7 +28,7 @@ from workers.console.rules import adding_rule
 from workers.ports import Clock, Store
 from workers.runtime.apply import Applier
 from workers.runtime.edits import By, edit_rule_set, rule_set_of
-from workers.runtime.reapply import Sent, reapply_due
+from workers.runtime.reapply import Reapplier
 
 QUICK = Pace(
     connections_seconds=0.02,
@@ -74,12 +74,13 @@ class Pipeline:
             routing.cancel()
 
     async def _route(self, applier: Applier) -> None:
-        changes, commands, sent = 0, 0, Sent()
+        changes, commands = 0, 0
+        reapplier = Reapplier(self.store, self.publisher)
         while True:
             some, others = self.topics.changes[changes:], self.publisher.published_reevaluations[commands:]
             changes, commands = changes + len(some), commands + len(others)
             await applier.apply([*some, *others])
-            await reapply_due(self.store, self.publisher, 0, sent)
+            await reapplier.look(0)
             await asyncio.sleep(0.01)
 
     def people(self, segment: str = "theirs") -> set[str]:

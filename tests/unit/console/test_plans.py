@@ -18,7 +18,7 @@ from workers.console.rules import RuleChange, activating_rule, adding_rule, deac
 from workers.core.preview import Moves, Preview
 from workers.ports import FieldInfo, Refused
 from workers.runtime.edits import By, RuleSetEdit, rule_set_of
-from workers.runtime.reapply import Sent, reapply_due
+from workers.runtime.reapply import Reapplier
 
 TEAM = "acme"
 BY = By("ann", 0)
@@ -106,7 +106,7 @@ async def test_a_preview_tells_what_saving_does(name: str, seed: int) -> None:
 async def applied(team: Routed) -> None:
     rule_set = await rule_set_of(team.store, TEAM)
     while rule_set.applied_version < rule_set.version:
-        await reapply_due(team.store, team.publisher, 0, Sent())
+        await Reapplier(team.store, team.publisher).look(0)
         await team.settle()
         rule_set = await rule_set_of(team.store, TEAM)
 

@@ -14,7 +14,7 @@ from schemas.documents import Record
 from schemas.events import Change, Parked, Reevaluation
 from schemas.topics import CHANGES, REEVALUATIONS
 from workers.adapters.memory.publisher import MemoryPublisher
-from workers.ports import Documents, Handler, Message, Refused, Unavailable
+from workers.ports import Handler, Message, Records, Refused, Unavailable
 from workers.routing.worker import Routing
 
 from ..runtime.crm import ANN, JOE, change, command, record_id, rule
@@ -53,11 +53,11 @@ def contact(number: int, at: int = 1) -> Change:
 class Refusing:
     """Records of which some are refused for good, and which is sometimes away."""
 
-    def __init__(self, records: Documents[Record], refused: Sequence[str] = (), away: int = 0) -> None:
+    def __init__(self, records: Records, refused: Sequence[str] = (), away: int = 0) -> None:
         self._records = records
         self._refused = set(refused)
         self._away = away
-        self.load, self.scan = records.load, records.scan
+        self.load, self.scan, self.note_unchanged = records.load, records.scan, records.note_unchanged
         self.tried = 0
 
     async def swap(self, documents: Sequence[Record]) -> list[Record]:

@@ -14,7 +14,7 @@ from schemas.events import MembershipChange, Parked, Reevaluation
 from workers.adapters.memory.documents import MemoryDocuments
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.store import MemoryRecordQueries, MemoryRuleSetQueries
-from workers.ports import D, Documents, Members, Store
+from workers.ports import D, Documents, Members, Records, Store
 
 Hook = Callable[[], Awaitable[None]]
 T = TypeVar("T")
@@ -42,6 +42,18 @@ class HookedDocuments(Generic[D]):
 
     def scan(self, team: str, after: str = "") -> AsyncIterator[D]:
         return self._documents.scan(team, after)
+
+
+class HookedRecords(HookedDocuments[Record]):
+    def __init__(self, records: Records, hook: Hook) -> None:
+        super().__init__(records, hook)
+        self._records = records
+
+    async def note_unchanged(self, records: Sequence[Record], rule_set_version: int) -> None:
+        for half in halves(records):
+            await self._hook()
+            await self._records.note_unchanged(half, rule_set_version)
+        await self._hook()
 
 
 class HookedMembers(HookedDocuments[Member]):
@@ -86,7 +98,7 @@ def hooked_store(store: Store, hook: Hook) -> Store:
     """The same documents as `store`, which is one in memory."""
     return replace(
         store,
-        records=HookedDocuments(store.records, hook),
+        records=HookedRecords(store.records, hook),
         people=HookedMembers(store.people, hook),
         accounts=HookedMembers(store.accounts, hook),
         rule_sets=HookedDocuments(store.rule_sets, hook),

@@ -250,7 +250,7 @@ async def test_a_command_that_comes_before_the_first_write_of_its_account_is_not
     left = [meanwhile]
 
     class CommandedBeforeWritten:
-        load, scan = acme.store.records.load, acme.store.records.scan
+        load, scan, note_unchanged = acme.store.records.load, acme.store.records.scan, acme.store.records.note_unchanged
 
         async def swap(self, records: Sequence[Record]) -> list[Record]:
             if left:
@@ -335,7 +335,7 @@ async def test_a_rule_set_that_is_edited_during_a_batch_has_the_last_word() -> N
                 await acme.rules(*edits.pop(0))
             return await acme.store.records.swap(records)
 
-        load, scan = acme.store.records.load, acme.store.records.scan
+        load, scan, note_unchanged = acme.store.records.load, acme.store.records.scan, acme.store.records.note_unchanged
 
     store = replace(acme.store, records=EditedWhileWriting())
     await Applier(store, acme.publisher, acme.clock).apply(
@@ -375,7 +375,7 @@ async def test_a_batch_that_keeps_losing_is_given_up_for_now() -> None:
     attempts = []
 
     class AlwaysLost:
-        load, scan = acme.store.records.load, acme.store.records.scan
+        load, scan, note_unchanged = acme.store.records.load, acme.store.records.scan, acme.store.records.note_unchanged
 
         async def swap(self, records: Sequence[Record]) -> list[Record]:
             attempts.append(records)

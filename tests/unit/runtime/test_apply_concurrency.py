@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.events import Change, Reevaluation
 from workers.runtime.apply import Applier
-from workers.runtime.reapply import Sent, reapply_due
+from workers.runtime.reapply import Reapplier
 
 from .histories import RULE_SETS, jumbled, pasts
 from .hooked import HookedPublisher, hooked_store
@@ -52,10 +52,14 @@ async def replay(team: Routed, random: Random, batches: Sequence[Sequence[Change
 
 
 async def edit(team: Routed, random: Random) -> None:
+    """Edits, and a process that has them applied."""
+    hook = GivingWay(random)
+    reapplier = Reapplier(hooked_store(team.store, hook), HookedPublisher(team.publisher, hook))
     for rules in RULE_SETS[1:]:
         await GivingWay(random)()
         await team.rules(*rules)
-        await reapply_due(team.store, team.publisher, 0, Sent())
+        for _ in range(random.randint(1, 3)):
+            await reapplier.look(0)
 
 
 async def race(
@@ -70,7 +74,7 @@ async def race(
         if replayed:
             tasks.create_task(replay(acme, random, jumbled(past, random)))
     while edited and await acme.store.rule_set_queries.unapplied(1):
-        await reapply_due(acme.store, acme.publisher, 0, Sent())
+        await Reapplier(acme.store, acme.publisher).look(0)
         await acme.settle()
     await acme.settle()
     rule_sets = await acme.store.rule_sets.load([("acme", "acme")])

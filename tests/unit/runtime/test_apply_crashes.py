@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.documents import Rule
 from schemas.events import Change, Reevaluation
 from workers.runtime.apply import Applier
+from workers.runtime.reapply import Reapplier
 
 from .crm import ACME, JOE, change
-from .histories import deliveries
+from .histories import RULE_SETS, deliveries, in_batches, pasts
 from .hooked import HookedPublisher, hooked_store
-from .routed import Routed, assert_nothing_is_owed, heard, memberships, routed, state
+from .routed import Routed, assert_nothing_is_owed, expected, heard, memberships, routed, state
 
 Batches = Sequence[Sequence[Change | Reevaluation]]
 
@@ -96,3 +100,42 @@ async def test_crash_after_crash_is_made_good() -> None:
 @given(deliveries(), st.lists(st.integers(1, 150), min_size=1, max_size=4), st.booleans())
 def test_crashes_in_any_history_are_made_good(batches: list[list[Change]], at: list[int], joined: bool) -> None:
     asyncio.run(assert_as_without_a_crash(batches, Crashes(at), joined=joined))
+
+
+async def deliver_and_edit(team: Routed, batches: Batches, crashes: Crashes, edits: Sequence[tuple[Rule, ...]]) -> None:
+    """The rules are edited while a process is down, and another one has them applied before that one's messages come
+    again."""
+    todo, left = [list(batch) for batch in batches], list(edits)
+    while todo or await team.store.rule_set_queries.unapplied(1):
+        todo = todo or [list(team.commands())]
+        try:
+            await process(team, crashes).apply(todo[0])
+            todo.pop(0)
+        except Crash:
+            if left:
+                await team.rules(*left.pop())
+        with suppress(Crash):
+            hooked = hooked_store(team.store, crashes)
+            await Reapplier(hooked, HookedPublisher(team.publisher, crashes)).look(0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    pasts(),
+    st.randoms(use_true_random=False),
+    st.lists(st.integers(1, 150), min_size=1, max_size=4),
+    st.permutations(RULE_SETS),
+)
+def test_rules_edited_after_a_crash_count_for_everything(
+    past: list[Change], random: Random, at: list[int], edits: list[tuple[Rule, ...]]
+) -> None:
+    async def run() -> None:
+        acme = await routed()
+        await deliver_and_edit(acme, in_batches(past, random), Crashes(at), edits)
+        await acme.settle()
+        rule_sets = await acme.store.rule_sets.load([("acme", "acme")])
+        assert state(acme.store) == expected(past, list(rule_sets.values()))
+        assert heard(acme.publisher.published_memberships) == memberships(acme.store)
+        assert_nothing_is_owed(acme.store)
+
+    asyncio.run(run())

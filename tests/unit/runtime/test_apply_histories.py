@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.documents import Rule
 from schemas.events import Change
-from workers.runtime.reapply import Sent, reapply_due
+from workers.runtime.reapply import Reapplier
 
 from .histories import RULE_SETS, deliveries, jumbled, pasts
 from .routed import Routed, assert_nothing_is_owed, expected, heard, memberships, routed, state
@@ -64,9 +64,9 @@ def test_rules_edited_in_between_count_for_everything(
                 await acme.rules(*left.pop())
             await acme.apply(*batch)
             if random.random() < 0.2:
-                await reapply_due(acme.store, acme.publisher, 0, Sent())
+                await Reapplier(acme.store, acme.publisher).look(0)
         while await acme.store.rule_set_queries.unapplied(1):
-            await reapply_due(acme.store, acme.publisher, 0, Sent())
+            await Reapplier(acme.store, acme.publisher).look(0)
             await acme.settle()
         await acme.settle()
         await assert_converged(acme, past)

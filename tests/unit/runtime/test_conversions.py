@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.documents import Rule
 from schemas.events import Change
-from workers.runtime.reapply import Sent, reapply_due
+from workers.runtime.reapply import Reapplier
 
 from .crm import ACME, ANN, JOE, JOES_LEAD, change, rule
 from .histories import in_batches
@@ -48,7 +48,7 @@ async def told_in_order(*rules: Rule, changes: list[Change]) -> Routed:
 async def edited(acme: Routed, *rules: Rule) -> None:
     await acme.rules(*rules)
     while await acme.store.rule_set_queries.unapplied(1):
-        await reapply_due(acme.store, acme.publisher, 0, Sent())
+        await Reapplier(acme.store, acme.publisher).look(0)
         await acme.settle()
 
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from schemas.documents import RuleSet
+from schemas.documents import FieldMapping, Rule, RuleSet
 from workers.runtime import reapply as module
-from workers.runtime.reapply import PATIENT_LOOKS, Sent, reapply, reapply_due, reapply_page
+from workers.runtime.reapply import PATIENT_LOOKS, Reapplier, reapply
 
 from .crm import ACME, ANN, JOE, change, record_id, rule
 from .routed import Routed, heard, memberships, routed
@@ -22,7 +22,7 @@ async def rule_set(team: Routed, of: str = "acme") -> RuleSet:
 
 async def look(team: Routed) -> list[str]:
     """One look at what is due, and what it commands done; the records commanded."""
-    await reapply_due(team.store, team.publisher, 0, Sent())
+    await Reapplier(team.store, team.publisher).look(0)
     commands = team.commands()
     await team.applier.apply(commands)
     return [command.record_id for command in commands]
@@ -59,7 +59,7 @@ async def test_a_command_names_its_version_and_reason() -> None:
     acme = await routed(OSLO)
     await people(acme)
     await acme.rules(BERGEN)
-    await reapply_due(acme.store, acme.publisher, 0, Sent())
+    await Reapplier(acme.store, acme.publisher).look(0)
     command = acme.commands()[0]
     assert (command.team, command.entity, command.record_id, command.reason, command.rule_set_version) == (
         "acme",
@@ -76,7 +76,7 @@ async def test_an_edit_while_an_edit_is_applied_is_applied_too() -> None:
     await acme.rules(BERGEN)
     await look(acme)
     await acme.rules(OSLO, BERGEN)
-    assert await look(acme) == [JOE, ANN]
+    assert await look(acme) == [JOE]
     await look(acme)
     applied = await rule_set(acme)
     assert (applied.version, applied.applied_version) == (3, 3)
@@ -87,7 +87,7 @@ async def test_an_edit_between_a_look_and_its_note_is_not_noted_as_applied() -> 
     acme = await routed(OSLO)
     before = await rule_set(acme)
     await acme.rules(BERGEN)
-    await reapply_page(acme.store, acme.publisher, before, 0, Sent())
+    await Reapplier(acme.store, acme.publisher).page(before, 0)
     assert (await rule_set(acme)).applied_version == 0
 
 
@@ -98,6 +98,62 @@ async def test_more_than_a_page_takes_several_looks(monkeypatch: pytest.MonkeyPa
     await acme.rules(BERGEN)
     assert [len(await look(acme)) for _ in range(4)] == [2, 2, 1, 0]
     assert (await rule_set(acme)).applied_version == 2
+
+
+async def test_who_stands_as_before_is_not_commanded() -> None:
+    acme = await routed(OSLO)
+    await people(acme)
+    before = await acme.record(JOE)
+    await acme.rules(OSLO, BERGEN)
+    assert await look(acme) == [ANN]
+    assert await acme.record(JOE) == before.model_copy(update={"rule_set_version": 2})
+    assert (await acme.record(ANN)).rev == 2
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        rule("contact", "Oslo", "south"),
+        rule("contact", "Oslo", None),
+        rule("contact", "Oslo", "north").model_copy(update={"rule_id": "another"}),
+    ],
+    ids=["segment", "people only", "reason"],
+)
+async def test_whom_the_same_list_holds_for_something_else_is_commanded(edited: Rule) -> None:
+    acme = await routed(OSLO)
+    await people(acme)
+    await acme.rules(edited)
+    assert await look(acme) == [JOE]
+    assert acme.people() == {"joe@acme.com": tuple(filter(None, [edited.destination.segment_id]))}
+
+
+async def test_an_edited_mapping_reaches_whom_it_concerns() -> None:
+    acme = await routed(OSLO)
+    await people(acme)
+    before = await rule_set(acme)
+    mapped = {"contact": (FieldMapping(source="City", target="town"),)}
+    assert not await acme.store.rule_sets.swap([before.model_copy(update={"version": 2, "mappings": mapped})])
+    assert await look(acme) == [JOE]
+    person = (await acme.store.people.load([("acme", "joe@acme.com")]))["acme", "joe@acme.com"]
+    assert person.fields["town"] == "Oslo"
+
+
+async def test_records_of_an_earlier_version_of_the_program_are_commanded() -> None:
+    acme = await routed(OSLO)
+    await people(acme)
+    joe = await acme.record(JOE)
+    await acme.store.records.swap([joe.model_copy(update={"contributed": None})])
+    await acme.rules(OSLO, rule("contact", "Rome", "south"))
+    assert await look(acme) == [JOE]
+
+
+async def test_rules_that_cannot_be_compiled_are_left_to_whoever_is_commanded() -> None:
+    acme = await routed(OSLO)
+    await people(acme)
+    before = await rule_set(acme)
+    await acme.store.rule_sets.swap([before.model_copy(update={"version": 2, "lists": {}})])
+    await Reapplier(acme.store, acme.publisher).look(0)
+    assert [command.record_id for command in acme.commands()] == [JOE, ANN]
 
 
 async def test_teams_are_applied_side_by_side() -> None:
@@ -139,29 +195,31 @@ async def test_it_looks_again_until_it_is_stopped() -> None:
 
 
 async def test_what_is_on_its_way_is_not_commanded_again_until_nothing_moves() -> None:
-    acme, sent = await routed(OSLO), Sent()
+    acme = await routed(OSLO)
+    reapplier = Reapplier(acme.store, acme.publisher)
     await people(acme)
     await acme.rules(BERGEN)
 
     async def look() -> list[str]:
-        await reapply_due(acme.store, acme.publisher, 0, sent)
+        await reapplier.look(0)
         return [command.record_id for command in acme.commands()]
 
     assert await look() == [JOE, ANN]
     assert [await look() for _ in range(PATIENT_LOOKS)] == [[]] * PATIENT_LOOKS
     assert await look() == [JOE, ANN]
-    await acme.rules(OSLO)
-    assert await look() == [JOE, ANN]
+    await acme.rules(BERGEN, OSLO)
+    assert await look() == [ANN], "Joe stands as he was last evaluated"
 
 
 async def test_the_window_moves_on_with_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAGE", 3)
-    acme, sent = await routed(OSLO), Sent()
+    acme = await routed(OSLO)
+    reapplier = Reapplier(acme.store, acme.publisher)
     await acme.apply(*(change(record_id("contact", n), "create", 1, City="Oslo") for n in range(5)))
     await acme.rules(BERGEN)
-    await reapply_due(acme.store, acme.publisher, 0, sent)
+    await reapplier.look(0)
     first, *others = acme.commands()
     await acme.applier.apply([first])
-    await reapply_due(acme.store, acme.publisher, 0, sent)
+    await reapplier.look(0)
     assert [command.record_id for command in acme.commands()] == [record_id("contact", 3)]
     assert len(others) == 2

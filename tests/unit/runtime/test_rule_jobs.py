@@ -6,7 +6,7 @@ import pytest
 
 from schemas.documents import Job
 from workers.runtime import reapply as module
-from workers.runtime.reapply import Sent, reapply_due
+from workers.runtime.reapply import Reapplier
 
 from .crm import change, record_id, rule
 from .routed import Routed, routed
@@ -34,7 +34,7 @@ async def jobs(team: Routed) -> list[tuple[str, str, int, int | None]]:
 
 async def look(team: Routed, now_ms: int) -> None:
     """As a process that has just started does: it knows nothing of what another one commanded."""
-    await reapply_due(team.store, team.publisher, now_ms, Sent())
+    await Reapplier(team.store, team.publisher).look(now_ms)
     await team.settle()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic
 
-from schemas.documents import Member, WritebackRow
+from schemas.documents import Member, Record, WritebackRow
 from workers.ports import D, Refused
 
 
@@ -74,6 +74,14 @@ class MemoryDocuments(Generic[D]):
         for key in sorted(self._stored):
             if team in (None, key[0]):
                 yield self._model.model_validate(self._stored[key])
+
+
+class MemoryRecords(MemoryDocuments[Record]):
+    async def note_unchanged(self, records: Sequence[Record], rule_set_version: int) -> None:
+        for record in records:
+            row = self._stored.get((record.team, record.record_id))
+            if row is not None and row["rev"] == record.rev and row["rule_set_version"] < rule_set_version:
+                row["rule_set_version"] = rule_set_version
 
 
 class MemoryMembers(MemoryDocuments[Member]):

@@ -26,7 +26,13 @@ from schemas.documents import (
     WritebackSettings,
 )
 from schemas.events import Entity
-from workers.adapters.memory.documents import MemoryDocuments, MemoryMembers, MemoryMoments, MemoryWritebackRows
+from workers.adapters.memory.documents import (
+    MemoryDocuments,
+    MemoryMembers,
+    MemoryMoments,
+    MemoryRecords,
+    MemoryWritebackRows,
+)
 from workers.adapters.memory.planning import MemoryPlanningQueries
 from workers.ports import RUN_FIGURES, RunTotals, Store
 
@@ -232,7 +238,7 @@ def memory_store() -> Store:
     moments = MemoryMoments()
     connections = MemoryDocuments("connections", Connection, attrgetter("team"), moments)
     rule_sets = MemoryDocuments("rule_sets", RuleSet, attrgetter("team"), moments)
-    records = MemoryDocuments("records", Record, attrgetter("record_id"))
+    records = MemoryRecords("records", Record, attrgetter("record_id"))
     jobs = MemoryDocuments("jobs", Job, attrgetter("job_id"))
     people = MemoryMembers("people", Member, attrgetter("key"))
     accounts = MemoryMembers("accounts", Member, attrgetter("key"))

@@ -24,6 +24,7 @@ from workers.adapters.mongo.queries import (
     MongoRuleSetQueries,
     MongoWritebackRowQueries,
 )
+from workers.adapters.mongo.records import RecordCollection
 from workers.adapters.mongo.specs import CollectionSpec
 from workers.adapters.mongo.writeback_rows import WritebackRowCollection
 from workers.adapters.mongo.writeback_runs import MongoWritebackRunQueries
@@ -84,11 +85,8 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
     def collection(spec: CollectionSpec[D]) -> Collection[D]:
         return Collection(database, spec, errors)
 
-    records, rule_sets, connections = (
-        collection(specs.RECORDS),
-        collection(specs.RULE_SETS),
-        collection(specs.CONNECTIONS),
-    )
+    records = RecordCollection(database, specs.RECORDS, errors)
+    rule_sets, connections = collection(specs.RULE_SETS), collection(specs.CONNECTIONS)
     jobs = collection(specs.JOBS)
     runs = collection(specs.WRITEBACK_RUNS)
     rows = WritebackRowCollection(database, specs.WRITEBACK_ROWS, errors)
