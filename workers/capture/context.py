@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from workers.capture.committer import Committer
-from workers.capture.noticed.bell import Bell
+from workers.capture.noticed.bell import Bells
 from workers.capture.noticed.board import JobBoard
 from workers.capture.pace import Pace
 from workers.ports import Clock, Publisher, SalesforceOrgs, Store
@@ -20,5 +20,4 @@ class Context:
     pace: Pace
     publisher: Publisher
     board: JobBoard = field(default_factory=JobBoard)
-    bell: Bell = field(default_factory=Bell)
-    """Rings for teams with records that the org is to be asked about."""
+    bells: Bells = field(default_factory=Bells)

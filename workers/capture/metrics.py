@@ -20,6 +20,7 @@ SNAPSHOTS = Counter("capture_snapshots_started_total", "Bulk queries started", [
 FENCED = Counter("capture_fenced_total", "Shards lost to another worker")
 JOBS_WAITING = Counter("capture_jobs_interrupted_total", "Attempts at a job that must be repeated", ["kind"])
 LIST_ANSWERS = Counter("capture_list_answers_total", "Answers of orgs about records in lists that only they can tell")
+MERGES = Counter("capture_merges_total", "Deleted records that were found to be merged into others")
 STORE_ERRORS = Counter("capture_store_unavailable_total", "Looks at the connections that MongoDB did not answer")
 SHARDS = Gauge("capture_shards", "Shards owned")
 SESSIONS = Gauge("capture_sessions", "Sessions by state", ["state"])

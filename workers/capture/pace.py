@@ -33,6 +33,9 @@ class Pace:
     """Between two looks at which lists are in use and due: one small query for all teams."""
     list_interval_seconds: float = 3600.0
     """Between two comparisons of a list with the org: two or three calls of the 15,000 that a small org has a day."""
+    survivors_seconds: float = 30.0
+    """From one question about deleted records to the next: whoever deletes one record after the other all day long
+    costs one call for each such pause, not for each record."""
     query_poll_seconds: float = 0.2
     query_poll_cap_seconds: float = 2.0
     progress_seconds: float = 0.5

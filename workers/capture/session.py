@@ -22,6 +22,7 @@ from workers.capture.pace import Backoff
 from workers.capture.pollers import Pollers
 from workers.capture.readings import Readings
 from workers.capture.stuck import watch_progress
+from workers.capture.survivors import SurvivorAsker
 from workers.capture.upkeep import Upkeep
 from workers.capture.vitals import Vitals
 from workers.core.channel_status import ChannelStatus, SessionState
@@ -90,7 +91,12 @@ class Session:
                 readings = self._readings = Readings(self._team, org, self._context, tasks)
                 self._pollers = Pollers(tasks, readings)
                 asker = Asker(readings)
-                routines = (Jobs(readings, asker).run(), asker.run(), Upkeep(readings).run())
+                routines = (
+                    Jobs(readings, asker).run(),
+                    asker.run(),
+                    SurvivorAsker(readings).run(),
+                    Upkeep(readings).run(),
+                )
                 beside = [tasks.create_task(routine) for routine in routines]
                 try:
                     return await self._drive(self._pollers, readings)

@@ -15,7 +15,7 @@ from workers.capture import metrics
 from workers.capture.committer import Committer
 from workers.capture.context import Context
 from workers.capture.failures import raise_decisive
-from workers.capture.noticed.bell import Bell
+from workers.capture.noticed.bell import Bells
 from workers.capture.noticed.board import JobBoard
 from workers.capture.pace import Backoff, Pace
 from workers.capture.session import Session, same_connection
@@ -47,7 +47,7 @@ class Shard:
         pace: Pace,
         publisher: Publisher,
         board: JobBoard,
-        bell: Bell,
+        bells: Bells,
     ) -> None:
         self.number = number
         self._open_log = open_log
@@ -57,7 +57,7 @@ class Shard:
         self._pace = pace
         self._publisher = publisher
         self._board = board
-        self._bell = bell
+        self._bells = bells
         self._wanted: Mapping[str, Connection] = {}
         self._running: dict[str, _Running] = {}
         self._stalled: list[ChannelStatus] = []
@@ -117,7 +117,7 @@ class Shard:
                     self._pace,
                     self._publisher,
                     self._board,
-                    self._bell,
+                    self._bells,
                 )
                 await self._keep_sessions(tasks, context)
         except BaseExceptionGroup as group:

@@ -12,7 +12,7 @@ from schemas.documents import Connection
 from workers.capture import metrics
 from workers.capture.housekeeping import Housekeeping
 from workers.capture.lists.schedule import ListSchedule
-from workers.capture.noticed.bell import Bell
+from workers.capture.noticed.bell import Bells
 from workers.capture.noticed.board import JobBoard
 from workers.capture.noticed.roster import Roster
 from workers.capture.pace import Backoff, Pace
@@ -46,7 +46,7 @@ class Capture:
         self._pace = pace or Pace()
         self._publisher = publisher
         self._board = JobBoard()
-        self._bell = Bell()
+        self._bells = Bells()
         self._roster = Roster(store)
         self._owned: frozenset[int] | None = None
         self._held_until: dict[int, float] = {}
@@ -117,7 +117,8 @@ class Capture:
         try:
             await self._roster.look()
             self._board.post(await self._store.job_queries.open())
-            self._bell.ring(await self._store.record_queries.asking_teams())
+            self._bells.questions.ring(await self._store.record_queries.asking_teams())
+            self._bells.deletions.ring(await self._store.record_queries.unasked_teams())
         except Unavailable as error:
             # Sessions go on with what is known: capture needs MongoDB only to learn of teams that come and go.
             metrics.STORE_ERRORS.inc()
@@ -144,7 +145,7 @@ class Capture:
             self._pace,
             self._publisher,
             self._board,
-            self._bell,
+            self._bells,
         )
         self._shards[number] = (shard, tasks.create_task(self._run_shard(shard)))
 

@@ -14,10 +14,11 @@ from workers import wiring
 from workers.cli.output import Json, Team, print_json, run
 from workers.cli.status import moment
 from workers.core.merge import latest_version
+from workers.core.survivors import is_unasked, survivor_of
 from workers.settings import load_settings
 
 if TYPE_CHECKING:
-    from schemas.documents import Member
+    from schemas.documents import Member, Record
     from workers.console.explain import Explanation, RecordExplained
     from workers.core.explain import Condition, ListVerdict, RuleVerdict
 
@@ -48,6 +49,7 @@ def as_document(explanation: Explanation) -> dict[str, Any]:
 def _record_document(explained: RecordExplained) -> dict[str, Any]:
     return {
         "record": explained.record.model_dump(mode="json", exclude={"team", "rev"}),
+        "merged_here": list(explained.merged_here),
         "rules": [asdict(rule) for rule in explained.rules],
         "insight": explained.insight.model_dump(mode="json", exclude={"team", "rev"}) if explained.insight else None,
         "last_row": explained.last_row.model_dump(mode="json", exclude={"team", "rev"}) if explained.last_row else None,
@@ -69,6 +71,9 @@ def _add_record(tree: Tree, explained: RecordExplained) -> None:
     if (latest := latest_version(record)) is not None:
         read_ms = latest.commit_time_ms
         branch.add(Text(f"last change {moment(read_ms)}, evaluated under rules at version {record.rule_set_version}"))
+    if explained.merged_here:
+        losers = ", ".join(explained.merged_here)
+        branch.add(Text(f"merged into it: {losers}; it takes their scores and what came to them by converted leads"))
     for rule in explained.rules:
         _add_rule(branch, rule)
     if explained.insight is not None:
@@ -81,16 +86,24 @@ def _add_record(tree: Tree, explained: RecordExplained) -> None:
 
 def fate(explained: RecordExplained) -> str:
     record = explained.record
-    if not record.alive:
-        return "deleted in Salesforce"
     if record.full_version is None:
         return "known by updates only: it counts once its full state has come"
+    if not record.alive:
+        return fate_of_deleted(record)
     if record.skip is not None:
         detail = f" ({record.skip.detail})" if record.skip.detail else ""
         if record.skip.reason == "converted":
             return f"not imported: its contact stands in its place{detail}"
         return f"not imported: {record.skip.reason.replace('_', ' ')}{detail}"
     return "imported" if record.imported else "not imported"
+
+
+def fate_of_deleted(record: Record) -> str:
+    if (survivor := survivor_of(record)) is not None:
+        return f"merged into {survivor} in Salesforce"
+    if is_unasked(record):
+        return "deleted in Salesforce; whether it was merged into another record the org is still to be asked"
+    return "deleted in Salesforce"
 
 
 def _add_rule(tree: Tree, rule: RuleVerdict) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from schemas.documents import Insight, Member, Record, RuleSet, WritebackRow
 from workers.core.explain import RuleVerdict, explain_rules
 from workers.core.normalize import long_id
+from workers.core.survivors import folded
 from workers.ports import Refused, Store
 from workers.runtime.edits import rule_set_of
 from workers.runtime.relations import Relations
@@ -22,6 +23,8 @@ RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 @dataclass(frozen=True, slots=True)
 class RecordExplained:
     record: Record
+    merged_here: tuple[str, ...]
+    """The records that were merged into it."""
     rules: tuple[RuleVerdict, ...]
     insight: Insight | None
     """What Salesforce last accepted from us."""
@@ -72,8 +75,13 @@ async def _explained(store: Store, record: Record, rule_set: RuleSet, now_ms: in
     compiled = compiled_for(rule_set, now_ms)
     related = (await Relations(store).of({key: record}, {record.team: compiled}))[key]
     insight = (await store.insights.load([key])).get(key)
+    losers = await _records(store, record.team, list(record.losers))
     return RecordExplained(
-        record, explain_rules(record, related, rule_set, compiled), insight, await _last_row(store, record)
+        record,
+        tuple(loser.record_id for loser in folded(record, losers)),
+        explain_rules(record, related, rule_set, compiled),
+        insight,
+        await _last_row(store, record),
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from schemas.events import Change, Entity, Parked, Version
+from schemas.events import Change, Entity, Parked, Survivor, Version
 from workers.core.normalize import (
     LARGEST,
     NEVER_IN_EVENTS,
@@ -23,6 +23,7 @@ from workers.core.normalize import (
     parked_payload,
     plain_text,
 )
+from workers.core.survivors import MASTER, NOT_MERGED
 
 Convert: TypeAlias = Callable[[Any], Any]
 Columns: TypeAlias = tuple[tuple[str, Convert], ...]
@@ -85,7 +86,8 @@ def _change(
     """
     modified = Version(_instant_ms(row.get("SystemModstamp")), 0, 0)
     if is_deleted(row):
-        return _made(team, entity, row, "delete", at_least or _last_of_its_moment(modified), {}, now_ms)
+        deletion = _made(team, entity, row, "delete", at_least or _last_of_its_moment(modified), {}, now_ms)
+        return deletion.model_copy(update={"survivor": _survivor(row)})
     least = at_least or _including(floor, modified)
     return _made(team, entity, row, "snapshot", max(modified, least), _fields(row, columns), now_ms)
 
@@ -121,6 +123,13 @@ def _made(
         fields=fields,
         captured_at_ms=now_ms,
     )
+
+
+def _survivor(row: Mapping[str, Any]) -> Survivor | None:
+    """None: the row does not tell."""
+    if MASTER not in row:
+        return None
+    return long_id(str(row[MASTER])) if row[MASTER] else NOT_MERGED
 
 
 def _fields(row: Mapping[str, Any], columns: Columns) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from workers.core.identity import account_key, person_key
 
 NOT_MERGED: Survivor = "none"
 
+MASTER = "MasterRecordId"
+"""What rows of the recycle bin tell; of deletions without a merge it is empty."""
+
 IDENTIFYING: Mapping[Entity, str] = {"contact": "Email", "lead": "Email", "account": "Website"}
 
 
@@ -25,9 +28,11 @@ def survivor_of(record: Record) -> RecordId | None:
 
 def known_as(record: Record) -> str | None:
     """The person or account that a deleted record was."""
-    if record.last_known is None:
-        return None
-    key = (account_key if record.entity == "account" else person_key)(record.last_known.value)
+    return None if record.last_known is None else key_of(record.entity, record.last_known.value)
+
+
+def key_of(entity: Entity, value: str | None) -> str | None:
+    key = (account_key if entity == "account" else person_key)(value)
     return key if isinstance(key, str) else None
 
 
@@ -80,6 +85,20 @@ def _last_known(value: object, version: Version) -> LastKnown:
 
 def _newest(known: Iterable[LastKnown | None]) -> LastKnown | None:
     return max(filter(None, known), key=lambda each: (each.version, each.value or ""), default=None)
+
+
+def with_survivor(record: Record, survivor: Survivor, now_ms: int) -> Change:
+    """The deletion that counts, once more, with what the org told of it."""
+    assert record.full_version is not None
+    return Change(
+        team=record.team,
+        entity=record.entity,
+        record_id=record.record_id,
+        kind="delete",
+        version=record.full_version,
+        survivor=survivor,
+        captured_at_ms=now_ms,
+    )
 
 
 def told_of(record: Record, command: Reevaluation) -> Record:

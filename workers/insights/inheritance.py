@@ -1,6 +1,7 @@
-"""Scores of converted leads, which their contacts take where these have none of their own.
+"""Scores that a record takes from others: a contact from leads that were converted to it, where it has none of its own,
+and a survivor from what was merged into it, where that was scored later.
 
-Whether a contact has a score of its own may show only later in the scan, or may have shown before: so the claims are
+Whether a record has a score of its own may show only later in the scan, or may have shown before: so the claims are
 kept to its end. A lead whose contact belongs to the same person, the common case, makes none.
 """
 
@@ -15,10 +16,12 @@ from workers.ports import Store
 
 
 class Claim(NamedTuple):
-    """Of several leads that became one contact the score given last counts, then the greater id."""
+    """Of several claims the greatest counts, of equal kind that of the score given last."""
 
+    of_its_own: bool
+    """Of the record itself, or of one that was merged into it: it comes before those of converted leads."""
     scored_at_ms: int
-    lead_id: str
+    source: str
     values: Values
 
 
@@ -28,10 +31,10 @@ class Inheritance:
         self._team = team
         self._claims: dict[str, Claim] = {}
 
-    def claim(self, contact_id: str, claim: Claim) -> None:
-        rival = self._claims.get(contact_id)
-        if rival is None or claim[:2] > rival[:2]:
-            self._claims[contact_id] = claim
+    def claim(self, record_id: str, claim: Claim) -> None:
+        rival = self._claims.get(record_id)
+        if rival is None or claim[:3] > rival[:3]:
+            self._claims[record_id] = claim
 
     def chunks(self, size: int) -> Iterator[Mapping[str, Claim]]:
         claims = iter(self._claims.items())

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from schemas.documents import WritebackRow, WritebackRun, WritebackSettings
 from workers.core.writeback import PLACED_BY, PREFIXES, Values, differs, fields_of, is_on, place_of, values_of
 from workers.insights.inheritance import Claim, Inheritance
+from workers.insights.survivors import Survivors
 from workers.ports import Scored, Store, Written
 
 PAGE = 5000
@@ -43,11 +44,12 @@ class Plan:
             if is_on(settings, entity)
         }
         self._inheritance = Inheritance(store, run.team)
+        self._survivors = Survivors(())
         self.skipped: Counter[str] = Counter()
 
     async def rows(self) -> AsyncIterator[list[WritebackRow]]:
-        """Page by page; none of entities that are switched off. What a contact is to have from a converted lead comes
-        last, and is for contacts without a score of their own."""
+        """Page by page; none of entities that are switched off. What a record is to have from others comes last."""
+        self._survivors = Survivors(await self._ask.merged(self._run.team))
         under_way: deque[asyncio.Task[list[WritebackRow]]] = deque()
         try:
             async for page in self._pages():
@@ -86,9 +88,10 @@ class Plan:
         """
         begin = len(subject) + 1
         sources = await self._ask.sources(self._run.team, subject, [id_[begin:] for id_, *_ in scores])
+        self._add_survivors(sources, scores, begin)
         leads = [one for records in sources.values() for one in records if one.startswith(LEAD)]
         converted = await self._ask.converted(self._run.team, leads)
-        skipped, on = self.skipped, self._names
+        skipped, on, survivors = self.skipped, self._names, self._survivors
         for scored in scores:
             records = sources.get(scored[0][begin:])
             if not records:
@@ -98,15 +101,24 @@ class Plan:
             for record_id in records:
                 if record_id in converted:
                     self._bequeath(scored, record_id, converted[record_id], records)
-                elif (names := on.get(record_id[:3])) is not None:
-                    wanted[record_id] = values + names
-                else:
+                elif (names := on.get(record_id[:3])) is None:
                     skipped["disabled"] += 1
+                elif record_id in survivors:
+                    self._inheritance.claim(record_id, Claim(True, scored[3], scored[0], values))
+                else:
+                    wanted[record_id] = values + names
+
+    def _add_survivors(self, sources: dict[str, list[str]], scores: Sequence[Scored], begin: int) -> None:
+        """To the records of each score those that its own were merged into."""
+        for score_id, *_ in scores:
+            if taking := self._survivors.of(score_id):
+                sources[score_id[begin:]] = sorted({*sources.get(score_id[begin:], ()), *taking})
 
     def _bequeath(self, scored: Scored, lead_id: str, contact_id: str | None, records: Sequence[str]) -> None:
         self.skipped["converted"] += 1
-        if contact_id is not None and contact_id not in records and CONTACT in self._names:
-            self._inheritance.claim(contact_id, Claim(scored[3], lead_id, values_of(scored[1], scored[2])))
+        taker = None if contact_id is None else self._survivors.end(contact_id)
+        if taker is not None and taker not in records and CONTACT in self._names:
+            self._inheritance.claim(taker, Claim(False, scored[3], lead_id, values_of(scored[1], scored[2])))
 
     async def _changed(self, wanted: Mapping[str, Written]) -> dict[str, Written]:
         accepted = (await self._ask.accepted(self._run.team, wanted.keys())).get
@@ -120,9 +132,9 @@ class Plan:
         return differs(Values(*wanted[:2]), Values(*accepted[:2]), self._settings.dead_band)
 
     async def _inherited_rows(self, claims: Mapping[str, Claim]) -> list[WritebackRow]:
-        names = self._names[CONTACT]
-        changed = await self._changed({contact_id: claim.values + names for contact_id, claim in claims.items()})
-        owned = await self._inheritance.with_own_score(changed)
+        names = self._names
+        changed = await self._changed({each: claim.values + names[each[:3]] for each, claim in claims.items()})
+        owned = await self._inheritance.with_own_score([each for each in changed if not claims[each].of_its_own])
         return await self._rows_of({each: one for each, one in changed.items() if each not in owned})
 
     async def _rows_of(self, changed: Mapping[str, Written]) -> list[WritebackRow]:

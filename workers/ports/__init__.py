@@ -21,7 +21,7 @@ from workers.ports.org import (
     SalesforceOrg,
     SalesforceOrgs,
 )
-from workers.ports.planning import Mirrored, PlanningQueries, Scored, Written
+from workers.ports.planning import Merged, Mirrored, PlanningQueries, Scored, Written
 from workers.ports.scores_api import Admission, Receipt, RowsWanted, RunReports, ScoresIntake
 from workers.ports.store import (
     RUN_FIGURES,
@@ -74,6 +74,7 @@ __all__ = [
     "ListInfo",
     "MemberQueries",
     "Members",
+    "Merged",
     "Message",
     "Meter",
     "Mirrored",

@@ -18,6 +18,15 @@ class Mirrored(NamedTuple):
     """Those asked for, as far as they are known."""
 
 
+class Merged(NamedTuple):
+    """A record that was merged away."""
+
+    record_id: str
+    survivor: str
+    last_value: str | None
+    """Its last e-mail address or website, as it was written."""
+
+
 class PlanningQueries(Protocol):
     """A plan goes through all scores of a team each day, so the answers are bare tuples instead of documents: a million
     of even the smallest objects takes a second."""
@@ -33,6 +42,9 @@ class PlanningQueries(Protocol):
 
     async def converted(self, team: str, lead_ids: Collection[str]) -> dict[str, str | None]:
         """Of the leads that were converted: the contact, None when it is not known."""
+
+    async def merged(self, team: str) -> list[Merged]:
+        """All records of the team that were merged into others."""
 
     async def accepted(self, team: str, record_ids: Collection[str]) -> dict[str, Written]:
         """What Salesforce last accepted, by record."""

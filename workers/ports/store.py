@@ -127,6 +127,13 @@ class RecordQueries(Protocol):
     async def asking(self, team: str, after: str, limit: int) -> list[Record]:
         """Up to `limit` of these records with an id greater than `after`, ascending by id."""
 
+    async def unasked_teams(self) -> set[str]:
+        """Teams with deleted records of which the org is to be asked whether they were merged
+        (`core.survivors.is_unasked`)."""
+
+    async def unasked(self, team: str, after: str, limit: int) -> list[Record]:
+        """Up to `limit` of these records with an id greater than `after`, ascending by id."""
+
     async def in_list(self, team: str, list_id: str, after: str, limit: int) -> list[str]:
         """Up to `limit` ids greater than `after` of the records that a list holds, ascending."""
 

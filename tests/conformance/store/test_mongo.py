@@ -20,7 +20,8 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from schemas.documents import RowOutcomeName, WritebackRow, WritebackRun
+from schemas.documents import LastKnown, RowOutcomeName, WritebackRow, WritebackRun
+from schemas.events import Version
 from workers.adapters.mongo import open_store
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Driver
@@ -103,6 +104,8 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.record_queries.due_by_date(1, 10)
     assert await store.record_queries.asking_teams() >= {team, f"{team}-b"}
     assert len(await store.record_queries.asking(team, "", 10)) == 1
+    assert team in await store.record_queries.unasked_teams()
+    assert len(await store.record_queries.unasked(team, "", 10)) == 1
     assert await store.record_queries.in_list(team, "00B1", "", 10) != []
     assert [page async for page in store.record_queries.contacts_of(team, "x")] != []
     assert len([each async for each in store.record_queries.living(team, "contact")]) == 22
@@ -142,6 +145,7 @@ async def ask_for_a_plan(store: Store, team: str) -> None:
     assert len(await store.planning_queries.sources(team, "person", ["1@x"])) == 1
     assert len(await store.planning_queries.sources(team, "account", ["1.org"])) == 1
     assert await store.planning_queries.converted(team, [record_id(30), record_id(1)]) == {record_id(30): None}
+    assert len(await store.planning_queries.merged(team)) == 1
     await store.planning_queries.accepted(team, [record_id(1)])
     assert len(await store.planning_queries.mirrored(team, [record_id(1)], ["Name"])) == 1
 
@@ -161,6 +165,11 @@ async def test_no_question_reads_a_whole_collection(
         await mongo_store.records.swap([record(name, n, imported=True, fields={"AccountId": "x"}) for n in range(20)])
         await mongo_store.records.swap(
             [record(name, 21, evaluate_at_ms=1), record(name, 22, answers_due=("00B1",), in_lists=("00B1",))]
+        )
+        gone: dict[str, Any] = {"alive": False, "full_version": Version(2, 0, 0)}
+        joe = LastKnown(value="joe@acme.com", version=Version(1, 0, 0))
+        await mongo_store.records.swap(
+            [record(name, 23, **gone, last_known=joe), record(name, 24, **gone, survivor=record_id(1))]
         )
         await mongo_store.records.swap([record(name, 30, entity="lead", fields={"IsConverted": True})])
         await mongo_store.people.swap([member(name, f"{n}@x", segments=("s",)) for n in range(20)])

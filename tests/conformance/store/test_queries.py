@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from schemas.documents import Job, ReadRequest, WritebackRow, WritebackRun
-from workers.ports import Store
+from schemas.documents import Job, LastKnown, ReadRequest, WritebackRow, WritebackRun
+from schemas.events import Version
+from workers.ports import Merged, Store
 
 from .samples import connection, member, record, record_id, rule_set, skipped
 
@@ -195,6 +196,32 @@ async def test_records_that_the_org_is_to_be_asked_about(store: Store, team: str
     await store.records.swap([each.model_copy(update={"rev": 1, "answers_due": ()}) for each in due])
     assert await store.record_queries.asking(team, "", 9) == []
     assert team not in await store.record_queries.asking_teams()
+
+
+async def test_deletions_of_which_the_org_is_to_be_asked(store: Store, team: str) -> None:
+    gone: dict[str, Any] = {"alive": False, "full_version": Version(2, 0, 0)}
+    joe = LastKnown(value="joe@acme.com", version=Version(1, 0, 0))
+    unasked = [record(team, number, **gone, last_known=joe) for number in range(3)]
+    told = [
+        record(team, 3, **gone, last_known=joe, survivor="none"),
+        record(team, 4, **gone, last_known=joe, survivor=record_id(9)),
+        record(team, 5, **gone, leads=(record_id(1, "00Q"),), survivor=record_id(9)),
+    ]
+    others = [record(team, 6, **gone), record(team, 9, losers=(record_id(4),))]
+    await store.records.swap([*unasked, *told, *others, record(f"{team}-b", 1, **gone, last_known=joe)])
+    assert {each for each in await store.record_queries.unasked_teams() if each.startswith(team)} == {team, f"{team}-b"}
+    first = await store.record_queries.unasked(team, "", 2)
+    assert [each.record_id for each in first] == [record_id(0), record_id(1)]
+    assert [each.record_id for each in await store.record_queries.unasked(team, record_id(1), 2)] == [record_id(2)]
+    assert sorted(await store.planning_queries.merged(team)) == [
+        Merged(record_id(4), record_id(9), "joe@acme.com"),
+        Merged(record_id(5), record_id(9), None),
+    ]
+
+    back = {"rev": 1, "alive": True, "survivor": None}
+    await store.records.swap([each.model_copy(update=back) for each in (*unasked, *told)])
+    assert await store.record_queries.unasked(team, "", 9) == []
+    assert await store.planning_queries.merged(team) == []
 
 
 async def test_ids_of_the_records_that_a_list_holds(store: Store, team: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg
-from schemas.documents import Connection, Destination, Job, ListDefinition, RuleSet
+from schemas.documents import Connection, Destination, Job, ListDefinition, Record, RuleSet
 from schemas.events import Entity
 from schemas.topics import SHARDS
 from tests.support.waiting import until
@@ -36,6 +36,7 @@ QUICK = Pace(
     list_interval_seconds=1e6,  # only those that the tests ask for
     backoff_base_seconds=0.02,
     backoff_cap_seconds=0.2,
+    survivors_seconds=0.05,
     query_poll_seconds=0.01,
     progress_seconds=0.02,
 )
@@ -82,6 +83,10 @@ class Pipeline:
             await applier.apply([*some, *others])
             await reapplier.look(0)
             await asyncio.sleep(0.01)
+
+    def records(self) -> list[Record]:
+        assert isinstance(self.store.records, MemoryDocuments)
+        return list(self.store.records.all("acme"))
 
     def people(self, segment: str = "theirs") -> set[str]:
         """In the segment."""

@@ -30,6 +30,7 @@ QUICK = Pace(
     failed_query_cap_seconds=0.01,
     rest_records=0,
     budget_seconds=0.001,
+    survivors_seconds=0.005,
     query_poll_seconds=0.001,
     query_poll_cap_seconds=0.002,
     progress_seconds=0.001,

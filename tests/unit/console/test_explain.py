@@ -8,10 +8,11 @@ import pytest
 
 from schemas.documents import Insight, Skip, WritebackRow, WritebackRun
 from schemas.events import Change
-from tests.unit.runtime.crm import ACME, JOE, change, record_id, rule
+from tests.unit.runtime.crm import ACME, ANN, JOE, change, record_id, rule
 from tests.unit.runtime.routed import Routed, routed
 from workers.cli.explain import as_document, as_tree, fate
 from workers.console.explain import explain
+from workers.core.survivors import NOT_MERGED
 from workers.ports import Refused
 
 OSLO = rule("contact", "Oslo", "north")
@@ -96,8 +97,18 @@ async def test_a_contact_says_that_it_stands_where_its_lead_stood() -> None:
 
 async def test_a_deleted_record_and_one_known_by_updates_only() -> None:
     acme = await joe()
-    await acme.apply(change(JOE, "delete", 2))
-    assert fate((await explain(acme.store, "acme", JOE, 0)).records[0]) == "deleted in Salesforce"
+    deleted = change(JOE, "delete", 2)
+    for survivor, said in (
+        (None, "deleted in Salesforce; whether it was merged into another record the org is still to be asked"),
+        (NOT_MERGED, "deleted in Salesforce"),
+        (ANN, f"merged into {ANN} in Salesforce"),
+    ):
+        await acme.apply(deleted.model_copy(update={"survivor": survivor}))
+        assert fate((await explain(acme.store, "acme", JOE, 0)).records[0]) == said
+    await acme.settle()
+    told = await explain(acme.store, "acme", ANN, 0)
+    assert told.records[0].merged_here == (JOE,)
+    assert f"merged into it: {JOE}" in str([node.label for node in as_tree(told).children[0].children])
     fresh = await routed(OSLO)
     await fresh.apply(change(JOE, "update", 2, City="Oslo"))
     assert "updates only" in fate((await explain(fresh.store, "acme", JOE, 0)).records[0])

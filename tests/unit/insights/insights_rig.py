@@ -128,8 +128,10 @@ class Rig:
         if score is not None:
             await self.score(subject, key, score)
 
-    async def score(self, subject: str, key: str, score: float, at_ms: int | None = 86_400_000) -> None:
-        await rescored(self.store, TEAM, subject, key, score, at_ms)
+    async def score(
+        self, subject: str, key: str, score: float, at_ms: int | None = 86_400_000, scored_at_ms: int = 1
+    ) -> None:
+        await rescored(self.store, TEAM, subject, key, score, at_ms, scored_at_ms)
 
     async def write_back(self, *, again: bool = True) -> WritebackRun:
         self.clock.ms += 1

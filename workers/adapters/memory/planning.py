@@ -8,8 +8,9 @@ from typing import Literal
 
 from schemas.documents import Engagement, Insight, Member, Record
 from workers.adapters.memory.documents import MemoryDocuments
+from workers.core.survivors import survivor_of
 from workers.core.writeback import is_converted, sources
-from workers.ports import Mirrored, Scored, Written
+from workers.ports import Merged, Mirrored, Scored, Written
 
 
 class MemoryPlanningQueries:
@@ -42,6 +43,13 @@ class MemoryPlanningQueries:
     async def converted(self, team: str, lead_ids: Collection[str]) -> dict[str, str | None]:
         known = await self._records.load([(team, lead_id) for lead_id in lead_ids])
         return {each.record_id: each.fields.get("ConvertedContactId") for each in known.values() if is_converted(each)}
+
+    async def merged(self, team: str) -> list[Merged]:
+        return [
+            Merged(record.record_id, survivor, record.last_known.value if record.last_known else None)
+            for record in self._records.all(team)
+            if (survivor := survivor_of(record)) is not None
+        ]
 
     async def accepted(self, team: str, record_ids: Collection[str]) -> dict[str, Written]:
         known = await self._insights.load([(team, record_id) for record_id in record_ids])

@@ -416,7 +416,7 @@ def _is_selected(row: Mapping[str, Any], where: str) -> bool:
 def _meets(row: Mapping[str, Any], where: str) -> bool:
     """Alternatives in parentheses, of conditions joined by AND: `(A AND B) OR (C)`, or just `A AND B`."""
     return any(
-        all(OPERATORS[c["operator"]](str(row.get(c["name"])), c["value"]) for c in CONDITION.finditer(alternative))
+        all(OPERATORS[c["operator"]](text(row.get(c["name"])), c["value"]) for c in CONDITION.finditer(alternative))
         for alternative in where.split(" OR ")
     )
 

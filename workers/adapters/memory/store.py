@@ -34,6 +34,7 @@ from workers.adapters.memory.documents import (
     MemoryWritebackRows,
 )
 from workers.adapters.memory.planning import MemoryPlanningQueries
+from workers.core.survivors import is_unasked
 from workers.ports import RUN_FIGURES, RunTotals, Store
 
 
@@ -94,6 +95,12 @@ class MemoryRecordQueries:
 
     async def asking(self, team: str, after: str, limit: int) -> list[Record]:
         return [r for r in self._records.all(team) if r.answers_due and r.record_id > after][:limit]
+
+    async def unasked_teams(self) -> set[str]:
+        return {record.team for record in self._records.all() if is_unasked(record)}
+
+    async def unasked(self, team: str, after: str, limit: int) -> list[Record]:
+        return [r for r in self._records.all(team) if is_unasked(r) and r.record_id > after][:limit]
 
     async def in_list(self, team: str, list_id: str, after: str, limit: int) -> list[str]:
         held = (record.record_id for record in self._records.all(team) if list_id in record.in_lists)

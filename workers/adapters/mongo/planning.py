@@ -12,8 +12,8 @@ from schemas.documents import Engagement, Insight, InsightFields, Member, Record
 from workers.adapters.mongo.codec import document_id
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Row
-from workers.adapters.mongo.specs import CONVERTED_LEAD
-from workers.ports import D, Mirrored, Scored, Written
+from workers.adapters.mongo.specs import CONVERTED_LEAD, MERGED
+from workers.ports import D, Merged, Mirrored, Scored, Written
 
 DEFAULT = InsightFields()
 
@@ -74,6 +74,15 @@ class MongoPlanningQueries:
         rows = await _named(self._records, team, lead_ids, shown, CONVERTED_LEAD, CONVERTED_LEADS)
         begin = len(team) + 1
         return {row["_id"][begin:]: row.get("fields", {}).get("ConvertedContactId") for row in rows}
+
+    async def merged(self, team: str) -> list[Merged]:
+        shown = {"record_id": 1, "survivor": 1, "last_known.value": 1}
+        cursor = self._records.mongo.with_options(PLAIN).find({**MERGED, "team": team}, shown)
+        with self._records.errors.translated():
+            return [
+                Merged(row["record_id"], row["survivor"], row.get("last_known", {}).get("value"))
+                for row in await cursor.to_list(None)
+            ]
 
     async def accepted(self, team: str, record_ids: Some[str]) -> dict[str, Written]:
         """Documents of an earlier version do not name the fields: they were the ones that are named by default."""

@@ -18,7 +18,7 @@ from workers.adapters.mongo.codec import decode, document_id
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Database, Row
 from workers.adapters.mongo.errors import ErrorTable
-from workers.adapters.mongo.specs import ASKS, IMPORTED_CONTACT, NOT_ACCEPTED, WRITTEN
+from workers.adapters.mongo.specs import ASKS, IMPORTED_CONTACT, NOT_ACCEPTED, UNASKED, WRITTEN
 
 PAGE_IDS = 1000
 
@@ -85,12 +85,21 @@ class MongoRecordQueries:
             return [row["record_id"] for row in await wanted.to_list(None)]
 
     async def asking_teams(self) -> set[str]:
-        """Seeks once per team that asks."""
-        with self._records.errors.translated():
-            return set(await self._records.mongo.distinct("team", ASKS))
+        return await self._teams_with(ASKS)
 
     async def asking(self, team: str, after: str, limit: int) -> list[Record]:
         return await self._records.find({**ASKS, "team": team, "_id": _after(team, after)}, limit, sort="_id")
+
+    async def unasked_teams(self) -> set[str]:
+        return await self._teams_with(UNASKED)
+
+    async def unasked(self, team: str, after: str, limit: int) -> list[Record]:
+        return await self._records.find({**UNASKED, "team": team, "_id": _after(team, after)}, limit, sort="_id")
+
+    async def _teams_with(self, mark: Row) -> set[str]:
+        """Seeks once per team that has any."""
+        with self._records.errors.translated():
+            return set(await self._records.mongo.distinct("team", mark))
 
     async def in_list(self, team: str, list_id: str, after: str, limit: int) -> list[str]:
         condition = {"in_lists": list_id, "_id": _after(team, after)}

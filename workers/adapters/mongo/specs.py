@@ -27,6 +27,7 @@ from schemas.documents import (
     WritebackRun,
     WritebackSettings,
 )
+from workers.core.survivors import is_unasked, survivor_of
 from workers.ports import D
 
 
@@ -53,6 +54,12 @@ def _index(*fields: str, where: dict[str, Any] | None = None) -> IndexModel:
 ASKS: dict[str, Any] = {"_asks": True}
 """Records with `answers_due`."""
 
+UNASKED: dict[str, Any] = {"_unasked": True}
+"""Deleted records whose survivor is not known."""
+
+MERGED: dict[str, Any] = {"_merged": True}
+"""Deleted records that have one."""
+
 CONVERTED_LEAD: dict[str, Any] = {"entity": "lead", "fields.IsConverted": True}
 
 WRITTEN = "_written"
@@ -71,6 +78,12 @@ IMPORTED_CONTACT: dict[str, Any] = {"entity": "contact", "imported": True, "aliv
 
 def is_unapplied(rule_set: RuleSet) -> bool:
     return rule_set.applied_version < rule_set.version
+
+
+def record_marks(record: Record) -> dict[str, Any]:
+    if record.alive:
+        return ASKS if record.answers_due else {}
+    return (UNASKED if is_unasked(record) else {}) | (MERGED if survivor_of(record) is not None else {})
 
 
 def is_open(job: Job) -> bool:
@@ -101,13 +114,15 @@ RECORDS = CollectionSpec(
     "records",
     Record,
     attrgetter("record_id"),
-    marks=lambda record: ASKS if record.answers_due else {},
+    marks=record_marks,
     indexes=(
         # The fields of the filter are keys too: a `distinct` is answered from the index alone only if they are.
         _index("team", "entity", "imported", "alive", "fields.AccountId", where=IMPORTED_CONTACT),
         _index("team", "fields.AccountId", "_id", where={"entity": "contact"}),
         _index("evaluate_at_ms", where={"evaluate_at_ms": {"$gt": 0}}),
         _index("_asks", "team", "_id", where=ASKS),
+        _index("_unasked", "team", "_id", where=UNASKED),
+        _index("_merged", "team", where=MERGED),
         # A list's id is a text: what is greater than the empty one is a record that some list holds.
         _index("in_lists", "_id", where={"in_lists": {"$gt": ""}}),
         _index("team", "rule_set_version"),

@@ -62,7 +62,7 @@ class Asker:
         """For ever."""
         backoff = Backoff(self._context.pace.backoff_base_seconds, self._context.pace.failed_query_cap_seconds)
         while True:
-            await self._context.bell.heard(self._team)
+            await self._context.bells.questions.heard(self._team)
             try:
                 await self._round()
                 backoff.reset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 
 class Bell:
@@ -19,3 +20,11 @@ class Bell:
         """Wait until it rings for the team."""
         await self._rung[team].wait()
         self._rung[team].clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Bells:
+    questions: Bell = field(default_factory=Bell)
+    """Records that the org is to be asked about, for lists that only it can evaluate."""
+    deletions: Bell = field(default_factory=Bell)
+    """Deleted records that may have been merged."""
