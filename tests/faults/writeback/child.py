@@ -17,8 +17,8 @@ from workers.adapters.mongo import open_store
 from workers.adapters.salesforce.orgs import Orgs
 from workers.adapters.secrets import TokenCipher
 from workers.core.writeback import parts
-from workers.insights import claim, plan, run, worker
-from workers.insights.sending import calls, job, run_state
+from workers.insights import claim, plan, worker
+from workers.insights.sending import calls, job, next_part, run_state
 from workers.insights.worker import Insights
 from workers.ports import Handler
 from workers.runtime.process import SystemClock
@@ -91,15 +91,15 @@ def _hurry(orders: Orders) -> None:
     instead(claim, "SILENCE_MS", 1_200)
     instead(plan, "PAGE", 9)
     instead(run_state, "PAGE_ROWS", 7)
-    instead(run, "ROUND_PAUSE_SECONDS", 0.05)
+    instead(next_part, "ROUND_PAUSE_SECONDS", 0.05)
     instead(calls, "PAUSE_SECONDS", 0.05)
     instead(parts, "CALL_ROWS", 8)
     instead(parts, "JOB_ROWS", FEW_ROWS)
-    instead(run, "JOB_ROWS", FEW_ROWS)
-    instead(run, "by_calls", lambda _rows, _number: not orders.jobs)
+    instead(next_part, "JOB_ROWS", FEW_ROWS)
+    instead(next_part, "by_calls", lambda _rows, _number: not orders.jobs)
     instead(parts, "by_calls", lambda _rows, _number: not orders.jobs)
     for name, seconds in (
-        ("FIRST_POLL_SECONDS", 0.05),
+        ("SHORTEST_POLL_SECONDS", 0.05),
         ("LONGEST_POLL_SECONDS", 0.2),
         ("FAILURE_PAUSE_SECONDS", 0.05),
     ):

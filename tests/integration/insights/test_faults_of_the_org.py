@@ -24,7 +24,7 @@ BATCH_ROWS = 6
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("workers.insights.run.ROUND_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("workers.insights.sending.next_part.ROUND_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr("workers.insights.sending.calls.PAUSE_SECONDS", 0.0)
     monkeypatch.setattr("workers.insights.sending.job.FAILURE_PAUSE_SECONDS", 0.0)
     with stamina.set_testing(True, attempts=3):
@@ -42,7 +42,7 @@ async def rig() -> AsyncIterator[OrgRig]:
 
 @pytest.fixture
 def by_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("workers.insights.run", "workers.core.writeback.parts"):
+    for module in ("workers.insights.sending.next_part", "workers.core.writeback.parts"):
         monkeypatch.setattr(f"{module}.by_calls", lambda rows, number: False)
 
 
@@ -170,7 +170,7 @@ async def test_batches_beyond_the_daily_allowance_are_not_begun() -> None:
         for number, record_id in enumerate(rig.ids("contact")):
             await rig.scored("person", f"p{number}@acme.com", [("contact", record_id)], 1, DAY_MS)
         with pytest.MonkeyPatch.context() as patch:
-            for module in ("workers.insights.run", "workers.core.writeback.parts"):
+            for module in ("workers.insights.sending.next_part", "workers.core.writeback.parts"):
                 patch.setattr(f"{module}.BATCH_ROWS", 10)
             run = await rig.write_back()
         # Half of the org's two batches is our share.

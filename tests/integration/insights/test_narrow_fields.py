@@ -18,7 +18,7 @@ NARROW = ("Contact.Heat__c", {"type": "Number", "precision": 4, "scale": 1, "lab
 async def test_scores_that_do_not_fit_a_field_leave_the_others_alone(
     by_calls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("workers.insights.run", "workers.core.writeback.parts"):
+    for module in ("workers.insights.sending.next_part", "workers.core.writeback.parts"):
         monkeypatch.setattr(f"{module}.by_calls", lambda rows, number: by_calls)
     config = OrgConfig(contacts=3, custom_fields=(NARROW,), new_fields_visible=True)
     async with await serve(config) as sandbox, connected(sandbox) as rig:

@@ -59,7 +59,7 @@ async def test_a_deleted_record_is_rejected_and_the_others_are_written(rig: OrgR
 
 async def test_a_large_run_accounts_for_every_row(rig: OrgRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.core.writeback.parts.JOB_ROWS", 9)
-    for module in ("workers.insights.run", "workers.core.writeback.parts"):
+    for module in ("workers.insights.sending.next_part", "workers.core.writeback.parts"):
         monkeypatch.setattr(f"{module}.by_calls", lambda rows, number: False)
     contacts = rig.ids("contact")
     for number, record_id in enumerate(contacts):

@@ -10,7 +10,7 @@ import pytest
 from schemas.documents import Contribution, InsightFields, Member, Record, Switch, WritebackRun, WritebackSettings
 from schemas.events import Entity
 from workers.insights import plan
-from workers.insights import run as run_module
+from workers.insights.sending import next_part
 from workers.ports import FieldInfo, IngestRow, IngestState, Refused, RowOutcome
 
 from .insights_rig import TEAM, Rig, record_id
@@ -268,10 +268,10 @@ async def test_a_score_within_the_dead_band_is_not_written(rig: Rig) -> None:
 
 async def test_a_run_leaves_the_org_its_reserve_and_goes_on_the_next_day(rig: Rig) -> None:
     await rig.person("ada@acme.com", ("contact", 1), score=7.5)
-    rig.org.calls_left = run_module.PART_CALLS - 1
+    rig.org.calls_left = next_part.PART_CALLS - 1
     run = await rig.write_back()
     assert (run.state, run.planned, run.postponed, rig.org.uploads) == ("done", 1, 1, [])
-    rig.org.calls_left = run_module.PART_CALLS
+    rig.org.calls_left = next_part.PART_CALLS
     assert (await rig.write_back()).accepted == 1
 
 

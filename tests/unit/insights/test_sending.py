@@ -137,7 +137,7 @@ async def test_a_job_that_is_deleted_under_way_is_settled_by_the_records(
         rig.org.row_errors.clear()
         raise Refused(f"NOT_FOUND: {job_id}")
 
-    monkeypatch.setattr("workers.insights.run.by_calls", lambda rows, number: number > 0)
+    monkeypatch.setattr("workers.insights.sending.next_part.by_calls", lambda rows, number: number > 0)
     monkeypatch.setattr(rig.org, "ingest_state", gone)
     run = await rig.write_back()
     assert (run.state, run.accepted, run.retried) == ("done", 3, 1)

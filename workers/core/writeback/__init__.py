@@ -6,6 +6,7 @@ from workers.core.writeback.fitness import unfit
 from workers.core.writeback.machine import Do, Seen, next_step
 from workers.core.writeback.order import PLACED_BY, first_place, last_place, place_of
 from workers.core.writeback.parts import batches_of, by_calls, call_rows, calls_of, calls_saved, rows_together
+from workers.core.writeback.polling import expected_pause
 from workers.core.writeback.remedies import REMEDIES, remedy
 from workers.core.writeback.settings import fields_of, is_on, schedule_of
 from workers.core.writeback.settling import Results, is_waiting, judged, results_of, settle
@@ -46,6 +47,7 @@ __all__ = [
     "code_of",
     "compared",
     "differs",
+    "expected_pause",
     "fields_of",
     "figures_of",
     "first_place",

@@ -14,6 +14,7 @@ from workers.core.writeback import (
     Target,
     batches_of,
     cells,
+    expected_pause,
     has_values,
     is_waiting,
     job_may_fare_better,
@@ -27,10 +28,7 @@ from workers.insights.sending.run_state import RunState
 from workers.ports import Exhausted, IngestRow, IngestState, Refused, Unavailable
 from workers.runtime.retry import patiently
 
-ROWS_A_SECOND = 20_000
-"""Whoever asks before a job can be done asks for nothing: Salesforce writes slower than this."""
-
-FIRST_POLL_SECONDS, POLL_GROWTH, LONGEST_POLL_SECONDS = 0.2, 1.6, 20.0
+SHORTEST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.2, 20.0
 """Small jobs take a second, the largest hours."""
 
 FAILURES = 5
@@ -52,7 +50,7 @@ class JobOfPart:
         self._seen: Seen | None = None  # what is known without asking
         self._told = IngestState("Open", 0, 0)
         self._failures = 0
-        self._pause_seconds = max(FIRST_POLL_SECONDS, self._part.rows / ROWS_A_SECOND)
+        self._pause_seconds = self._waited_seconds = 0.0
         self._steps: dict[Do, Callable[[], Awaitable[None]]] = {
             "sweep": self._sweep,
             "create": self._create,
@@ -178,8 +176,10 @@ class JobOfPart:
         await self._wait()
 
     async def _wait(self) -> None:
+        pause = expected_pause(self._part.rows, self._told.processed, self._waited_seconds, self._pause_seconds)
+        self._pause_seconds = min(max(pause, SHORTEST_POLL_SECONDS), LONGEST_POLL_SECONDS)
         await asyncio.sleep(self._pause_seconds)
-        self._pause_seconds = min(self._pause_seconds * POLL_GROWTH, LONGEST_POLL_SECONDS)
+        self._waited_seconds += self._pause_seconds
 
     async def _give_up(self) -> None:
         """For a new one. Raises Unavailable when that has happened too often in a row."""

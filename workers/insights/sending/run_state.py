@@ -7,7 +7,7 @@ from typing import get_args
 
 from schemas.documents import Insight, InsightFields, RowOutcomeName, WritebackPart, WritebackRow, WritebackRun
 from schemas.events import Entity
-from workers.core.writeback import Target
+from workers.core.writeback import Target, last_place
 from workers.insights.claim import Claim, TakenOver
 from workers.ports import Clock, Refused, SalesforceOrg, Store, Unavailable
 from workers.runtime.retry import patiently
@@ -101,6 +101,12 @@ class RunState:
     async def leave(self, rows: Sequence[WritebackRow]) -> None:
         """Write rows of which Salesforce has accepted nothing."""
         _settled(await self.store.writeback_rows.swap(rows))
+
+    async def leave_from(self, entity: Entity, after: str, outcome: str, why: str | None = None) -> None:
+        """What is not sent in this run, from a place on. A reason that Salesforce gave stays."""
+        outcomes = ("retry",) if outcome == "postponed" and why is None else ("planned", "retry")
+        async for page in self.pages(after, last_place(entity), outcomes):
+            await self.leave([row.model_copy(update={"outcome": outcome, "error": row.error or why}) for row in page])
 
     async def _remember(self, rows: Sequence[WritebackRow], fields: InsightFields) -> None:
         for _ in range(SAVE_ROUNDS):
