@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from sandbox.demo.environment import Sizes, surroundings
+from sandbox.demo.environment import EVERY_WORKER, Sizes, surroundings
 from sandbox.demo.story import Demo, Options, connect_team, problems, write_summary
 from sandbox.org.config import OrgConfig
 from sandbox.org.fleet.orgs import numbered
@@ -152,7 +152,7 @@ def bring_up(directory: Path, sizes: Sizes) -> None:
 async def keep_up(directory: Path, sizes: Sizes) -> None:
     stop = stop_event()
     async with AsyncExitStack() as stack:
-        starting = asyncio.create_task(stack.enter_async_context(surroundings(directory, sizes)))
+        starting = asyncio.create_task(stack.enter_async_context(surroundings(directory, sizes, EVERY_WORKER)))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
@@ -171,8 +171,12 @@ async def keep_up(directory: Path, sizes: Sizes) -> None:
             f"  export SEGMENT_SYNC_ENV_FILE={settings}\n"
             f"  segment-sync teams status demo --wait\n"
             f"  segment-sync lists list demo contact\n"
+            f"Scores are handed in at http://127.0.0.1:{around.environment['SCORES_API_PORT']}/v1/teams/demo/scores, "
+            f"with a token:\n"
+            f"  segment-sync scores create-token demo --name me --scope scores:write --scope writeback:read\n"
             f"Logs: {directory / 'log'}. Ctrl-C stops everything.",
             highlight=False,
+            soft_wrap=True,  # these are to be copied
         )
         while not stop.is_set():
             around.fleet.check()

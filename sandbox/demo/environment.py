@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,12 @@ import aiohttp
 from sandbox.demo.org_client import OrgClient
 from sandbox.demo.processes import Fleet, Process
 from sandbox.stack import Control, Endpoints, start_stack
+from sandbox.stack.process import free_ports
 from workers.adapters.secrets import generate_key
 
 ORG_START_SECONDS = 120
 WORKERS = ("capture", "routing", "insights")
+EVERY_WORKER = (*WORKERS, "scores-api")
 
 
 @dataclass(slots=True)
@@ -114,15 +116,21 @@ def worker_environment(endpoints: Endpoints) -> dict[str, str]:
     }
 
 
-def fleet_of(environment: dict[str, str], logs: Path) -> Fleet:
-    for name in WORKERS:
+def scores_api_environment() -> dict[str, str]:
+    """For whoever is on this machine, on a port that nobody else has."""
+    (port,) = free_ports(1)
+    return {"SCORES_API_HOST": "127.0.0.1", "SCORES_API_PORT": str(port)}
+
+
+def fleet_of(environment: dict[str, str], logs: Path, workers: Sequence[str]) -> Fleet:
+    for name in workers:
         (logs / f"{name}.log").unlink(missing_ok=True)
     inherited = {name: value for name, value in os.environ.items() if name != "SEGMENT_SYNC_ENV_FILE"}
-    return Fleet([Process(name, [name], inherited | environment, logs / f"{name}.log") for name in WORKERS])
+    return Fleet([Process(name, [name], inherited | environment, logs / f"{name}.log") for name in workers])
 
 
 @asynccontextmanager
-async def surroundings(directory: Path, sizes: Sizes) -> AsyncIterator[Surroundings]:
+async def surroundings(directory: Path, sizes: Sizes, workers: Sequence[str] = WORKERS) -> AsyncIterator[Surroundings]:
     """Stack and org side by side; the workers are told where they are, but not started."""
     logs = directory / "log"
     async with (
@@ -130,8 +138,8 @@ async def surroundings(directory: Path, sizes: Sizes) -> AsyncIterator[Surroundi
         running_stack(directory / "stack", logs) as endpoints,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
     ):
-        environment = worker_environment(endpoints)
-        fleet = fleet_of(environment, logs)
+        environment = worker_environment(endpoints) | scores_api_environment()
+        fleet = fleet_of(environment, logs, workers)
         try:
             yield Surroundings(endpoints, OrgClient(credentials, session), environment, fleet, directory)
         finally:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 
@@ -13,7 +14,7 @@ from schemas.topics import SCORES
 from workers.core.schedule import Schedule
 from workers.core.writeback import schedule_of
 from workers.insights.claim import Claims
-from workers.insights.metrics import tell_run
+from workers.insights.metrics import tell_day, tell_run
 from workers.insights.report import finish
 from workers.insights.retention import DAYS, Retention
 from workers.insights.run import Runner
@@ -26,7 +27,9 @@ from workers.runtime.usage import share
 TOPICS = (SCORES,)
 
 LOOK_SECONDS = 60.0
-"""Between two looks for teams that are due: two queries for all of them together."""
+"""Between two looks for teams that are due, and at what runs came to: two queries each, for all teams together."""
+
+DAY_MS = 86_400_000
 
 ENDED_LOOK_SECONDS = 2.0
 """Between two looks at a run that another worker carries out."""
@@ -48,15 +51,15 @@ class Insights:
 
     async def run(self, processor: Processor, stop: asyncio.Event, *, scheduled: bool = True) -> None:
         """Without `scheduled` somebody else calls `write_back_due` now and then."""
-        if not scheduled:
-            await processor.run(self.handle, stop)
-            return
         async with asyncio.TaskGroup() as tasks:
-            daily = tasks.create_task(self._daily(stop))
+            looking = [tasks.create_task(self._tell(stop))]
+            if scheduled:
+                looking.append(tasks.create_task(self._daily(stop)))
             try:
                 await processor.run(self.handle, stop)
             finally:
-                daily.cancel()
+                for task in looking:
+                    task.cancel()
 
     async def handle(self, messages: Sequence[Message]) -> None:
         """Returns when all scores of the batch are kept or parked."""
@@ -122,10 +125,16 @@ class Insights:
     async def _daily(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self._write_back_due()
-            try:
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
-            except TimeoutError:
-                continue
+            await _pause(stop)
+
+    async def _tell(self, stop: asyncio.Event) -> None:
+        """What runs came to, whoever carried them out: the process of a CronJob is gone before it is asked."""
+        while not stop.is_set():
+            now_ms = self._clock.now_ms()
+            runs = self._store.writeback_run_queries
+            totals = await patiently(partial(runs.ended_since, now_ms - DAY_MS))
+            tell_day(totals, await patiently(runs.going_on), now_ms)
+            await _pause(stop)
 
     async def _write_back_due(self) -> None:
         for connection, run_id in await self._due():
@@ -195,6 +204,11 @@ class Insights:
             yield
         finally:
             await share(self._orgs.meters(), self._store.api_usage, team)
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
 
 
 def begins(schedule: Schedule, connection: Connection, now_ms: int) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
-from schemas.documents import WritebackSettings
+from schemas.documents import WritebackRun, WritebackSettings
 from tests.support.waiting import until
 from workers.insights.claim import SILENCE_MS
+from workers.insights.metrics import tell_day
+from workers.insights.worker import DAY_MS
 from workers.ports import Handler, Refused, Unavailable
 
 from .insights_rig import TEAM, Rig
@@ -169,3 +173,35 @@ async def test_where_a_job_looks_who_is_due_the_process_does_not(due: Rig) -> No
     await task
     assert due.clock.looks == 0
     assert due.org.calls == []
+
+
+async def test_what_the_runs_of_a_day_came_to_is_told_whoever_carried_them_out(rig: Rig) -> None:
+    """A CronJob's process has ended before anybody asks it."""
+    tell_day({}, [], 0)
+    now_ms = rig.clock.ms
+    figures = {"planned": 7, "accepted": 4, "rejected": 3, "calls_used": 5, "skipped": {"same": 2}}
+    await rig.store.writeback_runs.swap(
+        [
+            run_of("a", now_ms - 10_000, now_ms - 1_000, state="done", **figures),
+            run_of("b", now_ms - 10_000, now_ms - 9_000, state="failed", planned=1),
+            run_of("before", 1, now_ms - DAY_MS - 1, state="done", **figures),
+            run_of("going on", now_ms - 60_000, None),
+        ]
+    )
+    stop = asyncio.Event()
+    working = asyncio.create_task(rig.insights().run(IdleProcessor(), stop, scheduled=False))
+    await until(lambda: told("going_on") == 1)
+    stop.set()
+    await working
+    assert (told("day_runs", state="done"), told("day_runs", state="failed")) == (1, 1)
+    rows = {name: told("day_rows", outcome=name) for name in ("planned", "accepted", "rejected", "skipped", "kept")}
+    assert rows == {"planned": 8, "accepted": 4, "rejected": 3, "skipped": 2, "kept": 0}
+    assert (told("day_calls", kind="used"), told("day_longest_seconds"), told("oldest_seconds")) == (5, 9, 60)
+
+
+def run_of(run_id: str, started_at_ms: int, finished_at_ms: int | None, **given: Any) -> WritebackRun:
+    return WritebackRun(team=TEAM, run_id=run_id, started_at_ms=started_at_ms, finished_at_ms=finished_at_ms, **given)
+
+
+def told(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(f"segment_sync_writeback_{name}", labels)
