@@ -12,7 +12,7 @@ from bson.errors import InvalidDocument
 from bson.raw_bson import RawBSONDocument
 from pydantic import ValidationError
 
-from workers.adapters.mongo.specs import CollectionSpec
+from workers.adapters.mongo.specs import BY_THE_SERVER, CollectionSpec
 from workers.ports import D, Refused
 
 SWAP = "_swap"
@@ -59,6 +59,7 @@ def encode(spec: CollectionSpec[D], document: D, swap_id: ObjectId) -> RawBSONDo
         "rev": document.rev + 1,
         SWAP: swap_id,
         **spec.marks(document),
+        **(BY_THE_SERVER if spec.dated else {}),
     }
     try:
         encoded = bson.encode(stored, check_keys=True)

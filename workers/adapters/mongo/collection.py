@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Collection as Some
-from typing import Any, Generic, TypeAlias
+from typing import Any, Generic
 
 from bson import ObjectId
-from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, InsertOne, ReplaceOne, UpdateMany
-from pymongo.errors import BulkWriteError
+from pymongo import ASCENDING, UpdateMany
+from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -18,6 +17,7 @@ from pymongo.write_concern import WriteConcern
 from workers.adapters.mongo.codec import CODEC_OPTIONS, SWAP, decode, document_id, encode
 from workers.adapters.mongo.driver import Database, Row, aggregate
 from workers.adapters.mongo.errors import DUPLICATE_KEY, ErrorTable
+from workers.adapters.mongo.replacing import Operation, Resting, Step, creations, replacements
 from workers.adapters.mongo.specs import CollectionSpec
 from workers.ports import D, Refused, Unavailable
 
@@ -26,12 +26,6 @@ PAGE_DOCUMENTS = 1000
 
 MAJORITY_WITHIN_MS = 10_000
 """A replica set elects within 10-12 s; without a limit a write waits for a lost member for ever."""
-
-
-BY_ID = "_id_"
-"""Saves the server looking for an index for each replacement: a sixth of its time."""
-
-Operation: TypeAlias = InsertOne[Any] | ReplaceOne[Any] | UpdateMany
 
 
 class Collection(Generic[D]):
@@ -66,28 +60,39 @@ class Collection(Generic[D]):
         ids = [document_id(document.team, self.spec.id_of(document)) for document in documents]
         if len(set(ids)) != len(ids):
             raise ValueError(f"{self.spec.name}: a document twice in one swap")
-        operations = [
-            _operation(id_, document.rev, encode(self.spec, document, swap_id))
+        resting = [
+            Resting(id_, document.rev, encode(self.spec, document, swap_id))
             for id_, document in zip(ids, documents, strict=True)
         ]
-        doubtful = await self._write(ids, operations)
+        doubtful = await self._write(resting, together=not self.spec.dated)
         lost = set(doubtful) - await self._written_by(swap_id, doubtful)
         return [document for id_, document in zip(ids, documents, strict=True) if id_ in lost]
 
-    async def _write(self, ids: Sequence[str], operations: Sequence[Operation]) -> list[str]:
-        """Ids of which some were not written: the server counts replacements, it does not name those that missed."""
-        replaced = [id_ for id_, op in zip(ids, operations, strict=True) if isinstance(op, ReplaceOne)]
-        matched, error = await self.bulk(operations)
-        taken = [] if error is None else self.taken(ids, error)
-        return taken if matched == len(replaced) else taken + replaced
+    async def _write(self, documents: Sequence[Resting], *, together: bool) -> list[str]:
+        """Ids of which some were not written: the server counts replacements, it does not name those that missed.
 
-    async def bulk(self, operations: Sequence[Operation]) -> tuple[int, BulkWriteError | None]:
-        """How many documents were found to update or replace, and what failed."""
+        What the server refuses of many together is done one by one, so that the one that cannot be stored is named.
+        """
+        replaced: list[Step] = replacements(documents, together=together)
+        steps = [*creations(documents), *replaced]
+        try:
+            done, error = await self._executed([step.operation for step in steps])
+        except OperationFailure:
+            if not together:
+                raise
+            return await self._write(documents, together=False)
+        if error is not None and any(len(steps[failure["index"]].ids) > 1 for failure in error.details["writeErrors"]):
+            return await self._write(documents, together=False)
+        taken = [] if error is None else self.taken([step.ids[0] for step in steps], error)
+        earlier = [id_ for step in replaced for id_ in step.ids]
+        return taken if done["nModified"] == len(earlier) else taken + earlier
+
+    async def _executed(self, operations: Sequence[Operation]) -> tuple[Mapping[str, Any], BulkWriteError | None]:
         with self.errors.translated():
             try:
-                return (await self.mongo.bulk_write(operations, ordered=False)).matched_count, None
+                return (await self.mongo.bulk_write(operations, ordered=False)).bulk_api_result, None
             except BulkWriteError as error:
-                return error.details["nMatched"], error
+                return error.details, error
 
     async def note(self, documents: Sequence[D], update: Row | list[Row], condition: Row | None = None) -> int:
         """Make the same change in those that are stored at the same `rev` and meet the condition; how many these are.
@@ -104,9 +109,10 @@ class Collection(Generic[D]):
             UpdateMany({"_id": {"$in": ids}, "rev": rev, **(condition or {})}, update)
             for rev, ids in ids_by_rev.items()
         ]
-        matched, error = await self.bulk(operations)
+        done, error = await self._executed(operations)
         if error is not None:
             self.taken([ids[0] for ids in ids_by_rev.values()], error)
+        matched: int = done["nMatched"]
         return matched
 
     def taken(self, ids: Sequence[str], error: BulkWriteError) -> list[str]:
@@ -161,7 +167,3 @@ class Collection(Generic[D]):
     async def groups(self, *stages: Row) -> list[Row]:
         with self.errors.translated():
             return await aggregate(self.mongo, list(stages))
-
-
-def _operation(id_: str, rev: int, replacement: RawBSONDocument) -> Operation:
-    return InsertOne(replacement) if rev == 0 else ReplaceOne({"_id": id_, "rev": rev}, replacement, hint=BY_ID)

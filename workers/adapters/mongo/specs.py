@@ -37,12 +37,16 @@ def _no_marks(_document: object) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSpec(Generic[D]):
-    """`marks` are stored beside the model's fields, their names begin with `_`: conditions an index can hold."""
+    """`marks` are stored beside the model's fields, their names begin with `_`: conditions an index can hold.
+
+    `dated` by the server itself with each write, as `WRITTEN`.
+    """
 
     name: str
     model: type[D]
     id_of: Callable[[D], str]
     marks: Callable[[D], dict[str, Any]] = _no_marks
+    dated: bool = False
     indexes: tuple[IndexModel, ...] = ()
 
 
@@ -66,7 +70,8 @@ WRITTEN = "_written"
 """When a document was written last."""
 
 BY_THE_SERVER = {WRITTEN: Timestamp(0, 0)}
-"""The server replaces an empty timestamp by its own logical time, which only grows, whoever is primary."""
+"""The server replaces an empty timestamp by its own logical time, which only grows, whoever is primary: in a document
+that is inserted or replaced, not in what the pipeline of an update makes."""
 
 NOT_ACCEPTED = frozenset({"rejected", "retry", "unprocessed", "disabled", "postponed", "kept"})
 """Outcomes of rows that people look for: few of most runs, so that the many others pay nothing for their index."""
@@ -99,14 +104,15 @@ CONNECTIONS = CollectionSpec(
     "connections",
     Connection,
     attrgetter("team"),
-    marks=lambda _: BY_THE_SERVER,
+    dated=True,
     indexes=(_index("state", "_id"), _index(WRITTEN)),
 )
 RULE_SETS = CollectionSpec(
     "rule_sets",
     RuleSet,
     attrgetter("team"),
-    marks=lambda rule_set: {"_unapplied": is_unapplied(rule_set), **BY_THE_SERVER},
+    marks=lambda rule_set: {"_unapplied": is_unapplied(rule_set)},
+    dated=True,
     indexes=(_index("_unapplied", "_id", where={"_unapplied": True}), _index(WRITTEN, "team", "version")),
 )
 SEGMENTS = CollectionSpec("segments", Segment, attrgetter("segment_id"))
