@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from sandbox.demo.org_client import OrgClient
-from sandbox.demo.processes import Fleet, Process
+from sandbox.demo.processes import Fleet, Process, child_process
 from sandbox.stack import Control, Endpoints, start_stack
 from sandbox.stack.process import free_ports
 from workers.adapters.secrets import generate_key
@@ -77,25 +77,21 @@ async def running_stack(directory: Path, logs: Path) -> AsyncIterator[Endpoints]
 async def running_org(sizes: Sizes, log: Path, port: int = 0) -> AsyncIterator[dict[str, str]]:
     """`segment-sync sandbox` as a process of its own, as any client would find it."""
     log.parent.mkdir(parents=True, exist_ok=True)
+    arguments = ("sandbox", "--port", str(port), "--json", *sizes.arguments())
     with log.open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "workers", "sandbox", "--port", str(port), "--json", *sizes.arguments()),
+        async with child_process(
+            *(sys.executable, "-m", "workers", *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
-        )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(ORG_START_SECONDS):
-            line = await process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the simulated org did not start; see {log}")
-        yield json.loads(line)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        ) as process:
+            assert process.stdout is not None
+            async with asyncio.timeout(ORG_START_SECONDS):
+                line = await process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the simulated org did not start; see {log}")
+            yield json.loads(line)
 
 
 def worker_environment(endpoints: Endpoints) -> dict[str, str]:
@@ -153,13 +149,13 @@ async def command(around: Surroundings, *arguments: str) -> Any:
 
 async def printed(around: Surroundings, *arguments: str) -> str:
     """What a `segment-sync` command prints; raises with its own error text."""
-    process = await asyncio.create_subprocess_exec(
+    async with child_process(
         *(sys.executable, "-m", "workers", *arguments),
         env=os.environ | {"COLUMNS": "110"} | around.environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-    )
-    out, errors = await process.communicate()
+    ) as process:
+        out, errors = await process.communicate()
     if process.returncode:
         raise RuntimeError(f"segment-sync {' '.join(arguments)}: {errors.decode().strip()[-600:]}")
     return out.decode()

@@ -7,10 +7,25 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 STOP_SECONDS = 15
+
+
+@asynccontextmanager
+async def child_process(*command: str, **options: Any) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process that does not outlive the block, also when that is cancelled; `options` as for `asyncio`'s own."""
+    process = await asyncio.create_subprocess_exec(*command, **options)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):  # it has ended by itself
+            process.terminate()
+        await process.wait()
 
 
 @dataclass(slots=True)

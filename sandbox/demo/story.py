@@ -21,6 +21,7 @@ from sandbox.demo.actual import CHANGE_TOPICS, actual_state, behind, differences
 from sandbox.demo.edits import make_edits, plan_edits
 from sandbox.demo.environment import Sizes, Surroundings, command, surroundings
 from sandbox.demo.expected import Expected, Rule, expected_state
+from sandbox.demo.processes import child_process
 from sandbox.demo.scores import TOPIC as SCORES_TOPIC
 from sandbox.demo.scores import draw_scores, publish_scores, wanted_in_org
 from sandbox.demo.watch import Watch, connect, latencies_ms, percentile
@@ -324,21 +325,21 @@ async def becomes(still_wrong: Callable[[], Awaitable[list[str]]], what: str) ->
 async def connect_team(around: Surroundings) -> None:
     """`segment-sync connections connect`, with the demo at the browser."""
     credentials = around.org.credentials
-    process = await asyncio.create_subprocess_exec(
+    async with child_process(
         *(sys.executable, "-m", "workers", "connections", "connect", TEAM, "--no-browser", "--callback-port", "0"),
         *("--client-id", credentials["client_id"], "--login-url", credentials["login_url"]),
         env=os.environ | around.environment | {"SALESFORCE_CLIENT_SECRET": credentials["client_secret"]},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    said: list[str] = []
-    async for line in process.stderr:
-        said.append(line.decode())
-        if (url := line.decode().strip()).startswith("http"):
-            await around.org.log_in(url)
-    if await process.wait():
-        raise RuntimeError(f"segment-sync connections connect: {''.join(said)[-600:]}")
+    ) as process:
+        assert process.stderr is not None
+        said: list[str] = []
+        async for line in process.stderr:
+            said.append(line.decode())
+            if (url := line.decode().strip()).startswith("http"):
+                await around.org.log_in(url)
+        if await process.wait():
+            raise RuntimeError(f"segment-sync connections connect: {''.join(said)[-600:]}")
 
 
 def summary_of(story: Story) -> dict[str, Any]:
