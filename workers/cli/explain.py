@@ -75,7 +75,7 @@ def _add_record(tree: Tree, explained: RecordExplained) -> None:
         losers = ", ".join(explained.merged_here)
         branch.add(Text(f"merged into it: {losers}; it takes their scores and what came to them by converted leads"))
     for rule in explained.rules:
-        _add_rule(branch, rule)
+        _add_rule(branch, rule, "accounts" if record.entity == "account" else "people")
     if explained.insight is not None:
         insight = explained.insight
         branch.add(Text(f"Salesforce has score {insight.score}, last engagement {insight.last_engagement_date}"))
@@ -106,9 +106,9 @@ def fate_of_deleted(record: Record) -> str:
     return "deleted in Salesforce"
 
 
-def _add_rule(tree: Tree, rule: RuleVerdict) -> None:
+def _add_rule(tree: Tree, rule: RuleVerdict, imported: str) -> None:
     state = "" if rule.active else ", not active"
-    where = f" -> segment {rule.segment_id}" if rule.segment_id else ""
+    where = f" -> segment {rule.segment_id}" if rule.segment_id else f" -> {imported} only"
     carried = f", as it held lead {', '.join(rule.carried_from)}, which was converted" if rule.carried_from else ""
     branch = tree.add(Text(f"{mark(rule.holds)} rule {rule.rule_id}{where}{state}{carried}"))
     for each in rule.lists:
@@ -123,10 +123,19 @@ def _add_list(tree: Tree, verdict: ListVerdict) -> None:
 
 
 def _add_condition(tree: Tree, condition: Condition) -> None:
-    value = "" if condition.parts or condition.text == "everything" else f"   [it is {condition.value!r}]"
+    value = "" if condition.parts or condition.text == "everything" else f"   [it is {shown(condition.value)}]"
     branch = tree.add(Text(f"{mark(condition.holds)} {condition.text}{value}"))
     for part in condition.parts:
         _add_condition(branch, part)
+
+
+def shown(value: object) -> str:
+    """A value as a filter of Salesforce would write it."""
+    if value is None or value == "":
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.15g}" if isinstance(value, float) else repr(value)
 
 
 def _add_member(tree: Tree, member: Member) -> None:

@@ -9,7 +9,21 @@ from typing import Any
 from schemas.documents import ListDefinition, Record, Rule, RuleSet
 from workers.core.evaluation import CompiledRuleSet, Related, evaluate, reads
 from workers.core.lists.operators import Reading
-from workers.core.lists.predicates import UnsupportedCondition, compile_list, compile_where
+from workers.core.lists.predicates import UnsupportedCondition, compile_list, compile_where, name_of
+
+WORDS = {
+    "equals": "is",
+    "notEquals": "is not",
+    "in": "is one of",
+    "notIn": "is none of",
+    "lessThan": "<",
+    "lessThanOrEqualTo": "<=",
+    "greaterThan": ">",
+    "greaterThanOrEqualTo": ">=",
+    "greaterThenOrEqualTo": ">=",
+    "notLike": "not like",
+}
+"""How operators read to a person; the others read well as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,7 @@ def _lists(rule: Rule, rule_set: RuleSet) -> list[str]:
 
 
 def _list(definition: ListDefinition, record: Record, fields: Mapping[str, object], reading: Reading) -> ListVerdict:
-    condition = explain_where(definition.where, fields, reading)
+    condition = explain_where(definition.where, fields, reading, several_currencies=definition.several_currencies)
     try:
         compiled = compile_list(definition, reading)
     except UnsupportedCondition as error:
@@ -84,17 +98,24 @@ def _list(definition: ListDefinition, record: Record, fields: Mapping[str, objec
     return ListVerdict(definition.list_id, definition.label, compiled.predicate(fields), condition)
 
 
-def explain_where(where: Mapping[str, Any], fields: Mapping[str, object], reading: Reading) -> Condition:
+def explain_where(
+    where: Mapping[str, Any], fields: Mapping[str, object], reading: Reading, *, several_currencies: bool = False
+) -> Condition:
     """A filter as a tree; an empty one holds for everything."""
-    compiled = compile_where(where, reading)
+
+    def part(of: Mapping[str, Any]) -> Condition:
+        return explain_where(of, fields, reading, several_currencies=several_currencies)
+
+    compiled = compile_where(where, reading, several_currencies=several_currencies)
     holds = None if compiled.predicate is None else compiled.predicate(fields)
     if conditions := where.get("conditions"):
-        parts = tuple(explain_where(each, fields, reading) for each in conditions)
-        return Condition(str(where.get("conjunction", "and")), holds, parts=parts)
+        return Condition(str(where.get("conjunction", "and")), holds, parts=tuple(map(part, conditions)))
     if isinstance(negated := where.get("condition"), Mapping):
-        return Condition("not", holds, parts=(explain_where(negated, fields, reading),))
+        return Condition("not", holds, parts=(part(negated),))
     if "field" not in where:
         return Condition("everything", holds)
     name = str(where["field"])
-    values = ", ".join(map(str, where.get("values") or ()))
-    return Condition(f"{name} {where.get('operator')} {values}", holds, fields.get(name))
+    operator = str(where.get("operator"))
+    values = ", ".join("empty" if each == "null" else str(each) for each in where.get("values") or ())
+    value = name_of(fields) if name == "Name" else fields.get(name)
+    return Condition(f"{name} {WORDS.get(operator, operator)} {values}", holds, value)

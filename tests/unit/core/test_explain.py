@@ -29,7 +29,7 @@ def test_each_condition_tells_what_it_asks_and_what_the_record_has() -> None:
         True,
         parts=(
             Condition("Title like 'VP%'", True, "VP Sales"),
-            Condition("not", True, parts=(Condition("City equals 'Oslo', 'Bergen'", False, "Rome"),)),
+            Condition("not", True, parts=(Condition("City is 'Oslo', 'Bergen'", False, "Rome"),)),
         ),
     )
 

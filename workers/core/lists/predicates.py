@@ -255,12 +255,12 @@ def _on_field(name: str, test: Test) -> Predicate:
 
 
 def _on_name(test: Test) -> Predicate:
+    return lambda fields: test(name_of(fields))
+
+
+def name_of(fields: Mapping[str, object]) -> object:
     """A person's Name is no field of its own: events carry its parts. An account has a Name and no LastName."""
-
-    def predicate(fields: Mapping[str, object]) -> bool:
-        if not fields.get("LastName"):
-            return test(fields.get("Name"))
-        parts = (fields.get(part) for part in NAME_PARTS)
-        return test(" ".join(str(part) for part in parts if part))
-
-    return predicate
+    if not fields.get("LastName"):
+        return fields.get("Name")
+    parts = (fields.get(part) for part in NAME_PARTS)
+    return " ".join(str(part) for part in parts if part)
