@@ -62,7 +62,8 @@ def adding_rule(
 def editing_rule(rule_id: str, change: RuleChange, by: By) -> RuleSetEdit[Rule]:
     """Add and remove lists, change where they go and what becomes of whom they no longer hold.
 
-    Raises Refused for a list that the rule has not, when none is left, and when somebody else was faster.
+    Raises Refused for a list that the rule has not, when none is left, when nothing would change, and when somebody
+    else was faster.
     """
 
     def changed(rule_set: RuleSet, rule: Rule) -> tuple[RuleSet, Rule]:
@@ -110,6 +111,9 @@ def _changing_rule(
     def edit(rule_set: RuleSet) -> tuple[RuleSet, Rule, str]:
         before = rule_in(rule_set, rule_id)
         with_lists, rule = changed(rule_set, before)
+        if rule == before:
+            idle = "" if rule.active else " (not active)"
+            raise Refused(f"nothing to change: rule {rule_id} already is {told(with_lists, rule)}{idle}")
         rule = rule.model_copy(
             update={"edits": before.edits + 1, "changed_at_ms": by.now_ms, "changed_by": by.who},
         )
