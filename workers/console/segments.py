@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
+from hashlib import sha256
 from typing import Any, Literal
+from unicodedata import normalize
 
 from schemas.documents import ByHand, Edit, Handwork, Member, Rule, Segment, Skip
 from schemas.events import Entity
@@ -54,17 +56,18 @@ async def check_name(store: Store, planned: Segment) -> Segment | None:
     before: Segment | None = None
     async for each in store.segments.scan(planned.team):
         if not each.deleted and _same(each.name, planned.name):
-            raise _taken(planned)
+            raise _taken(each)
         if each.segment_id == planned.segment_id:
             before = each
     if before is not None and not before.deleted:
-        raise _taken(planned)
+        raise _taken(before)
     return before
 
 
 def _taken(segment: Segment) -> Refused:
     return Refused(
-        f"team {segment.team} has a segment “{segment.name}” already: use it with --existing-segment, or name another"
+        f"team {segment.team} has a segment “{segment.name}” ({segment.segment_id}) already: "
+        "use it with --existing-segment, or name another"
     )
 
 
@@ -299,8 +302,16 @@ def kind_for(entity: Entity) -> Literal["people", "accounts"]:
 
 
 def slug(name: str) -> str:
-    """Segment ids stand in topic keys: letters, digits and dashes."""
-    text = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
+    """Segment ids stand in topic keys: letters, digits and dashes. Accents are left out; a name with letters of
+    another script has a digest of it instead, so that two such names have two ids.
+
+    >>> slug("Ärzte & Kliniken"), slug("東京 A")
+    ('arzte-kliniken', 'a-02cc90d6')
+    """
+    spelled = "".join(each for each in normalize("NFKD", name.casefold()) if each.isalnum() or each.isascii())
+    text = re.sub(r"[^a-z0-9]+", "-", spelled).strip("-")
+    if not spelled.isascii():
+        text = f"{text[:70]}-{sha256(name.casefold().encode()).hexdigest()[:8]}"
     if not text:
-        raise Refused("a segment's name needs at least one letter from a to z or digit")
-    return text[:80]
+        raise Refused(f"segment name “{name}”: give it at least one letter or digit")
+    return text[:80].lstrip("-")

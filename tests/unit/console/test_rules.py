@@ -109,7 +109,9 @@ async def test_a_list_that_the_user_does_not_see_needs_sharing_by_an_administrat
 
 async def test_a_user_who_sees_no_list_is_told_so() -> None:
     with pytest.raises(Refused, match="Visible: none"):
-        await define_list(org_with(), "lead", "", 7)
+        await define_list(org_with(), "lead", "Hot", 7)
+    with pytest.raises(Refused, match="the name of a list is empty"):
+        await define_list(org_with(), "lead", " ", 7)
 
 
 async def test_a_label_that_two_lists_have_is_ambiguous() -> None:
@@ -312,12 +314,6 @@ def test_a_segment_id_is_made_of_its_name(name: str, segment_id: str) -> None:
     assert slug(name) == segment_id
 
 
-@pytest.mark.parametrize("name", ["", "!!", "日本"])
-def test_a_name_that_gives_no_id_is_refused(name: str) -> None:
-    with pytest.raises(Refused, match="at least one letter from a to z or digit"):
-        slug(name)
-
-
 @pytest.mark.parametrize(("entity", "kind"), [("contact", "people"), ("lead", "people"), ("account", "accounts")])
 async def test_the_entity_decides_what_a_segment_holds(store: Store, entity: Entity, kind: str) -> None:
     segment = await make_segment(store, planned_segment(TEAM, "Key", entity, 3), at(3))
@@ -327,7 +323,7 @@ async def test_the_entity_decides_what_a_segment_holds(store: Store, entity: Ent
 
 async def test_a_new_segment_does_not_take_the_place_of_another(store: Store) -> None:
     first = await make_segment(store, planned_segment(TEAM, "Key", "lead", 3), at(3))
-    with pytest.raises(Refused, match="has a segment “KEY!” already: use it with --existing-segment"):
+    with pytest.raises(Refused, match=r"has a segment “Key” \(key\) already: use it with --existing-segment"):
         await make_segment(store, planned_segment(TEAM, "KEY!", "account", 4), at(4))
     assert [each.kind async for each in store.segments.scan(TEAM)] == [first.kind]
     assert (await make_segment(store, planned_segment("other", "Key", "account", 4), at(4))).kind == "accounts"
