@@ -17,6 +17,8 @@ Accounts = Annotated[int, typer.Option(min=0, help="Accounts in the org.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same data, names and secrets.")]
 
 
+HERE = "On this machine"
+
 _SANDBOX_EXAMPLES = """
 [bold]Examples[/]
 
@@ -47,9 +49,9 @@ What was written, by whom, with which replay id, and every fault: admin_url/ledg
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog=_SANDBOX_EXAMPLES)(sandbox)
-    app.command()(demo)
-    app.command()(up)
+    app.command(epilog=_SANDBOX_EXAMPLES, rich_help_panel=HERE)(sandbox)
+    app.command(rich_help_panel=HERE)(demo)
+    app.command(rich_help_panel=HERE)(up)
 
 
 def sandbox(

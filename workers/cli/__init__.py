@@ -27,6 +27,8 @@ from workers.cli.output import console, debugging
 from workers.ports import Refused, Unavailable
 from workers.runtime.logs import configure_logs, redacted
 
+USE, WORKERS = "Use it", "Workers"
+
 app = typer.Typer(
     name="segment-sync",
     help="Real-time, two-way bridge between Salesforce and an account-based-marketing platform.",
@@ -34,28 +36,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command()(workers.capture)
-app.command()(workers.routing)
-app.command()(workers.replay)
-app.command()(scores.scores_api)
-app.command()(jobs.backfill)
-app.command()(explain.explain)
-app.add_typer(connections.app, name="connections")
-app.add_typer(teams.app, name="teams")
-app.add_typer(lists.app, name="lists")
-app.add_typer(rules.app, name="rules")
-app.add_typer(segments.app, name="segments")
-app.add_typer(mappings.app, name="mappings")
-app.add_typer(skips.app, name="skips")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(scores.app, name="scores")
+app.command(rich_help_panel=WORKERS)(workers.capture)
+app.command(rich_help_panel=WORKERS)(workers.routing)
+app.command(rich_help_panel=WORKERS)(workers.replay)
+app.command(rich_help_panel=WORKERS)(scores.scores_api)
+app.command(rich_help_panel=USE)(jobs.backfill)
+app.command(rich_help_panel=USE)(explain.explain)
+app.add_typer(connections.app, name="connections", rich_help_panel=USE)
+app.add_typer(teams.app, name="teams", rich_help_panel=USE)
+app.add_typer(lists.app, name="lists", rich_help_panel=USE)
+app.add_typer(rules.app, name="rules", rich_help_panel=USE)
+app.add_typer(segments.app, name="segments", rich_help_panel=USE)
+app.add_typer(mappings.app, name="mappings", rich_help_panel=USE)
+app.add_typer(skips.app, name="skips", rich_help_panel=USE)
+app.add_typer(jobs.app, name="jobs", rich_help_panel=USE)
+app.add_typer(scores.app, name="scores", rich_help_panel=USE)
 writeback.app.add_typer(writeback_runs.app)
-app.add_typer(writeback.app, name="writeback")
+app.add_typer(writeback.app, name="writeback", rich_help_panel=USE)
 
 insights = typer.Typer(invoke_without_command=True)
 insights.callback()(workers.insights)
 insights.command("undo")(writeback_runs.undo)
-app.add_typer(insights, name="insights")
+app.add_typer(insights, name="insights", rich_help_panel=WORKERS)
 
 if find_spec("sandbox") is not None:  # not part of a production image
     from sandbox.cli import register

@@ -17,6 +17,9 @@ from workers.settings import load_settings
 
 app = typer.Typer(help="Connect teams to their Salesforce orgs, and check the connections.", no_args_is_help=True)
 
+SHARED_LOGINS = ("https://login.salesforce.com", "https://test.salesforce.com")
+"""Of all orgs: they serve browsers and JWT, not the client credentials flow."""
+
 MARKS = {"ok": "ok", "warning": "!", "failed": "FAILED", "unknown": "?"}
 
 CALLBACK_PORT = 1717
@@ -47,6 +50,11 @@ def connect(
     secret = os.environ.get("SALESFORCE_CLIENT_SECRET")
     if client_credentials and not secret:
         raise Refused("SALESFORCE_CLIENT_SECRET is not set: the client credentials flow needs the consumer secret")
+    if client_credentials and login_url.rstrip("/") in SHARED_LOGINS:
+        raise Refused(
+            "the client credentials flow needs the org's own address: --login-url https://YOURORG.my.salesforce.com "
+            "(Setup, My Domain)"
+        )
     jwt_user = _jwt_user(jwt_key_file, username)
 
     def show_login(url: str) -> None:

@@ -59,8 +59,8 @@ def backfill(
 def list_jobs(team: Team, json: Json = False) -> None:
     """The jobs of a team, and what came of them."""
     found = run(wiring.jobs(load_settings(), team))
-    rows = [(j.job_id, j.state.replace("_", " "), f"{j.done}/{j.total or '?'}", told(j)) for j in found]
-    show(json, [job.model_dump(mode="json") for job in found], ("Job", "State", "Done", ""), rows)
+    columns = ("Job", "State", "Done", "Finished", "What came of it")
+    show(json, [job.model_dump(mode="json") for job in found], columns, map(row_of, found))
 
 
 @app.command("confirm")
@@ -106,6 +106,12 @@ def tell(job: Job, as_json: bool) -> None:
         console.print(f"{job.job_id} is {job.state.replace('_', ' ')} {told(job)}".rstrip(), markup=False)
     if job.state == "failed" or (job.state in OPEN and job.not_before_ms):
         raise typer.Exit(1)
+
+
+def row_of(job: Job) -> tuple[str, ...]:
+    total = "?" if job.total is None else f"{job.total:,}"
+    finished = "" if job.finished_at_ms is None else moment(job.finished_at_ms)
+    return job.job_id, job.state.replace("_", " "), f"{job.done:,}/{total}", finished, told(job)
 
 
 def told(job: Job) -> str:

@@ -40,7 +40,8 @@ def as_table(found: Found) -> Table:
     for kind, moves in found.imported.items():
         table.add_row(f"{kind} imported", told(moves))
     for segment, moves in found.segments.items():
-        table.add_row(f"segment {segment}", told(moves))
+        if moves.enter or moves.leave:
+            table.add_row(f"segment {segment}", told(moves))
     for reason, number in sorted(found.skipped.items()):
         table.add_row(f"not imported: {reason.replace('_', ' ')}", f"{number:,}")
     for name, number in sorted(found.fields.items()):

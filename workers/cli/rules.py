@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import partial
 from typing import Annotated
@@ -170,6 +171,7 @@ def list_rules(
 ) -> None:
     """The rules of a team: source and destination."""
     rule_set = run(wiring.load_rule_set(load_settings(), team))
+    names = run(wiring.segment_names(load_settings(), team))
     rules = [rule for rule in rule_set.rules if rule.active or all_]
     document = [{**rule.model_dump(mode="json"), "notes": notes_of(rule_set, rule)} for rule in rules]
     rows = [
@@ -177,13 +179,23 @@ def list_rules(
             r.rule_id,
             r.entity,
             sources(rule_set, r),
-            target(r),
+            into(r, names),
             "yes" if r.active else "no",
             "\n".join(notes_of(rule_set, r)),
         )
         for r in rules
     ]
     show(json, document, ("Rule", "Entity", "Source", "Destination", "Active", "To know"), rows)
+
+
+def into(rule: Rule, names: Mapping[str, str]) -> str:
+    """E.g. “EMEA people” (emea-people)."""
+    segment_id = rule.destination.segment_id
+    return (
+        target(rule)
+        if segment_id is None or segment_id not in names
+        else f"segment “{names[segment_id]}” ({segment_id})"
+    )
 
 
 def notes_of(rule_set: RuleSet, rule: Rule) -> tuple[str, ...]:

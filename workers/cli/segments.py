@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -28,7 +30,7 @@ def list_segments(team: Team, json: Json = False) -> None:
     found = run(wiring.segments(load_settings(), team))
     rows = [(segment.segment_id, segment.name, segment.kind, size) for segment, size in found]
     document = [dict(zip(("segment_id", "name", "kind", "size"), row, strict=True)) for row in rows]
-    show(json, document, ("Id", "Name", "Holds", "Size"), rows)
+    show(json, document, ("Id", "Name", "Holds", "Size"), [(*row, f"{size:,}") for *row, size in rows])
 
 
 @app.command("create")
@@ -81,7 +83,10 @@ def members(
     """Who is in a segment, and which rules, lists and records, or who put them there."""
     of, found = run(wiring.segment_members(load_settings(), team, segment, limit))
     document = [{"key": m.key, "fields": m.fields, "because": reasons(m, of.segment_id)} for m in found]
-    show(json, document, ("Member", "Because of"), [(m.key, "; ".join(reasons(m, of.segment_id))) for m in found])
+    lists = run(wiring.load_rule_set(load_settings(), team)).lists
+    labels = {list_id: f"“{definition.label}”" for list_id, definition in lists.items()}
+    rows = [(m.key, "; ".join(reasons(m, of.segment_id, labels))) for m in found]
+    show(json, document, ("Member", "Because of"), rows)
 
 
 def tell(segment: Segment, json: bool) -> None:
@@ -106,11 +111,12 @@ def given(members: list[str]) -> list[str]:
     return names
 
 
-def reasons(member: Member, segment_id: str) -> list[str]:
+def reasons(member: Member, segment_id: str, labels: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """Lists are told by their ids where `labels` does not say otherwise."""
     by_hand = member.by_hand.get(segment_id)
     picked = [] if by_hand is None else [f"by hand, {by_hand.who} at {moment(by_hand.at_ms)}"]
     return picked + [
-        f"rule {reason.rule_id}, list {reason.list_id}, record {record_id}"
+        f"rule {reason.rule_id}, list {labels.get(reason.list_id, reason.list_id)}, record {record_id}"
         for record_id, contribution in sorted(member.contributions.items())
         if not contribution.gone
         for reason in contribution.segments.get(segment_id, ())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from schemas.events import ENTITIES
 from workers.core.budget import NO_CALLS
 from workers.core.channel_status import RETENTION_MS, TOLD_EVERY_MS
 
@@ -47,16 +48,17 @@ def _capture_document(capture: CaptureStatus, now_ms: int) -> dict[str, object]:
 
 def as_table(status: TeamStatus) -> Table:
     table = Table("", "", title=f"Team {status.team}", show_header=False)
-    for entity, n in status.records.items():
-        table.add_row(f"{entity} records", str(n))
-    table.add_row("people", str(status.people))
-    table.add_row("accounts", str(status.accounts))
+    for entity in ENTITIES:
+        if entity in status.records:
+            table.add_row(f"{entity} records", f"{status.records[entity]:,}")
+    table.add_row("people", f"{status.people:,}")
+    table.add_row("accounts", f"{status.accounts:,}")
     for segment, n in status.segments.items():
-        table.add_row(f"segment {segment}", str(n))
+        table.add_row(f"segment {segment}", f"{n:,}")
     for (entity, reason), n in sorted(status.skipped.items()):
-        table.add_row(f"{entity}s not imported: {reason.replace('_', ' ')}", str(n))
+        table.add_row(f"{entity}s not imported: {reason.replace('_', ' ')}", f"{n:,}")
     if status.unevaluated:
-        table.add_row("still to evaluate", str(status.unevaluated))
+        table.add_row("still to evaluate", f"{status.unevaluated:,}")
     if status.capture is not None:
         _add_capture(table, status.capture, status.at_ms)
     if status.usage:

@@ -133,6 +133,8 @@ async def read_calendar(org: SalesforceOrg) -> OrgCalendar:
 
 
 def find_list(visible: Sequence[ListInfo], entity: Entity, name: str) -> ListInfo:
+    if not name.strip():
+        raise Refused("the name of a list is empty: give its label, developer name or id")
     wanted = name.casefold()
     matches = [
         each

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         put_members,
         rename_segment,
         segment_members,
+        segment_names,
         segments,
         take_members,
     )
@@ -113,6 +114,7 @@ __all__ = [
     "save",
     "score_tokens_of",
     "segment_members",
+    "segment_names",
     "segments",
     "set_mappings",
     "show_list",
@@ -171,6 +173,7 @@ SEGMENTS = frozenset(
         "put_members",
         "rename_segment",
         "segment_members",
+        "segment_names",
         "segments",
         "take_members",
     }

@@ -28,6 +28,12 @@ async def segments(settings: Settings, team: str) -> list[tuple[Segment, int]]:
         return [(each, sizes.get(each.segment_id, 0)) for each in await console_segments.segments_of(opened, team)]
 
 
+async def segment_names(settings: Settings, team: str) -> dict[str, str]:
+    """By id."""
+    async with team_store(settings, team) as opened:
+        return {each.segment_id: each.name for each in await console_segments.segments_of(opened, team)}
+
+
 async def create_segment(settings: Settings, team: str, name: str, entity: Entity) -> Segment:
     async with team_store(settings, team) as opened:
         planned = console_segments.planned_segment(team, name, entity, clock.now_ms())

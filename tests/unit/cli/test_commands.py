@@ -329,6 +329,7 @@ def test_a_rule_says_what_only_salesforce_can_tell_about_its_lists(main: Main, m
     )
     rule_set = RuleSet(team="acme", rules=(rule,), lists={OWNERS.list_id: definition})
     monkeypatch.setattr(wiring, "load_rule_set", answers(rule_set), raising=False)
+    monkeypatch.setattr(wiring, "segment_names", answers({}), raising=False)
     status, out, _ = main("rules", "list", "acme")
     assert (status, "the condition on Owner.Name" in out) == (0, True)
     status, out, _ = main("rules", "list", "acme", "--json")

@@ -45,7 +45,8 @@ def _split(url: str) -> SplitResult:
         raise Refused("the address given for a Salesforce org is not a valid URL") from None
     bare = parts.path in ("", "/") and not parts.query and not parts.fragment
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or not bare:
-        raise Refused(f"not a valid URL for a Salesforce org: {_shown(parts)} (expected https://HOST and nothing more)")
+        given = _shown(parts) if parts.hostname else "it names no host"
+        raise Refused(f"not a valid URL for a Salesforce org: {given} (expected https://HOST and nothing more)")
     return parts
 
 
