@@ -36,10 +36,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command(rich_help_panel=WORKERS)(workers.capture)
-app.command(rich_help_panel=WORKERS)(workers.routing)
-app.command(rich_help_panel=WORKERS)(workers.replay)
-app.command(rich_help_panel=WORKERS)(scores.scores_api)
 app.command(rich_help_panel=USE)(jobs.backfill)
 app.command(rich_help_panel=USE)(explain.explain)
 app.add_typer(connections.app, name="connections", rich_help_panel=USE)
@@ -53,6 +49,11 @@ app.add_typer(jobs.app, name="jobs", rich_help_panel=USE)
 app.add_typer(scores.app, name="scores", rich_help_panel=USE)
 writeback.app.add_typer(writeback_runs.app)
 app.add_typer(writeback.app, name="writeback", rich_help_panel=USE)
+
+app.command(rich_help_panel=WORKERS)(workers.capture)
+app.command(rich_help_panel=WORKERS)(workers.routing)
+app.command(rich_help_panel=WORKERS)(workers.replay)
+app.command(rich_help_panel=WORKERS)(scores.scores_api)
 
 insights = typer.Typer(invoke_without_command=True)
 insights.callback()(workers.insights)

@@ -143,18 +143,18 @@ def wanted_of(mappings: list[str], constants: list[str], types: list[str], prefe
             target,
             tuple(filter(None, sources.get(target, "").split(","))),
             constant.get(target),
-            choice(TypeName, kinds[target]).value if target in kinds else None,
-            choice(Prefer, preferred[target]).value if target in preferred else None,
+            choice(TypeName, "--type", target, kinds[target]).value if target in kinds else None,
+            choice(Prefer, "--prefer", target, preferred[target]).value if target in preferred else None,
         )
         for target in targets
     ]
 
 
-def choice(choices: type[T], text: str) -> T:
+def choice(choices: type[T], option: str, target: str, text: str) -> T:
     try:
         return choices(text)
     except ValueError:
-        raise Refused(f"{text}: choose one of {', '.join(choices)}") from None
+        raise Refused(f"{option} {target}={text}: choose one of {', '.join(choices)}") from None
 
 
 def pairs_of(given: list[str], expected: str) -> dict[str, str]:

@@ -72,7 +72,8 @@ def unmapping_fields(entity: Entity, targets: Sequence[str]) -> RuleSetEdit[tupl
     def edit(rule_set: RuleSet) -> tuple[RuleSet, tuple[FieldMapping, ...], str]:
         mapped = rule_set.mappings.get(entity, ())
         for target in targets:
-            _refuse_identity(entity, target)
+            if target == IDENTITY[entity][1]:
+                raise Refused(f"{target} is always mapped, since it tells who somebody is: it cannot be taken away")
             if target not in {each.target for each in mapped}:
                 raise Refused(f"{target} is not mapped for {entity}s: `segment-sync mappings list` shows what is")
         kept = tuple(each for each in mapped if each.target not in targets)
@@ -115,6 +116,9 @@ def _refuse_identity(entity: Entity, target: str) -> None:
 
 
 def _held(entity: Entity, source: str, readable: Readable) -> TargetType:
+    if "." in source and not (entity == "contact" and source.startswith(ACCOUNT)):
+        related = "a contact's account can fill one, as Account.Industry does" if entity == "contact" else "none can"
+        raise Refused(f"{source[:80]} is a field of a related record: of those, {related}")
     if source not in readable:
         raise Refused(
             f"the connected user can read no {entity} field {source[:80]}: check its API name (of an address or a name "
