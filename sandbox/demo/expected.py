@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ FREE_MAIL = {"gmail.com", "yahoo.com", "hotmail.com", "outlook.com"}
 
 registrable = TLDExtract(suffix_list_urls=(), cache_dir=None)
 Rows = dict[str, dict[str, Any]]
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,20 @@ class Expected:
 
 
 async def expected_state(
-    org: OrgClient, rules: list[Rule], emptied: tuple[str, ...] = (), stood: dict[str, set[Rule]] | None = None
+    org: OrgClient,
+    rules: list[Rule],
+    emptied: tuple[str, ...] = (),
+    stood: Mapping[str, set[Rule]] = NOTHING,
+    survivors: Mapping[str, str] = NOTHING,
 ) -> Expected:
     """`emptied`: segments that no rule feeds any more. `stood`: by lead that was converted since, the rules that held
-    it; its contact takes its place."""
+    it; its contact takes its place, or the one that this was merged into (`survivors`)."""
     rows = {entity: await org.state(entity) for entity in ("Contact", "Lead", "Account")}
     members = {rule: await org.list_members(rule.entity, rule.list_label) for rule in rules}
-    for lead_id, held_by in (stood or {}).items():
+    for lead_id, held_by in stood.items():
+        contact_id = rows["Lead"][lead_id]["ConvertedContactId"]
         for rule in held_by:
-            members[rule].add(rows["Lead"][lead_id]["ConvertedContactId"])
+            members[rule].add(survivors.get(contact_id, contact_id))
     wanted = judge(rows, members)
     wanted.segments |= {segment_id: set() for segment_id in emptied}
     return wanted

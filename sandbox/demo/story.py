@@ -21,6 +21,7 @@ from sandbox.demo.actual import CHANGE_TOPICS, actual_state, behind, differences
 from sandbox.demo.edits import make_edits, plan_edits
 from sandbox.demo.environment import Sizes, Surroundings, command, surroundings
 from sandbox.demo.expected import Expected, Rule, expected_state
+from sandbox.demo.identity import SCORE_OF_THE_LOSER, Identity, merge_and_convert, score_of_the_survivor
 from sandbox.demo.processes import child_process
 from sandbox.demo.scores import TOPIC as SCORES_TOPIC
 from sandbox.demo.scores import draw_scores, publish_scores, wanted_in_org
@@ -43,8 +44,9 @@ RULES_AFTER_EDITS = [
 """A list on a field of the account and one on a relative date have been added, leads feed a segment now, and the rule
 of accounts is not active."""
 
-SETTLE_SECONDS = 90
-"""Longest wait for what must become true; a killed worker alone takes the 10 s of its group session."""
+SETTLE_SECONDS = 120
+"""Longest wait for what must become true; a killed worker alone takes the 10 s of its group session, and the org is
+asked about deletions once in 30 s."""
 
 
 @dataclass(slots=True)
@@ -67,6 +69,8 @@ class Story:
     latencies_ms: list[float] = field(default_factory=list)
     changes: dict[str, int] = field(default_factory=dict)
     write_back: dict[str, int] = field(default_factory=dict)
+    survivor_score: float | None = None
+    """Of the survivor of the last merge, as the org shows it."""
     replay: dict[str, int] = field(default_factory=dict)
     kills: int = 0
 
@@ -87,8 +91,7 @@ class Demo:
         self.rules = RULES
         self.emptied: tuple[str, ...] = ()
         """Segments that no rule feeds any more."""
-        self.stood: dict[str, set[Rule]] = {}
-        """By converted lead: the rules that held it."""
+        self.identity = Identity()
         self.rng = random.Random(options.sizes.seed)
         self.progress = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -135,10 +138,13 @@ class Demo:
         await self._settled(around, database, before_edits)
         async with story.timed("rules"):
             await self._change_rules(around)
-            await self._merge_and_convert(around)
+            with self._step("Two contacts merged, a lead converted, and its contact merged as well"):
+                self.identity = await merge_and_convert(around, self.rules)
             await self._settled(around, database, before_edits)
         async with story.timed("replay"):
             await self._replay(around)
+        async with story.timed("survivor"):
+            await self._score_the_survivor(around, database)
         await self._judge(around, database, before_edits)
 
     def _step(self, text: str, total: int | None = None) -> Step:
@@ -218,22 +224,11 @@ class Demo:
                 step.advance()
         self.rules, self.emptied = RULES_AFTER_EDITS, ("technology-accounts",)
 
-    async def _merge_and_convert(self, around: Surroundings) -> None:
-        with self._step("Two contacts merged, a lead converted"):
-            master, loser = sorted(await around.org.list_members("Contact", "EMEA Contacts"))[:2]
-            await around.org.merge("Contact", master, loser)
-            lead_id = min(await around.org.list_members("Lead", "Open Leads"))
-            self.stood[lead_id] = {
-                rule
-                for rule in self.rules
-                if rule.entity == "Lead" and lead_id in await around.org.list_members("Lead", rule.list_label)
-            }
-            await around.org.convert(lead_id)
-
     async def _settled(self, around: Surroundings, database: Any, before_edits: int) -> None:
         """Wait until MongoDB shows what the org says; what still differs in the end is told, not raised."""
         story = self.story
-        story.wanted = await expected_state(around.org, self.rules, self.emptied, self.stood)
+        told = self.identity
+        story.wanted = await expected_state(around.org, self.rules, self.emptied, told.stood, told.survivors)
         with self._step("MongoDB equals the org"):
 
             async def equal() -> list[str]:
@@ -270,6 +265,11 @@ class Demo:
         with self._step("Replay of the change topics"):
             result = await command(around, "replay", "--from", "earliest")
         self.story.replay = {name: result[name] for name in ("read", "changed", "records", "people", "accounts")}
+
+    async def _score_the_survivor(self, around: Surroundings, database: Any) -> None:
+        with self._step("A score under the address of the one merged last, written back"):
+            found = await score_of_the_survivor(around, database, TEAM, self.identity, becomes)
+            self.story.survivor_score = found
 
     async def _judge(self, around: Surroundings, database: Any, before_edits: int) -> None:
         """Once more at the very end: neither the write-back's echo nor the replay may have changed anything."""
@@ -360,6 +360,7 @@ def summary_of(story: Story) -> dict[str, Any]:
         },
         "latency_ms": {f"p{share}": percentile(figures, share / 100) for share in (50, 95, 99)},
         "write_back": story.write_back,
+        "survivor_score": {"expected": SCORE_OF_THE_LOSER, "actual": story.survivor_score},
         "replay": story.replay,
         "seconds": story.seconds,
         "kills": story.kills,
@@ -380,6 +381,8 @@ def problems(story: Story) -> list[str]:
         wrong.append(f"the org hindered no row of the write-back: {written}")
     if written["second_run"]:
         wrong.append(f"a second write-back run still found {written['second_run']} rows to write")
+    if story.survivor_score != SCORE_OF_THE_LOSER:
+        wrong.append(f"the survivor of a merge has score {story.survivor_score} instead of {SCORE_OF_THE_LOSER}")
     if story.replay["changed"] or not story.replay["read"]:
         wrong.append(f"replay: {story.replay}")
     return wrong

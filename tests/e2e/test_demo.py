@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.terminal import obeying_ctrl_c
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
 
 SMALL = ["--contacts", "150", "--leads", "60", "--accounts", "40", "--edits", "150", "--rate", "50"]
 MARK = "SEGMENT_SYNC_TEST_MARK"
@@ -47,7 +47,7 @@ class DemoRun:
         return self._told.read()
 
     def wait(self) -> int:
-        return self.process.wait(240)
+        return self.process.wait(300)
 
     def wait_for(self, log: str, size_bytes: int = 1) -> None:
         """Until a process of the demo has been started (size 0), or has written to its log."""

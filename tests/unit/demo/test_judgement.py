@@ -9,6 +9,7 @@ import pytest
 
 from sandbox.demo.actual import business_fields, differences, differing
 from sandbox.demo.expected import Expected
+from sandbox.demo.identity import SCORE_OF_THE_LOSER
 from sandbox.demo.story import Story, problems, summary_of
 
 from .orgs import FIRMS, LEADS, PEOPLE, judged
@@ -46,6 +47,7 @@ def story(wanted: Expected) -> Story:
             "rejected_at_first": 1,
             "retried": 2,
         },
+        survivor_score=SCORE_OF_THE_LOSER,
         replay={"read": 9, "changed": 0},
     )
 
@@ -98,6 +100,7 @@ def test_a_story_that_went_right_has_no_problems(story: Story) -> None:
     "doctor",
     [
         lambda story: story.wrong.append("people: 1 differ"),
+        lambda story: setattr(story, "survivor_score", None),
         lambda story: story.changes.update(lost=1),
         lambda story: story.changes.update(duplicated=1),
         lambda story: story.changes.update(published=8),
