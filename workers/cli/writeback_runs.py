@@ -15,7 +15,7 @@ from workers import wiring
 from workers.cli.output import Json, Team, console, print_json, progress_bar, run, show
 from workers.cli.status import moment
 from workers.cli.workers import tell_runs
-from workers.console.run_reports import report_of, row_report_of
+from workers.console.run_reports import OUTCOMES, report_of, row_report_of
 from workers.ports import Refused, RowsWanted
 from workers.settings import Settings, load_settings
 
@@ -26,7 +26,23 @@ app = typer.Typer()
 
 LOOK_SECONDS = 0.5
 
+SKIPPED = {
+    "unknown": "scores of people and accounts that are not imported",
+    "no_record": "scores of people and accounts without a record any more",
+    "disabled": "records of entities that are switched off",
+    "converted": "leads whose contact has a score of its own",
+    "deleted": "deleted records",
+    "same": "records that had the values already",
+}
+"""By reason; what a run counts as left out."""
+
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="As `writeback runs` shows it.")]
+
+
+def _outcome(text: str | None) -> str | None:
+    if text is not None and text not in OUTCOMES:
+        raise typer.BadParameter(f"{text!r} is no outcome: there are {', '.join(OUTCOMES)}")
+    return text
 
 
 @app.command("now")
@@ -68,7 +84,11 @@ def tell_forecast(found: Forecast, json: bool) -> None:
     total = sum(found.rows.values())
     columns = ("Record", "Entity", "Score now", "Score then", "Engaged now", "Engaged then")
     sample = [
-        (row.record_id, row.entity, row.before_score, row.score, row.before_date, row.last_engagement_date)
+        (
+            row.record_id,
+            row.entity,
+            *map(_shown, (row.before_score, row.score, row.before_date, row.last_engagement_date)),
+        )
         for row in found.sample
     ]
     show(
@@ -146,7 +166,9 @@ def rows(
         str | None, typer.Argument(metavar="[RUN]", help="As `writeback runs` shows it; may be left out with --record.")
     ] = None,
     record: Annotated[str | None, typer.Option(help="Only this Salesforce record; without RUN, in every run.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="Only accepted, rejected, unprocessed, postponed, ...")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="Only accepted, rejected, unprocessed, postponed, ...", callback=_outcome)
+    ] = None,
     code: Annotated[str | None, typer.Option(help="Only this code of Salesforce, such as UNABLE_TO_LOCK_ROW.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write all of them into this CSV file instead.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most this many.")] = 1000,
@@ -160,7 +182,14 @@ def rows(
     found, more = run(wiring.writeback_rows(settings, team, run_id, wanted, limit))
     columns = ("Run", "Record", "Entity", "Score", "Last engagement", "Outcome", "Why, and what to do")
     told = [
-        (row.run_id, row.record_id, row.entity, row.score, row.last_engagement_date, row.outcome, _why(row))
+        (
+            row.run_id,
+            row.record_id,
+            row.entity,
+            *map(_shown, (row.score, row.last_engagement_date)),
+            row.outcome,
+            _why(row),
+        )
         for row in found
     ]
     show(json, [row.model_dump(mode="json") for row in found], columns, told)
@@ -193,9 +222,13 @@ def undo(team: Team, run_id: RunId, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+def _shown(value: object) -> object:
+    return "" if value is None else value
+
+
 def _why(row: RowReport) -> str:
     return f"{row.error}: {row.remedy}" if row.error else ""
 
 
 def _counts(of: dict[str, int]) -> str:
-    return ", ".join(f"{number:,} {reason.replace('_', ' ')}" for reason, number in sorted(of.items()))
+    return ", ".join(f"{number:,} {SKIPPED.get(reason, reason)}" for reason, number in sorted(of.items()))

@@ -36,7 +36,8 @@ async def change(store: Store, team: str, update: Mapping[str, object], by: By) 
             return WritebackSettings.model_validate({**settings.model_dump(), **update})
         except ValidationError as error:
             wrong = error.errors(include_input=True)[0]
-            raise Refused(f"{wrong['loc'][0]}: {wrong['input']!r} cannot be: {wrong['msg'].lower()}") from None
+            why = "give HH:MM, such as 02:30" if wrong["type"] == "string_pattern_mismatch" else wrong["msg"].lower()
+            raise Refused(f"{wrong['loc'][0]}: {wrong['input']!r} cannot be: {why}") from None
 
     told = ", ".join(f"{name} {value}" for name, value in update.items())
     return await _edit(store, team, edit, by, f"write-back: {told}")

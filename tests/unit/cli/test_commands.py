@@ -493,7 +493,12 @@ def test_a_dry_run_of_the_write_back_tells_what_it_would_send(main: Main, monkey
     status, out, err = main("writeback", "now", "acme", "--dry-run")
     said = " ".join((out + err).split())
     assert status == 0
-    for part in ("1,200 contacts; about 9 API calls of 500", "12 unknown", "would fail: Lead has no field X", "7.5"):
+    for part in (
+        "1,200 contacts; about 9 API calls of 500",
+        "12 scores of people and accounts that are not imported",
+        "would fail: Lead has no field X",
+        "7.5",
+    ):
         assert part in said
     document = json.loads(main("writeback", "now", "acme", "--dry-run", "--json")[1])
     assert (document["planned"], document["sample"][0]["score"]) == (1_200, 7.5)
@@ -527,7 +532,14 @@ def test_a_report_tells_every_figure_that_is_there(main: Main, monkeypatch: pyte
     monkeypatch.setenv("COLUMNS", "200")
     status, out, _ = main("writeback", "report", "acme", "2026-11-23")
     assert status == 0
-    for part in ("12.5 s", "1,197", "exempt the connected user", "12 unknown", "9 (2 saved)", "750000000000001AAA"):
+    for part in (
+        "12.5 s",
+        "1,197",
+        "exempt the connected user",
+        "12 scores of people",
+        "9 (2 saved)",
+        "750000000000001AAA",
+    ):
         assert part in out
     assert "postponed" not in out
 
@@ -537,6 +549,9 @@ def test_rows_are_cut_at_the_limit_and_say_so(main: Main, monkeypatch: pytest.Mo
     status, out, err = main("writeback", "rows", "acme", "r", "--limit", "5", "--json")
     assert (status, json.loads(out)) == (0, [])
     assert "more than 5" in err
+    status, _, err = main("writeback", "rows", "acme", "r", "--outcome", "lost")
+    assert status == 2
+    assert "'lost' is no outcome" in " ".join(err.split())
     status, _, err = main("writeback", "rows", "acme", "r", "--csv", str(tmp_path / "no" / "rows.csv"))
     assert status == 1
     assert "No such file" in err
