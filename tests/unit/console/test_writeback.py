@@ -48,7 +48,7 @@ async def test_what_is_not_named_stays(store: Store) -> None:
 @pytest.mark.parametrize(
     ("update", "says"),
     [
-        ({"at": "25:00"}, "at: '25:00' cannot be"),
+        ({"at": "25:00"}, "at: '25:00' cannot be: give HH:MM"),
         ({"time_zone": "Mars/Phobos"}, "Mars/Phobos is no time zone: give an IANA name"),
         ({"time_zone": "../etc/passwd"}, "is no time zone"),
         ({"blackouts": [["08:00"]]}, "blackouts"),
