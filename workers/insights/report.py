@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from schemas.documents import WritebackRun
 from workers.core.writeback import calls_saved, figures_of
 from workers.insights.claim import Claim
@@ -13,7 +15,10 @@ async def finish(
 ) -> WritebackRun:
     """Count what became of every planned row; with a problem, now or in one of its parts, the run has failed."""
     run = claim.run
-    tally = await store.writeback_row_queries.tally(run.team, run.run_id)
+    questions = store.writeback_row_queries
+    tally, retried = await asyncio.gather(
+        questions.tally(run.team, run.run_id), questions.sent_again(run.team, run.run_id)
+    )
     figures = figures_of(tally)
     outcomes = figures.outcomes
     detail = problem or run.detail
@@ -25,7 +30,7 @@ async def finish(
         sent=sum(part.rows for part in run.parts.values() if part.round == 0),
         accepted=outcomes["accepted"],
         rejected=outcomes["rejected"],
-        retried=await store.writeback_row_queries.sent_again(run.team, run.run_id),
+        retried=retried,
         unprocessed=outcomes["unprocessed"] + figures.waiting,
         disabled=outcomes["disabled"],
         postponed=outcomes["postponed"],

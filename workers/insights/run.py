@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from schemas.documents import WritebackRow, WritebackRun
 from schemas.events import ENTITIES, Entity
@@ -11,8 +11,9 @@ from workers.insights.claim import Claim
 from workers.insights.plan import Plan
 from workers.insights.report import finish
 from workers.insights.sending.lanes import side_by_side
-from workers.insights.sending.run_state import RunState
+from workers.insights.sending.run_state import PAGES_AT_ONCE, RunState
 from workers.ports import Clock, SalesforceOrg, Store
+from workers.runtime.in_flight import InFlight
 from workers.runtime.writeback_settings import settings_of
 
 UNDO_ROWS = 200
@@ -39,10 +40,14 @@ class Runner:
         """A row that exists already was planned by a predecessor and stays as it is."""
         settings = await settings_of(self._store, state.run.team)
         plan = Plan(self._store, state.run, settings)
-        async for page in plan.rows():
-            if page:
-                await self._store.writeback_rows.swap(page)
+        async with InFlight(PAGES_AT_ONCE) as writing:
+            async for page in plan.rows():
+                if page:
+                    await writing.add(self._keep(page))
         await state.update(phase="comparing" if settings.compare_first else "sending", skipped=dict(+plan.skipped))
+
+    async def _keep(self, rows: Sequence[WritebackRow]) -> None:
+        await self._store.writeback_rows.swap(rows)
 
     async def _plan_undo(self, state: RunState, of: str) -> None:
         """The rows of a run in reverse, where the org still has what it wrote."""

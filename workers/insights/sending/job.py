@@ -24,8 +24,9 @@ from workers.core.writeback import (
     settle,
 )
 from workers.core.writeback.settling import ACCEPTED
-from workers.insights.sending.run_state import RunState
+from workers.insights.sending.run_state import PAGES_AT_ONCE, RunState
 from workers.ports import Exhausted, IngestRow, IngestState, Refused, Unavailable
+from workers.runtime.in_flight import InFlight
 from workers.runtime.retry import patiently
 
 SHORTEST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.2, 20.0
@@ -225,11 +226,13 @@ class JobOfPart:
         """How many rows of ours the results tell of. Settled ones, by a worker before us, are left as they are."""
         part, found = self._part, 0
         better = state.state == "Failed" and job_may_fare_better(state.error)
-        async for page in self._run.pages(part.after, part.until):
-            settled = settle(page, results, part.round, may_fare_better=better, why=state.error)
-            found += len(settled)
-            waiting = {row.record_id for row in page if is_waiting(row, part.round)}
-            await self._run.save([row for row in settled if row.record_id in waiting], self._part.fields)
+        async with InFlight(PAGES_AT_ONCE) as saving:
+            async for page in self._run.pages(part.after, part.until):
+                settled = settle(page, results, part.round, may_fare_better=better, why=state.error)
+                found += len(settled)
+                waiting = {row.record_id for row in page if is_waiting(row, part.round)}
+                rows = [row for row in settled if row.record_id in waiting]
+                await saving.add(self._run.save(rows, part.fields))
         return found
 
     async def _compare(self) -> None:

@@ -16,6 +16,9 @@ from workers.runtime.writeback_settings import described
 PAGE_ROWS = 2_000
 """Rows read and written together: as many as one call compares."""
 
+PAGES_AT_ONCE = 3
+"""Pages that are being written while the next is read and judged: the database works beside us."""
+
 SAVE_ROUNDS = 10
 """Lost compare-and-swaps in a row on one insight: only a run by hand beside the daily one can cause one."""
 
