@@ -16,7 +16,7 @@ from workers.runtime.rule_jobs import note_applied, note_progress
 from workers.runtime.sieve import Sieve
 
 PAGE = 2000
-"""Commands in flight per team: half a second of routing's work."""
+"""Records looked at in one go, and commands in flight, per team: half a second of routing's work."""
 
 TEAMS = 100
 """Teams looked at in one go; the next look takes the next ones."""
@@ -25,7 +25,7 @@ IDLE_SECONDS = 1.0
 """Between two looks when nothing is due: one indexed query for all teams together."""
 
 BUSY_SECONDS = 0.2
-"""Between two looks while records are left behind: 10,000 of a team could be commanded a second, more than are done."""
+"""Between two looks while most of a page is underway: 10,000 could be commanded a second, more than are done."""
 
 PATIENT_LOOKS = 150
 """Looks (30 s) without any progress until the same records are commanded once more."""
