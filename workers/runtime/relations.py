@@ -30,16 +30,17 @@ class Relations:
             if rules[key[0]].account_fields and (account := account_of(record)) is not None
         }
         across = {key: [(key[0], each) for each in other_side(record)] for key, record in records.items()}
-        merged = {key: [(key[0], each) for each in _contacts_merged_into(record)] for key, record in records.items()}
+        heirs = {key: record for key, record in records.items() if _takes_over(record)}
+        merged = {key: [(key[0], each) for each in record.losers] for key, record in heirs.items()}
         near = await self._load({*accounts.values(), *_all(across), *_all(merged)})
-        leads = {key: _leads(record, _known(near, merged[key])) for key, record in records.items()}
+        leads = {key: _leads(record, _known(near, merged[key])) for key, record in heirs.items()}
         near |= await self._load(set(_all(leads)) - near.keys())
         return {
             key: Related(
                 has_imported_contacts=key in followed,
                 account=account_fields(near.get(accounts[key]), rules[key[0]]) if key in accounts else {},
-                leads=tuple(lead_id for _, lead_id in leads[key]),
-                carried=_carried(_known(near, leads[key])),
+                leads=tuple(lead_id for _, lead_id in leads.get(key, ())),
+                carried=_carried(_known(near, leads.get(key, ()))),
                 taken_over=any(stands_for(near.get(contact), record) for contact in across[key]),
             )
             for key, record in records.items()
@@ -78,14 +79,12 @@ def _known(near: Mapping[Key, Record], keys: Iterable[Key]) -> list[Record]:
     return [near[key] for key in keys if key in near]
 
 
-def _contacts_merged_into(record: Record) -> tuple[str, ...]:
-    return record.losers if record.entity == "contact" and record.alive else ()
+def _takes_over(record: Record) -> bool:
+    return record.entity == "contact" and record.alive and bool(record.leads or record.losers)
 
 
 def _leads(record: Record, losers: Sequence[Record]) -> list[Key]:
     """Of a contact: its own, and those of the contacts that are merged into it."""
-    if record.entity != "contact":
-        return []
     converted = (other_side(record), *(loser.leads for loser in folded(record, losers)))
     return [(record.team, each) for each in dict.fromkeys(chain.from_iterable(converted))]
 

@@ -164,3 +164,13 @@ def test_a_deletion_clears_what_cannot_be_read_too() -> None:
     row = {**ROW, "IsDeleted": "true"}
     (change,), _ = snapshot_changes("acme", "contact", [row], TYPES, 9, topic="t", used=frozenset({"Gone__c"}))
     assert (change.kind, change.unread) == ("delete", ())
+
+
+@pytest.mark.parametrize(
+    ("row", "survivor"),
+    [({}, None), ({"MasterRecordId": None}, "none"), ({"MasterRecordId": ""}, "none")]
+    + [({"MasterRecordId": each}, "003Rj00000Buj15IAB") for each in ("003Rj00000Buj15", "003Rj00000Buj15IAB")],
+)
+def test_a_row_of_the_recycle_bin_tells_into_what_a_record_was_merged(row: dict[str, Any], survivor: str) -> None:
+    assert read({**ROW, "IsDeleted": "true", **row}).survivor == survivor
+    assert read({**ROW, **row}).survivor is None
