@@ -175,7 +175,7 @@ def describe_field(object_type: ObjectType, field: FieldType) -> _Json:
         "name": field.name,
         "nameField": field.name == "Name",
         "nillable": field.nillable,
-        "picklistValues": [_picklist_entry(value, field.default) for value in field.picklist],
+        "picklistValues": [_picklist_entry(field, value) for value in field.picklist],
         "permissionable": field.permissionable,
         "precision": field.precision,
         "queryByDistance": field.type == "address",
@@ -210,5 +210,11 @@ def _extra_type(field: FieldType) -> str | None:
     return "imageurl" if field.name == "PhotoUrl" else None
 
 
-def _picklist_entry(value: str, default: object) -> _Json:
-    return {"active": True, "defaultValue": value == default, "label": value, "validFor": None, "value": value}
+def _picklist_entry(field: FieldType, value: str) -> _Json:
+    return {
+        "active": True,
+        "defaultValue": value == field.default,
+        "label": field.labels_of(value),
+        "validFor": None,
+        "value": value,
+    }

@@ -33,6 +33,8 @@ class FieldType:
     custom: bool = False
     default: object = None
     picklist: tuple[str, ...] = ()
+    # Values of the picklist that people read as something else, with their labels.
+    picklist_labels: tuple[tuple[str, str], ...] = ()
     restricted_picklist: bool = False
     reference_to: tuple[str, ...] = ()
     relationship_name: str | None = None
@@ -51,6 +53,11 @@ class FieldType:
     compute: Callable[[dict[str, object]], object] | None = field(default=None, compare=False, repr=False)
     # Change events leave out fields derived from other records and bookkeeping.
     in_events: bool = True
+
+    def labels_of(self, value: str) -> str:
+        """A picklist's value, or the several of a multi-select one, as people read them."""
+        labels = dict(self.picklist_labels)
+        return ";".join(labels.get(one, one) for one in value.split(";"))
 
     @property
     def aggregatable(self) -> bool:

@@ -116,6 +116,9 @@ class _Leaf:
         if literal.kind != "string":
             raise malformed(self.text, literal.offset, f"unexpected token: '{literal.text}'")
         matches = like_pattern(self.text, literal).fullmatch
+        if self.field.picklist_labels:  # LIKE goes by the label (SOQL and SOSL Reference, "Comparison Operators")
+            labels = {value.lower(): label.lower() for value, label in self.field.picklist_labels}
+            return lambda key: key is not None and matches(labels.get(str(key), str(key))) is not None
         return lambda key: key is not None and matches(str(key)) is not None
 
     def _selection(self) -> KeyTest:

@@ -102,6 +102,7 @@ def _field(object_type: ObjectType, name: str, metadata: _Json) -> FieldType:
         custom=True,
         default=str(metadata.get("defaultValue", "false")).lower() == "true" if kind == "Checkbox" else None,
         picklist=_values(metadata),
+        picklist_labels=_labels(metadata),
         reference_to=(target,) if target else (),
         relationship_name=name.removesuffix("c") + "r" if target else None,
         child_relationship=_child_name(metadata),
@@ -219,8 +220,17 @@ def _child_name(metadata: _Json) -> str | None:
 
 def _values(metadata: _Json) -> tuple[str, ...]:
     """``valueSet.valueSetDefinition.value[].fullName``."""
+    return tuple(str(one.get("fullName")) for one in _choices(metadata))
+
+
+def _labels(metadata: _Json) -> tuple[tuple[str, str], ...]:
+    """Of the values that have a label of their own."""
+    named = ((str(one.get("fullName")), str(one.get("label") or one.get("fullName"))) for one in _choices(metadata))
+    return tuple((value, label) for value, label in named if value != label)
+
+
+def _choices(metadata: _Json) -> list[_Json]:
     found: object = metadata.get("valueSet")
     for key in ("valueSetDefinition", "value"):
         found = found.get(key) if isinstance(found, dict) else None
-    values = found if isinstance(found, list) else []
-    return tuple(str(one.get("fullName")) for one in values if isinstance(one, dict))
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -20,6 +20,8 @@ Read = Callable[[dict[str, object]], object]
 
 def row_function(name: str, field: FieldType, read: Read, clock: Clock) -> tuple[FieldType, Read] | None:
     """What `name(field)` is and how to read it; None when there is no such function for such a field."""
+    if name == "tolabel" and field.picklist_labels:
+        return field, _nullable(read, lambda value: field.labels_of(str(value)))
     if name == "tolabel" or (name == "convertcurrency" and field.type == "currency"):
         return field, read
     if name == "format":
