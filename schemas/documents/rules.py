@@ -60,6 +60,8 @@ class ListDefinition(Document):
     """The connected user, whose records the scope `mine` shows."""
     several_currencies: bool = False
     """Amounts carry a currency, and only the org knows the rates."""
+    labelled: tuple[str, ...] = ()
+    """Picklists whose labels differ from their values: Salesforce looks for a pattern in the label."""
     fetched_at_ms: int
     trouble: str = ""
     """Why Salesforce does not tell any more what the list holds; until it does, everybody stays in or out of it."""

@@ -9,7 +9,7 @@ from schemas.documents import Job, ListDefinition, OrgCalendar, Rule, RuleSet
 from schemas.events import Entity
 from workers.core.data.first_weekday import first_weekday
 from workers.core.lists.comparing import comparison_id
-from workers.core.lists.predicates import UnsupportedCondition
+from workers.core.lists.predicates import ACCOUNT, UnsupportedCondition
 from workers.core.lists.queries import NoQuery, list_query
 from workers.core.lists.scheduling import lists_in_use
 from workers.ports import ListInfo, Refused, SalesforceOrg, Store
@@ -68,8 +68,14 @@ async def _read(org: SalesforceOrg, entity: Entity, name: str, now_ms: int) -> L
     found = find_list(await org.lists(entity), entity, name)
     definition = definition_of(entity, found, await org.list_describe(entity, found.list_id), now_ms)
     user_id = (await org.habits()).user_id
-    several = any(each.name == "CurrencyIsoCode" for each in await org.fields(entity))
-    return definition.model_copy(update={"user_id": user_id, "several_currencies": several})
+    fields = {each.name: each for each in await org.fields(entity)}
+    several = "CurrencyIsoCode" in fields
+    if entity == "contact" and ACCOUNT in str(definition.where):
+        fields |= {ACCOUNT + each.name: each for each in await org.fields("account")}
+    labelled = tuple(sorted(name for name, each in fields.items() if each.labelled))
+    return definition.model_copy(
+        update={"user_id": user_id, "several_currencies": several, "labelled": labelled},
+    )
 
 
 def needs_org(definition: ListDefinition, now_ms: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from schemas.documents import ListDefinition, Record, Rule, RuleSet
 from workers.core.evaluation import CompiledRuleSet, Related, evaluate, reads
 from workers.core.lists.operators import Reading
-from workers.core.lists.predicates import UnsupportedCondition, compile_list, compile_where, name_of
+from workers.core.lists.predicates import PLAIN, Habits, UnsupportedCondition, compile_list, compile_where, name_of
 
 WORDS = {
     "equals": "is",
@@ -87,7 +87,7 @@ def _lists(rule: Rule, rule_set: RuleSet) -> list[str]:
 
 
 def _list(definition: ListDefinition, record: Record, fields: Mapping[str, object], reading: Reading) -> ListVerdict:
-    condition = explain_where(definition.where, fields, reading, several_currencies=definition.several_currencies)
+    condition = explain_where(definition.where, fields, reading, Habits.of(definition))
     try:
         compiled = compile_list(definition, reading)
     except UnsupportedCondition as error:
@@ -99,14 +99,14 @@ def _list(definition: ListDefinition, record: Record, fields: Mapping[str, objec
 
 
 def explain_where(
-    where: Mapping[str, Any], fields: Mapping[str, object], reading: Reading, *, several_currencies: bool = False
+    where: Mapping[str, Any], fields: Mapping[str, object], reading: Reading, habits: Habits = PLAIN
 ) -> Condition:
     """A filter as a tree; an empty one holds for everything."""
 
     def part(of: Mapping[str, Any]) -> Condition:
-        return explain_where(of, fields, reading, several_currencies=several_currencies)
+        return explain_where(of, fields, reading, habits)
 
-    compiled = compile_where(where, reading, several_currencies=several_currencies)
+    compiled = compile_where(where, reading, habits)
     holds = None if compiled.predicate is None else compiled.predicate(fields)
     if conditions := where.get("conditions"):
         return Condition(str(where.get("conjunction", "and")), holds, parts=tuple(map(part, conditions)))

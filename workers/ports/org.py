@@ -25,6 +25,8 @@ class FieldInfo:
     """Of a number: digits behind the point."""
     calculated: bool = False
     """By a formula or a roll-up: it changes without a new stamp of the record, and without an event."""
+    labelled: bool = False
+    """A picklist with a value that people read as something else."""
 
 
 @dataclass(frozen=True, slots=True)

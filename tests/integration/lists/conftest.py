@@ -16,11 +16,27 @@ from workers.adapters.secrets import TokenCipher, generate_key
 
 from .pipeline import AnHourAhead, Pipeline
 
+SECTOR = {
+    "type": "Picklist",
+    "label": "Sector",
+    "valueSet": {
+        "valueSetDefinition": {
+            "value": [{"fullName": "TECH", "label": "Technology"}, {"fullName": "Banking", "label": "Banking"}]
+        }
+    },
+}
+"""A picklist with a value that people read as something else."""
+
 
 @pytest.fixture
 async def team() -> AsyncIterator[Pipeline]:
     config = OrgConfig(
-        connect_timeout_seconds=2, contacts=60, leads=4, accounts=6, users=(UserSpec("bea@example.com"),)
+        connect_timeout_seconds=2,
+        contacts=60,
+        leads=4,
+        accounts=6,
+        users=(UserSpec("bea@example.com"),),
+        custom_fields=(("Contact.Sector__c", SECTOR),),
     )
     sandbox, session, cipher = await serve(config), open_session(), TokenCipher([generate_key()])
     org = sandbox.org

@@ -42,6 +42,9 @@ KINDS = {
     "account": Kind(leaf("Account.Industry", "notEquals", "null")),
     "grandparent": Kind(leaf("Account.Owner.IsActive", "equals", "true"), by_org="Account.Owner.IsActive"),
     "picklist": Kind(leaf("LeadSource", "in", "'web'", "'Phone Inquiry'")),
+    "value with a label": Kind(leaf("Sector__c", "equals", "'tech'")),
+    "label": Kind(leaf("Sector__c", "like", "'%techno%'"), by_org="labels"),
+    "no such label": Kind(leaf("Sector__c", "notLike", "'%techno%'"), by_org="labels"),
     "picklist of leads": Kind(leaf("Rating", "equals", "'Hot'"), entity="lead"),
     "within": Kind(leaf("MailingAddress", "within", *NEAR), by_org="within"),
     "nested": Kind({"conjunction": "or", "conditions": [{"condition": leaf("Title", "like", "'V%'")}]}),
@@ -63,6 +66,8 @@ async def prepare(team: Pipeline) -> tuple[str, str]:
     team.commit(*(Write("update", "Lead", each, {"OwnerId": queue}) for each in leads[:3]))
     for each in team.contacts()[:4]:
         team.commit(Write("create", "CampaignMember", None, {"CampaignId": spring, "ContactId": each}))
+    sectors = {each: ("TECH", "Banking", None)[number % 3] for number, each in enumerate(team.contacts()[12:24])}
+    team.commit(*(Write("update", "Contact", each, {"Sector__c": sector}) for each, sector in sectors.items()))
     near: dict[str, object] = {"MailingLatitude": 37.77, "MailingLongitude": -122.41}
     team.commit(*(Write("update", "Contact", each, near) for each in team.contacts()[5:8]))
     team.commit(*(Write("update", "Contact", each, {"OwnerId": bea}) for each in team.contacts()[8:12]))
@@ -92,6 +97,7 @@ async def test_every_kind_of_list(team: Pipeline) -> None:
             *(Write("update", "Contact", each, {"Title": "VP", "OwnerId": bea}) for each in team.contacts()[:3]),
             *(Write("update", "Contact", each, {"MailingLatitude": 1.0}) for each in team.contacts()[6:7]),
             *(Write("update", "Contact", each, {"LeadSource": "Web"}) for each in team.contacts()[20:25]),
+            *(Write("update", "Contact", each, {"Sector__c": "TECH"}) for each in team.contacts()[25:30]),
             Write("update", "Lead", leads[4], {"OwnerId": queue, "Rating": "Hot"}),
             Write("update", "Lead", leads[0], {"OwnerId": bea}),
         )

@@ -11,6 +11,7 @@ from workers.cli.explain import shown
 from workers.core.explain import explain_where
 from workers.core.lists.days import Calendar
 from workers.core.lists.operators import Reading
+from workers.core.lists.predicates import Habits
 
 READING = Reading(date(2026, 11, 23), Calendar())
 
@@ -39,7 +40,7 @@ def test_the_name_of_a_person_is_told_as_it_was_compared() -> None:
 
 def test_an_amount_of_several_currencies_has_no_verdict_here() -> None:
     where = leaf("AnnualRevenue", "greaterThan", "USD1000")
-    assert explain_where(where, {"AnnualRevenue": 5000.0}, READING, several_currencies=True).holds is None
+    assert explain_where(where, {"AnnualRevenue": 5000.0}, READING, Habits(several_currencies=True)).holds is None
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,17 @@ async def test_a_business_accounts_name_is_no_compound() -> None:
     assert not [f for f in await client.fields("account") if f.compound]
 
 
+async def test_a_picklist_is_labelled_where_people_read_a_value_as_something_else() -> None:
+    same, other = {"value": "Web", "label": "Web"}, {"value": "TECH", "label": "Technology"}
+    described = [
+        field("A", "picklist") | {"picklistValues": [same, other]},
+        field("B", "picklist") | {"picklistValues": [same, {"value": "x", "label": None}]},
+        field("C"),
+    ]
+    client, _ = org({f"{CONTACT}/describe": {"fields": described}})
+    assert [f.name for f in await client.fields("contact") if f.labelled] == ["A"]
+
+
 def view(number: int) -> dict[str, object]:
     return {"id": f"00B{number:012}AAA", "label": f"List {number}", "developerName": f"List{number}"}
 

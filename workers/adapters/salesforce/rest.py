@@ -46,6 +46,11 @@ class _Reply(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
 
+class _Choice(_Reply):
+    value: str
+    label: str | None = None
+
+
 class _Field(_Reply):
     name: str
     type: str
@@ -54,6 +59,11 @@ class _Field(_Reply):
     scale: int = 18
     compoundFieldName: str | None = None  # noqa: N815 - Salesforce's spelling
     calculated: bool = False
+    picklistValues: list[_Choice] = []  # noqa: N815 - Salesforce's spelling
+
+    @property
+    def labelled(self) -> bool:
+        return any(each.label not in (None, each.value) for each in self.picklistValues)
 
 
 class _Describe(_Reply):
@@ -99,7 +109,7 @@ class Rest:
         described = parsed(_Describe, await self._api.get(path), path).fields
         compounds = _compounds(described)
         return [
-            FieldInfo(f.name, f.type, f.label, f.updateable, f.name in compounds, f.scale, f.calculated)
+            FieldInfo(f.name, f.type, f.label, f.updateable, f.name in compounds, f.scale, f.calculated, f.labelled)
             for f in described
         ]
 

@@ -38,7 +38,8 @@ async def _described(readings: Readings, known: ListDefinition) -> ListDefinitio
         return known.model_copy(update={"trouble": str(error)})
     found = definition_of(known.entity, info, describe, now_ms)
     user_id = (await readings.org.habits()).user_id if found.scope == "mine" else known.user_id
-    found = found.model_copy(update={"user_id": user_id, "several_currencies": known.several_currencies})
+    kept = {"several_currencies": known.several_currencies, "labelled": known.labelled}
+    found = found.model_copy(update={"user_id": user_id, **kept})
     try:
         compiled_today(found, now_ms)
     except UnsupportedCondition as error:

@@ -75,6 +75,23 @@ class CompiledList:
     """Nobody can tell who is in the list: whom it held it holds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What of the org a condition depends on."""
+
+    several_currencies: bool = False
+    labelled: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, definition: ListDefinition) -> Habits:
+        return cls(definition.several_currencies, definition.labelled)
+
+
+PLAIN = Habits()
+
+PATTERNS = ("like", "notLike")
+
+
 def compile_list(definition: ListDefinition, reading: Reading) -> CompiledList:
     """The list as it reads on a day. Raises UnsupportedCondition when no rule can use it."""
     if definition.trouble:
@@ -84,7 +101,7 @@ def compile_list(definition: ListDefinition, reading: Reading) -> CompiledList:
             f"List “{definition.label}” cannot be imported: it shows what somebody viewed recently, which changes "
             "without any record being changed. Choose another list."
         )
-    compiled = compile_where(definition.where, reading, several_currencies=definition.several_currencies)
+    compiled = compile_where(definition.where, reading, Habits.of(definition))
     if TOO_DEEP in compiled.reasons:
         raise UnsupportedCondition(
             f"List “{definition.label}” cannot be imported: {TOO_DEEP}. "
@@ -102,9 +119,9 @@ def compile_list(definition: ListDefinition, reading: Reading) -> CompiledList:
     return compiled
 
 
-def compile_where(where: Mapping[str, Any], reading: Reading, *, several_currencies: bool = False) -> CompiledList:
+def compile_where(where: Mapping[str, Any], reading: Reading, habits: Habits = PLAIN) -> CompiledList:
     """The condition as a closure; no condition at all matches every record."""
-    compiler = _Compiler(reading, several_currencies)
+    compiler = _Compiler(reading, habits)
     predicate = compiler.condition(where, depth=0) or _always
     if compiler.reasons:
         return CompiledList(None, tuple(dict.fromkeys(compiler.reasons)))
@@ -141,7 +158,7 @@ class _Compiler:
     """One condition; `reasons` collects what cannot be evaluated here, the other two what the predicate depends on."""
 
     reading: Reading
-    several_currencies: bool
+    habits: Habits
     reasons: list[str] = field(default_factory=list)
     tested: set[str] = field(default_factory=set)
     relative: list[tuple[str, RelativeDays]] = field(default_factory=list)
@@ -192,6 +209,10 @@ class _Compiler:
         _check_field(name)
         if operator not in OPERATORS:
             raise WrongOperands("this operator is not known here")
+        if operator in PATTERNS and name in self.habits.labelled:
+            raise WrongOperands(
+                "Salesforce looks for the pattern in the picklist's labels, which differ from its values"
+            )
         if not isinstance(values, Sequence) or isinstance(values, str) or not all(isinstance(v, str) for v in values):
             raise WrongOperands("its values are not in a form that is understood")
         literals = tuple(parse_literal(value.strip()) for value in values)
@@ -202,7 +223,7 @@ class _Compiler:
     def _note(self, name: str, literal: Literal) -> None:
         if isinstance(literal, RelativeDays):
             self.relative.append((name, literal))
-        if isinstance(literal, Amount) and self.several_currencies:
+        if isinstance(literal, Amount) and self.habits.several_currencies:
             raise WrongOperands("amounts in several currencies are converted by the org")
 
     def _on(self, name: str, test: Test) -> Predicate:

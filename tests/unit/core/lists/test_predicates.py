@@ -15,6 +15,7 @@ from workers.core.lists.operators import OPERATORS, Reading
 from workers.core.lists.predicates import (
     DEEPEST,
     TOO_DEEP,
+    Habits,
     Predicate,
     UnsupportedCondition,
     compile_list,
@@ -324,9 +325,18 @@ def test_an_amount_is_its_number_where_there_is_one_currency() -> None:
 
 
 def test_amounts_in_several_currencies_are_converted_by_the_org() -> None:
-    compiled = compile_where(leaf("greaterThan", "USD100"), READING, several_currencies=True)
+    compiled = compile_where(leaf("greaterThan", "USD100"), READING, Habits(several_currencies=True))
     assert compiled.predicate is None
     assert "several currencies" in compiled.reasons[0]
+
+
+@pytest.mark.parametrize("operator", ["like", "notLike"])
+def test_the_org_looks_for_patterns_in_labels_that_differ_from_values(operator: str) -> None:
+    habits = Habits(labelled=("F",))
+    compiled = compile_where(leaf(operator, "'%tech%'"), READING, habits)
+    assert (compiled.predicate, "labels" in compiled.reasons[0]) == (None, True)
+    assert compile_where(leaf("equals", "'TECH'"), READING, habits).predicate is not None
+    assert compile_where(leaf(operator, "'%tech%'"), READING, Habits(labelled=("G",))).predicate is not None
 
 
 # --- laws ------------------------------------------------------------------------------------------------------------
