@@ -8,6 +8,7 @@ import pytest
 
 from schemas.documents import FieldMapping, Rule, RuleSet
 from workers.runtime import reapply as module
+from workers.runtime import sieve
 from workers.runtime.reapply import PATIENT_LOOKS, Reapplier, reapply
 
 from .crm import ACME, ANN, JOE, change, record_id, rule
@@ -136,6 +137,18 @@ async def test_an_edited_mapping_reaches_whom_it_concerns() -> None:
     assert await look(acme) == [JOE]
     person = (await acme.store.people.load([("acme", "joe@acme.com")]))["acme", "joe@acme.com"]
     assert person.fields["town"] == "Oslo"
+
+
+@pytest.mark.parametrize(("sample", "commanded"), [(1, [JOE, ANN]), (2, [JOE])], ids=["all of them", "half"])
+async def test_where_most_are_concerned_the_others_are_not_looked_at(
+    sample: int, commanded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sieve, "SAMPLE", sample)
+    acme = await routed(BERGEN)
+    await people(acme)
+    await acme.rules(OSLO, BERGEN)
+    assert await look(acme) == commanded
+    assert acme.people() == {"joe@acme.com": ("north",), "ann@acme.com": ("west",)}
 
 
 async def test_records_of_an_earlier_version_of_the_program_are_commanded() -> None:
