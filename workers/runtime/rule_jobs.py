@@ -39,7 +39,9 @@ async def note_applied(store: Store, rule_set: RuleSet, now_ms: int) -> None:
             break
         jobs[job.job_id] = job
     done = [
-        job.model_copy(update={"state": "done", "done": job.total or 0, "updated_at_ms": now_ms})
+        job.model_copy(
+            update={"state": "done", "done": job.total or 0, "updated_at_ms": now_ms, "finished_at_ms": now_ms}
+        )
         for job in jobs.values()
         if job.state == "running" and job.job_id <= job_id(rule_set)
     ]
