@@ -107,12 +107,21 @@ def fate_of_deleted(record: Record) -> str:
 
 
 def _add_rule(tree: Tree, rule: RuleVerdict, imported: str) -> None:
-    state = "" if rule.active else ", not active"
-    where = f" -> segment {rule.segment_id}" if rule.segment_id else f" -> {imported} only"
-    carried = f", as it held lead {', '.join(rule.carried_from)}, which was converted" if rule.carried_from else ""
-    branch = tree.add(Text(f"{mark(rule.holds)} rule {rule.rule_id}{where}{state}{carried}"))
+    branch = tree.add(Text(told(rule, imported)))
     for each in rule.lists:
         _add_list(branch, each)
+
+
+def told(rule: RuleVerdict, imported: str) -> str:
+    """E.g. "+ rule contact-1 -> segment vips, not active, keeps whom it once held"."""
+    where = f" -> segment {rule.segment_id}" if rule.segment_id else f" -> {imported} only"
+    state = "" if rule.active else ", not active"
+    why = ""
+    if rule.carried_from:
+        why = f", as it held lead {', '.join(rule.carried_from)}, which was converted"
+    elif rule.holds and not (rule.active and any(each.holds for each in rule.lists)):
+        why = ", keeps whom it once held"
+    return f"{mark(rule.holds)} rule {rule.rule_id}{where}{state}{why}"
 
 
 def _add_list(tree: Tree, verdict: ListVerdict) -> None:

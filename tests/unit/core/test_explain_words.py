@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from workers.cli.explain import shown
-from workers.core.explain import explain_where
+from workers.cli.explain import shown, told
+from workers.core.explain import Condition, ListVerdict, RuleVerdict, explain_where
 from workers.core.lists.days import Calendar
 from workers.core.lists.operators import Reading
 from workers.core.lists.predicates import Habits
@@ -49,3 +49,20 @@ def test_an_amount_of_several_currencies_has_no_verdict_here() -> None:
 )
 def test_values_are_told_as_filters_write_them(value: object, text: str) -> None:
     assert shown(value) == text
+
+
+@pytest.mark.parametrize(
+    ("active", "rule_holds", "list_holds", "text"),
+    [
+        (True, True, True, "+ rule lead-1 -> people only"),
+        (True, False, False, "- rule lead-1 -> people only"),
+        (True, True, False, "+ rule lead-1 -> people only, keeps whom it once held"),
+        (False, True, True, "+ rule lead-1 -> people only, not active, keeps whom it once held"),
+        (False, False, True, "- rule lead-1 -> people only, not active"),
+    ],
+)
+def test_a_rule_tells_why_it_holds_whom_its_lists_do_not(
+    active: bool, rule_holds: bool, list_holds: bool, text: str
+) -> None:
+    verdict = ListVerdict("00B", "Hot", list_holds, Condition("everything", True))
+    assert told(RuleVerdict("lead-1", active, None, rule_holds, (verdict,)), "people") == text
