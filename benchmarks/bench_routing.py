@@ -46,6 +46,7 @@ class Bench:
     events: int
     rounds: int
     driver: str
+    workers: int
     connect: Connect | None = None
 
     def measure(self) -> dict[str, Any]:
@@ -60,7 +61,13 @@ class Bench:
             for side, figures in runs.items():
                 figures.append(sides[side](side, namespace, f"{namespace}{side}{number}", self.events))
                 print(f"{side:8} {figures[-1]}", flush=True)
-        return {"events": self.events, "value_bytes": value_bytes, "runs": runs, "medians": medians(runs)}
+        return {
+            "events": self.events,
+            "workers": self.workers,
+            "value_bytes": value_bytes,
+            "runs": runs,
+            "medians": medians(runs),
+        }
 
     def prepared(self) -> tuple[str, int]:
         """The load in a topic of its own; and documents of routing's making for the bare loop to copy."""
@@ -82,7 +89,7 @@ class Bench:
     def side(self, side: str, namespace: str, database: str, events: int) -> dict[str, Any]:
         found = self.endpoints
         command = [sys.executable, "-m", "benchmarks.routing_sides", side, found.kafka_bootstrap_servers]
-        arguments = [found.mongodb_uri, namespace, database, str(events), self.driver]
+        arguments = [found.mongodb_uri, namespace, database, str(events), self.driver, str(self.workers)]
         ended = subprocess.run(
             [*command, *arguments], capture_output=True, text=True, timeout=SIDE_SECONDS, check=False
         )
@@ -91,7 +98,7 @@ class Bench:
         return {**json.loads(ended.stdout), "documents": self.documents(database)}
 
     def sink(self, connect: Connect, side: str, namespace: str, database: str, events: int) -> dict[str, Any]:
-        return connect.measure(namespace, database, events)
+        return connect.measure(namespace, database, events, tasks=self.workers)
 
     def documents(self, database: str) -> dict[str, list[int]]:
         """Number and mean size in bytes: shows that both sides wrote the same."""
@@ -133,6 +140,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--driver", choices=("pymongo", "motor"), default="pymongo", help="of routing")
     parser.add_argument(
+        "--workers", type=int, default=1, help="processes of routing and of the bare loop, tasks of the sink"
+    )
+    parser.add_argument(
         "--sink-connector", action="store_true", help="beside MongoDB's sink connector (Java 17 and Maven)"
     )
     parser.add_argument("--save", action="store_true", help="append to benchmarks/results/routing.json")
@@ -141,7 +151,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, start_stack(Path(directory)) as stack:
         where = environment(stack.endpoints)
         with sink_connector(stack.endpoints, Path(directory), wanted=options.sink_connector) as running:
-            result = Bench(stack.endpoints, options.events, options.rounds, options.driver, running).measure()
+            result = Bench(
+                stack.endpoints, options.events, options.rounds, options.driver, options.workers, running
+            ).measure()
     print(f"{options.events} events of {result['value_bytes']} bytes on {where['cpu']}, load {where['load_before']}")
     for side, figures in result["medians"].items():
         print(f"{side:15} " + "  ".join(f"{name} {value:g}" for name, value in figures.items()))

@@ -1,22 +1,25 @@
-"""The two sides of the routing benchmark, each run as a process of its own: its CPU time and memory are its own.
+"""The two sides of the routing benchmark, each run as processes of its own: its CPU time and memory are its own.
 
-    python -m benchmarks.routing_sides routing|bare BOOTSTRAP_SERVERS MONGODB_URI NAMESPACE DATABASE EVENTS DRIVER
+    python -m benchmarks.routing_sides routing|bare SERVERS MONGODB_URI NAMESPACE DATABASE EVENTS DRIVER WORKERS
 
-prints one JSON line. Timed from the first batch to the last one's being written: starting and joining a group are not.
+prints one JSON line. Timed from the first batch to the last one's being written: starting and joining a group are not,
+and several workers begin when each of them has partitions.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from multiprocessing.sharedctypes import SynchronizedArray
 from typing import Any, cast
 
 import orjson
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import AsyncMongoClient, ReplaceOne
 
 from benchmarks.memory import peak_rss_mb
@@ -33,6 +36,7 @@ from workers.routing.worker import TOPICS, Routing
 from workers.runtime.process import SystemClock, collect_seldom
 
 STUCK_SECONDS = 120
+LOOK_SECONDS = 0.005
 TEMPLATE = "template"
 """The database in which a first run of routing left the documents that the bare loop writes again."""
 
@@ -45,35 +49,70 @@ class Figures:
     peak_rss_mb: float
 
 
-class Meter:
-    """Starts with the first event and is full after the last one."""
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the workers of a side know of each other."""
 
-    def __init__(self, events: int) -> None:
+    done: SynchronizedArray[int]
+    """By partition: the offset after its last event that is written, so that no event counts twice."""
+    joined: SynchronizedArray[int]
+    """By worker: whether it has partitions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Of one worker; the clock is that of the machine."""
+
+    since: float
+    until: float
+    cpu_seconds: float
+    peak_rss_mb: float
+
+
+class Meter:
+    """Starts with the worker's first event and is full after the last one of all workers."""
+
+    def __init__(self, events: int, shared: Shared, worker: int) -> None:
         self._wanted = events
-        self._seen = 0
+        self._shared = shared
+        self._worker = worker
         self._since: tuple[float, float] | None = None
-        self._until: tuple[float, float] | None = None
         self.full = asyncio.Event()
 
-    def begin(self) -> None:
+    @property
+    def share(self) -> range:
+        """Of the partitions, for who is not given any by a group."""
+        return range(self._worker, len(self._shared.done), len(self._shared.joined))
+
+    async def begin(self) -> None:
+        self._shared.joined[self._worker] = 1
+        while not all(self._shared.joined[:]):  # noqa: ASYNC110 - other processes set no event of this loop
+            await asyncio.sleep(LOOK_SECONDS)
         self._since = self._since or (time.perf_counter(), time.process_time())
 
-    def add(self, events: int) -> None:
-        self._seen += events
-        if self._seen >= self._wanted:
-            self._until = (time.perf_counter(), time.process_time())
-            self.full.set()
+    def add(self, messages: Iterable[Any]) -> None:
+        with self._shared.done.get_lock():
+            for message in messages:
+                self._shared.done[message.partition] = max(self._shared.done[message.partition], message.offset + 1)
 
-    def figures(self) -> Figures:
-        assert self._since is not None
-        assert self._until is not None
-        seconds, cpu_seconds = (until - since for since, until in zip(self._since, self._until, strict=True))
-        return Figures(
-            seconds=round(seconds, 2),
-            events_per_second=round(self._seen / seconds),
-            cpu_us_per_event=round(cpu_seconds / self._seen * 1e6),
-            peak_rss_mb=peak_rss_mb(),
-        )
+    async def filled(self) -> Span:
+        """Of a topic that holds nothing else."""
+        while sum(self._shared.done[:]) < self._wanted:  # noqa: ASYNC110 - other processes set no event of this loop
+            await asyncio.sleep(LOOK_SECONDS)
+        until = time.perf_counter(), time.process_time()
+        self.full.set()
+        since = self._since or until
+        return Span(since[0], until[0], until[1] - since[1], peak_rss_mb())
+
+
+def figures_of(spans: Sequence[Span], events: int) -> Figures:
+    seconds = max(span.until for span in spans) - min(span.since for span in spans)
+    return Figures(
+        seconds=round(seconds, 2),
+        events_per_second=round(events / seconds),
+        cpu_us_per_event=round(sum(span.cpu_seconds for span in spans) / events * 1e6),
+        peak_rss_mb=sum(span.peak_rss_mb for span in spans),
+    )
 
 
 class MeteredProcessor:
@@ -89,9 +128,9 @@ class MeteredProcessor:
 
     async def run(self, handle: Handler, stop: asyncio.Event) -> None:
         async def metered(messages: Sequence[Message]) -> None:
-            self._meter.begin()
+            await self._meter.begin()
             await handle(messages)
-            self._meter.add(sum(message.topic == TOPIC.name for message in messages))
+            self._meter.add(message for message in messages if message.topic == TOPIC.name)
 
         await self._processor.run(metered, stop)
 
@@ -102,7 +141,7 @@ async def routing(servers: str, uri: str, namespace: str, database: str, driver:
     await publisher.start()
     try:
         async with open_store(uri, database, driver) as store:
-            await store.rule_sets.swap([RULES])
+            await store.rule_sets.swap([RULES])  # the first worker's is kept
             processor = MeteredProcessor(FaustProcessor(servers, database, TOPICS, namespace), meter)
             await Routing(store, publisher, SystemClock()).run(processor, meter.full)
     finally:
@@ -112,7 +151,6 @@ async def routing(servers: str, uri: str, namespace: str, database: str, driver:
 async def bare(servers: str, uri: str, namespace: str, database: str, _: Driver, meter: Meter) -> None:
     """No merge, no rules, no compare-and-swap: parse, fill in, upsert, commit. The indexes are those of routing."""
     consumer = AIOKafkaConsumer(
-        namespace + TOPIC.name,
         bootstrap_servers=servers,
         group_id=namespace + database,
         isolation_level="read_committed",
@@ -123,16 +161,17 @@ async def bare(servers: str, uri: str, namespace: str, database: str, _: Driver,
         copied = await templates(client[namespace + TEMPLATE])
         await ensure_indexes(client[database], ErrorTable(hosts_of(uri)))
         await consumer.start()
+        consumer.assign([TopicPartition(namespace + TOPIC.name, partition) for partition in meter.share])
         try:
             while not meter.full.is_set():
                 batch = await consumer.getmany(timeout_ms=1000, max_records=BATCH_MESSAGES)
                 messages = [message for part in batch.values() for message in part]
                 if not messages:
                     continue
-                meter.begin()
+                await meter.begin()
                 await upsert(client[database], [orjson.loads(m.value) for m in messages], copied)
                 await consumer.commit({tp: part[-1].offset + 1 for tp, part in batch.items()})
-                meter.add(len(messages))
+                meter.add(messages)
         finally:
             await consumer.stop()
 
@@ -159,17 +198,46 @@ async def upsert(database: Any, events: list[dict[str, Any]], templates: list[An
 SIDES = {"routing": routing, "bare": bare}
 
 
-async def run(side: str, servers: str, uri: str, namespace: str, database: str, events: int, driver: Driver) -> Figures:
-    meter = Meter(events)
-    async with asyncio.timeout(STUCK_SECONDS):
-        await SIDES[side](servers, uri, namespace, database, driver, meter)
-    return meter.figures()
+@dataclass(frozen=True, slots=True)
+class Run:
+    side: str
+    servers: str
+    uri: str
+    namespace: str
+    database: str
+    events: int
+    driver: Driver
+
+    async def carried_out(self, meter: Meter) -> Span:
+        async with asyncio.timeout(STUCK_SECONDS), asyncio.TaskGroup() as tasks:
+            span = tasks.create_task(meter.filled())
+            await SIDES[self.side](self.servers, self.uri, self.namespace, self.database, self.driver, meter)
+        return span.result()
+
+
+def work(run: Run, shared: Shared, worker: int, spans: Any) -> None:
+    spans.put(asyncio.run(run.carried_out(Meter(run.events, shared, worker))))
+
+
+def measured(run: Run, workers: int) -> Figures:
+    spawning = multiprocessing.get_context("spawn")
+    shared = Shared(spawning.Array("q", TOPIC.partitions), spawning.Array("q", workers))
+    spans = spawning.SimpleQueue()
+    others = [spawning.Process(target=work, args=(run, shared, n, spans), daemon=True) for n in range(1, workers)]
+    for other in others:
+        other.start()
+    work(run, shared, 0, spans)
+    for other in others:
+        other.join(STUCK_SECONDS)
+        if other.exitcode:
+            raise SystemExit(f"a worker ended with {other.exitcode}")
+    return figures_of([spans.get() for _ in range(workers)], run.events)
 
 
 def main(arguments: list[str]) -> None:
-    side, servers, uri, namespace, database, events, driver = arguments
-    figures = asyncio.run(run(side, servers, uri, namespace, database, int(events), cast("Driver", driver)))
-    print(json.dumps(asdict(figures)))
+    side, servers, uri, namespace, database, events, driver, workers = arguments
+    run = Run(side, servers, uri, namespace, database, int(events), cast("Driver", driver))
+    print(json.dumps(asdict(measured(run, int(workers)))))
 
 
 if __name__ == "__main__":

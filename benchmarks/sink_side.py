@@ -60,13 +60,13 @@ class Connect:
     process: psutil.Process
     port: int
 
-    def measure(self, namespace: str, database: str, events: int) -> dict[str, Any]:
+    def measure(self, namespace: str, database: str, events: int, *, tasks: int = 1) -> dict[str, Any]:
         """From the first document to the last event's being stored."""
         last = last_of_each_partition(events)
         with MongoClient[dict[str, Any]](self.endpoints.mongodb_uri) as client:
             records = client[database].records
             records.create_indexes(list(RECORDS.indexes))
-            self._consume(namespace, database)
+            self._consume(namespace, database, tasks)
             wait(lambda: records.find_one({}, {"_id": 1}) is not None)
             since, cpu_since = time.perf_counter(), self._cpu_seconds()
             wait(lambda: stored(records, last))
@@ -81,8 +81,8 @@ class Connect:
             "documents": {"records": count},
         }
 
-    def _consume(self, namespace: str, database: str) -> None:
-        config = sink(namespace + TOPIC.name, self.endpoints.mongodb_uri, database)
+    def _consume(self, namespace: str, database: str, tasks: int) -> None:
+        config = sink(namespace + TOPIC.name, self.endpoints.mongodb_uri, database, tasks)
         call(self.port, "POST", "/connectors", {"name": database, "config": config})
 
     def _cpu_seconds(self) -> float:
@@ -90,10 +90,10 @@ class Connect:
         return times.user + times.system
 
 
-def sink(topic: str, uri: str, database: str) -> dict[str, str]:
+def sink(topic: str, uri: str, database: str, tasks: int) -> dict[str, str]:
     return {
         "connector.class": "com.mongodb.kafka.connect.MongoSinkConnector",
-        "tasks.max": "1",
+        "tasks.max": str(tasks),
         "topics": topic,
         "connection.uri": f"{uri}&w=majority",
         "database": database,
