@@ -31,7 +31,7 @@ class Watch:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         pipeline = [{"$match": {"ns.coll": {"$in": ["records", "people", "accounts"]}}}]
-        stream = await self.database.watch(pipeline, full_document="default", max_await_time_ms=500)
+        stream = await self.database.watch(pipeline, full_document="updateLookup", max_await_time_ms=500)
         following = asyncio.create_task(self._follow(stream))
         try:
             yield
@@ -44,7 +44,9 @@ class Watch:
         async with stream:
             async for event in stream:
                 now_ms = time.time() * 1000
-                document = event.get("fullDocument") or {}
+                document = event.get("fullDocument")
+                if document is None:  # a document that is gone by the time it is looked up
+                    continue
                 if event["ns"]["coll"] == "records":
                     self.note_record(document, now_ms)
                 else:
