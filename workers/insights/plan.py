@@ -110,7 +110,7 @@ class Plan:
 
     def _add_survivors(self, sources: dict[str, list[str]], scores: Sequence[Scored], begin: int) -> None:
         """To the records of each score those that its own were merged into."""
-        for score_id, *_ in scores:
+        for score_id, *_ in scores if self._survivors else ():
             if taking := self._survivors.of(score_id):
                 sources[score_id[begin:]] = sorted({*sources.get(score_id[begin:], ()), *taking})
 

@@ -23,6 +23,9 @@ class Survivors:
                 self._of_scores[score_id].add(survivor)
                 self._all.add(survivor)
 
+    def __len__(self) -> int:
+        return len(self._all)
+
     def __contains__(self, record_id: str) -> bool:
         """Whether it may have to choose between scores."""
         return record_id in self._all
