@@ -8,7 +8,7 @@ from workers.core.writeback import expected_pause
 
 
 def test_the_first_look_is_when_the_job_may_be_done() -> None:
-    assert expected_pause(50_000, 0, 0.0, 0.0) == pytest.approx(1.0)
+    assert expected_pause(50_000, 0, 0.0, 0.0) == pytest.approx(2.5)
 
 
 def test_looks_grow_rare_while_a_job_tells_of_no_progress() -> None:

@@ -250,3 +250,19 @@ async def test_a_worker_that_was_taken_over_does_not_release_the_run(rig: Rig, m
     with pytest.raises(Unavailable, match="taken over"):
         await rig.write_back()
     assert not (await stored_run(rig)).released
+
+
+@pytest.mark.usefixtures("by_job")
+async def test_the_org_is_asked_once_for_all_jobs_of_a_run_what_is_left_of_its_batches(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.person("ada@acme.com", ("contact", 1), ("lead", 2), score=7.5)
+    asked: list[int] = []
+
+    async def left(ours_today: int) -> int:
+        asked.append(ours_today)
+        return 1
+
+    monkeypatch.setattr(rig.org, "batches_left", left)
+    run = await rig.write_back()
+    assert (run.accepted, run.postponed, asked) == (1, 1, [0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ROWS_A_SECOND = 50_000
+ROWS_A_SECOND = 20_000
 """Whoever asks before a job can be done asks for nothing: Salesforce writes slower than this."""
 
 GROWTH = 1.6

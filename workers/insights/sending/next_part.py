@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 from schemas.documents import WritebackPart, WritebackRun
 from schemas.events import Entity
@@ -25,6 +26,16 @@ NOT_UPLOADED = frozenset({"creating", "created", "uploading"})
 
 DAY_MS = 86_400_000
 
+TOLD_FOR_MS = 300_000
+"""What the org says is left of its daily batches: other programs use them too."""
+
+
+class _Told(NamedTuple):
+    at_ms: int
+    ours: int
+    """Our batches of the day at that time."""
+    left: int | None
+
 
 class NextParts:
     """Of one run. One is formed at a time, so that parts sent side by side share what is left of the day's batches."""
@@ -32,6 +43,7 @@ class NextParts:
     def __init__(self, state: RunState) -> None:
         self._run = state
         self._forming = asyncio.Lock()
+        self._told: _Told | None = None
 
     async def next(self, entity: Entity, number: int, after: str) -> str | None:
         """Record the part of round `number` that follows a place, and its name; None: nothing is left, or nothing may
@@ -92,8 +104,15 @@ class NextParts:
         since_ms = self._run.clock.now_ms() - DAY_MS
         runs = [run async for run in self._run.store.writeback_runs.scan(self._run.run.team)]
         ours = sum(run.batches + batches_due(run) for run in runs if run.started_at_ms > since_ms)
-        left = await self._run.org.batches_left(ours)
+        left = await self._batches_left(ours)
         return rows if left is None or batches_of(rows) <= left else max(0, left) * BATCH_ROWS
+
+    async def _batches_left(self, ours: int) -> int | None:
+        """Asked of the org once in a while: in between, what we use is known here."""
+        now_ms = self._run.clock.now_ms()
+        if self._told is None or now_ms - self._told.at_ms > TOLD_FOR_MS:
+            self._told = _Told(now_ms, ours, await self._run.org.batches_left(ours))
+        return None if self._told.left is None else self._told.left - (ours - self._told.ours)
 
 
 def batches_due(run: WritebackRun) -> int:
