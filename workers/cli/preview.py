@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Preview = Annotated[bool, typer.Option("--preview", help="Only tell who would enter and leave; nothing is saved.")]
 
 
+NOT_COUNTED = "whom it was not asked about yet is not counted"
+
+
 def tell_preview(ask: Callable[[Previewing], Coroutine[Any, Any, Found]], as_json: bool) -> None:
     with progress_bar() as bar:
         task = bar.add_task("evaluating", total=None)
@@ -47,7 +50,7 @@ def as_table(found: Found) -> Table:
     for name, number in sorted(found.fields.items()):
         table.add_row(f"field {name} filled differently", f"{number:,}")
     for label, reasons in found.needs_org.items():
-        table.add_row(f"only the org can evaluate {label}", "; ".join(reasons))
+        table.add_row(f"only the org can evaluate {label}", "; ".join((*reasons, NOT_COUNTED)))
     return table
 
 
