@@ -23,6 +23,7 @@ from sandbox.org.admin.policy import routes as policy_routes
 from sandbox.org.admin.records import AdminRecords
 from sandbox.org.admin.setup import AdminSetup
 from sandbox.org.admin.site import AdminSite
+from sandbox.org.admin.view_all import ViewAll
 from sandbox.org.bulk.api import Bulk
 from sandbox.org.config import OrgConfig
 from sandbox.org.events.access import EventAccess
@@ -220,7 +221,7 @@ def _application(
         *oauth.routes(org, tokens),
         *CometD(org.config, cometd_sessions, org.faults, tokens.check, lambda: outage.active).routes(),
         *Admin(org, tokens, cometd_sessions, stats, outage).routes(),
-        *AdminFaults(org, cometd_sessions).routes(),
+        *AdminFaults(org, cometd_sessions, ViewAll(org)).routes(),
         *AdminRecords(org).routes(),
         *AdminSetup(org).routes(),
         *AdminPages(site).routes(),

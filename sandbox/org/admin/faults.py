@@ -10,6 +10,7 @@ from aiohttp import web
 
 from sandbox.org.admin.forms import AdminError, answer, arguments, mapping, number, text
 from sandbox.org.admin.site import refusal
+from sandbox.org.admin.view_all import ViewAll
 from sandbox.org.faults.bayeux_errors import BAYEUX_ERRORS
 from sandbox.org.faults.plan import KINDS, FaultSpec
 from sandbox.org.http.paths import ADMIN_PREFIX
@@ -26,6 +27,7 @@ class AdminFaults:
 
     org: Org
     sessions: SessionTable
+    view_all: ViewAll
 
     def routes(self) -> list[web.RouteDef]:
         switches: dict[str, _Switch] = {
@@ -109,14 +111,17 @@ class AdminFaults:
         return {"delivered": 0}
 
     def _permit(self, given: Mapping[str, object]) -> Mapping[str, object]:
-        """``{"object": "Contact", "view_all": false}``; acts on the next subscription."""
+        """``{"object": "Contact", "view_all": false}``; tables tell at once, subscriptions next."""
         object_type = self.org.find_object(text(given, "object"))
         if object_type is None:
             raise AdminError(f"no such object: {given['object']}")
+        forbidden = self.sessions.bus.forbidden
         if given.get("view_all", True) is True:
-            self.sessions.bus.forbidden.discard(object_type.name)
+            forbidden.discard(object_type.name)
+            self.view_all.give_back(object_type.name, last=not forbidden)
         else:
-            self.sessions.bus.forbidden.add(object_type.name)
+            forbidden.add(object_type.name)
+            self.view_all.take(object_type.name)
         self.org.faults.note("permissions", {"forbidden": sorted(self.sessions.bus.forbidden)})
         return {"forbidden": sorted(self.sessions.bus.forbidden)}
 

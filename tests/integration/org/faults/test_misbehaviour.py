@@ -333,3 +333,25 @@ async def test_permissions_over_admin(caller: Caller) -> None:
     await caller.established(ALL)
     [reply] = await caller.bayeux("subscribe", subscription=CONTACTS)
     assert reply["error"] == "403::User not allowed to subscribe CDC without required permissions"
+
+
+async def test_the_permission_tables_tell_what_was_taken_away(caller: Caller) -> None:
+    async def granted() -> dict[str, bool]:
+        sets = await caller.json("GET", f"{DATA}/query?q=SELECT+PermissionsViewAllData+FROM+PermissionSet")
+        rows = await caller.json(
+            "GET", f"{DATA}/query?q=SELECT+SobjectType,PermissionsViewAllRecords+FROM+ObjectPermissions"
+        )
+        everything = any(row["PermissionsViewAllData"] for row in sets["records"])
+        held = {row["SobjectType"] for row in rows["records"] if row["PermissionsViewAllRecords"]}
+        return {"everything": everything} | {name: name in held for name in ("Contact", "Lead", "Account")}
+
+    before = await granted()
+    assert all(before.values())
+    await caller.admin("permissions", object="contact", view_all=False)
+    assert await granted() == {"everything": False, "Contact": False, "Lead": True, "Account": True}
+    await caller.admin("permissions", object="Lead", view_all=False)
+    await caller.admin("permissions", object="Lead", view_all=False)
+    await caller.admin("permissions", object="Contact", view_all=True)
+    assert await granted() == {"everything": False, "Contact": True, "Lead": False, "Account": True}
+    await caller.admin("permissions", object="Lead", view_all=True)
+    assert await granted() == before
