@@ -16,7 +16,7 @@ from workers.adapters.kafka.changelog import KafkaChangeLog
 from workers.adapters.kafka.shards import KafkaShardOwnership
 from workers.adapters.salesforce import cometd
 from workers.adapters.salesforce.names import CHANNEL
-from workers.capture import attempt
+from workers.capture.stream import attempt
 
 
 def instead(owner: object, name: str, replacement: object) -> None:

@@ -12,19 +12,19 @@ import structlog
 from schemas.documents import Connection
 from schemas.events import ENTITIES, Entity
 from workers.capture import metrics
-from workers.capture.attempt import Attempt
 from workers.capture.committer import Move, Submission
 from workers.capture.context import Context
 from workers.capture.failures import raise_decisive
-from workers.capture.jobs import Jobs
 from workers.capture.lists.asker import Asker
+from workers.capture.mirror.pollers import Pollers
+from workers.capture.mirror.readings import Readings
+from workers.capture.mirror.survivors import SurvivorAsker
+from workers.capture.mirror.upkeep import Upkeep
 from workers.capture.pace import Backoff
-from workers.capture.pollers import Pollers
-from workers.capture.readings import Readings
-from workers.capture.stuck import watch_progress
-from workers.capture.survivors import SurvivorAsker
-from workers.capture.upkeep import Upkeep
-from workers.capture.vitals import Vitals
+from workers.capture.requested.jobs import Jobs
+from workers.capture.stream.attempt import Attempt
+from workers.capture.stream.stuck import watch_progress
+from workers.capture.stream.vitals import Vitals
 from workers.core.channel_status import ChannelStatus, SessionState
 from workers.core.session_machine import (
     Action,

@@ -20,7 +20,7 @@ from tests.faults.writeback.oracle import SCORE, written
 from tests.integration.insights.loop import Loop
 from tests.integration.insights.org_rig import TEAM, OrgRig
 from workers.adapters.memory.documents import MemoryDocuments
-from workers.capture.digest import digest
+from workers.capture.stream.digest import digest
 from workers.ports import StreamBatch
 from workers.runtime.apply import Applier
 

@@ -10,7 +10,7 @@ from typing import cast
 from schemas.documents import Destination, FieldMapping, ListDefinition, Rule, RuleSet
 from schemas.events import ENTITIES, Change, Entity, Version
 from workers.adapters.memory.publisher import MemoryPublisher
-from workers.capture.digest import digest
+from workers.capture.stream.digest import digest
 from workers.ports import StreamBatch
 from workers.runtime.apply import Applied, Applier
 from workers.runtime.usage import flush

@@ -13,8 +13,9 @@ from schemas.events import Entity
 from tests.support.waiting import until
 from workers.adapters.memory.salesforce import EPOCH_MS
 from workers.adapters.memory.shards import MemoryShardOwnership
-from workers.capture import backfill, rereads
-from workers.capture.queries import QueryFailed
+from workers.capture.mirror import rereads
+from workers.capture.mirror.queries import QueryFailed
+from workers.capture.requested import backfill
 from workers.console.jobs import confirm, request_backfill
 from workers.core import refused_jobs
 from workers.ports import Refused, Unavailable

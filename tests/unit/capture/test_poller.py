@@ -16,8 +16,8 @@ from workers.adapters.memory.salesforce import EPOCH_MS, MemoryOrg, MemoryOrgs
 from workers.adapters.memory.store import memory_store
 from workers.capture.committer import Committer
 from workers.capture.context import Context
-from workers.capture.poller import CATCH_UP_MS, Poller
-from workers.capture.readings import Readings
+from workers.capture.mirror.poller import CATCH_UP_MS, Poller
+from workers.capture.mirror.readings import Readings
 from workers.core import polling
 from workers.core.polling import SETTLED_MS, Window, page_of, window
 from workers.core.positions import OVERLAP_MS
@@ -123,7 +123,7 @@ async def test_deletions_come_from_the_recycle_bin(polled: Polled) -> None:
 
 
 async def test_pages_of_records_that_share_a_stamp_lose_none(polled: Polled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.capture.poller.PAGE_ROWS", 3)
+    monkeypatch.setattr("workers.capture.mirror.poller.PAGE_ROWS", 3)
     monkeypatch.setattr(polling, "PAGE_ROWS", 3)
     for number in range(10):
         polled.store(record_id(number), START_MS + 1_000 + 1_000 * (number // 7))

@@ -4,7 +4,7 @@ from schemas.documents import Job
 from schemas.events import ENTITIES, Snapshot
 from tests.support.clock import SetClock
 from workers.adapters.memory.store import memory_store
-from workers.capture.progress import JOB_ID, ImportProgress
+from workers.capture.mirror.progress import JOB_ID, ImportProgress
 from workers.ports import Store
 
 from .capture_rig import QUICK

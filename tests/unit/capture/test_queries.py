@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from workers.adapters.memory.salesforce import MemoryOrg
-from workers.capture.queries import Pages, QueryFailed, all_ids, completed
+from workers.capture.mirror.queries import Pages, QueryFailed, all_ids, completed
 from workers.ports import IngestState, Unavailable
 
 from .capture_rig import QUICK, record_id

@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.waiting import until
 from workers.adapters.memory.salesforce import MemoryOrg
-from workers.capture.stuck import DELIVERED, watch_progress
-from workers.capture.vitals import FIRST_LOOK_SECONDS, Vitals
+from workers.capture.stream.stuck import DELIVERED, watch_progress
+from workers.capture.stream.vitals import FIRST_LOOK_SECONDS, Vitals
 from workers.core.budget import Allowance
 from workers.ports import StreamEnded, Unavailable
 

@@ -17,9 +17,9 @@ from schemas.events import Reevaluation, Version
 from workers.capture import metrics
 from workers.capture.allowance import within_budget
 from workers.capture.lists.reading import list_ids
+from workers.capture.mirror.queries import QueryFailed
+from workers.capture.mirror.readings import Readings
 from workers.capture.pace import Backoff
-from workers.capture.queries import QueryFailed
-from workers.capture.readings import Readings
 from workers.core.lists.comparing import is_young
 from workers.core.lists.queries import ListQuery, NoQuery, list_query
 from workers.core.merge import latest_version

@@ -13,7 +13,7 @@ from workers.capture.jobfile import JobFile
 from workers.capture.lists.asker import Asker, answer
 from workers.capture.lists.definitions import renewed, store_list
 from workers.capture.lists.reading import list_ids
-from workers.capture.readings import Readings
+from workers.capture.mirror.readings import Readings
 from workers.core.lists.comparing import Difference, Findings, Remedy, is_young, remedy
 from workers.core.lists.queries import ListQuery, NoQuery, list_query
 from workers.core.lists.scheduling import lists_in_use

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from schemas.documents import ListDefinition, RuleSet
-from workers.capture.readings import Readings
+from workers.capture.mirror.readings import Readings
 from workers.core.lists.comparing import same_meaning
 from workers.core.lists.predicates import UnsupportedCondition
 from workers.ports import Invisible, ListInfo

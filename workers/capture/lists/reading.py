@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from workers.capture.mirror.queries import query_ids
 from workers.capture.pace import Pace
-from workers.capture.queries import query_ids
 from workers.core.lists.queries import ListQuery
 from workers.core.snapshots import REST_QUERY_CHARACTERS
 from workers.ports import SalesforceOrg

@@ -7,15 +7,15 @@ import structlog
 from schemas.documents import Job
 from workers.capture import metrics
 from workers.capture.allowance import USED_UP
-from workers.capture.backfill import Backfill
 from workers.capture.jobfile import JobFile
 from workers.capture.lists.asker import Asker
 from workers.capture.lists.comparison import ListComparison
+from workers.capture.mirror.queries import QueryFailed
+from workers.capture.mirror.readings import Readings
 from workers.capture.pace import Backoff
-from workers.capture.queries import QueryFailed
-from workers.capture.readings import Readings
-from workers.capture.reconciler import Reconciler
-from workers.capture.sweeper import Sweeper
+from workers.capture.requested.backfill import Backfill
+from workers.capture.requested.reconciler import Reconciler
+from workers.capture.requested.sweeper import Sweeper
 from workers.core.refused_jobs import after_refusal, waits
 from workers.ports import Refused, Unavailable
 

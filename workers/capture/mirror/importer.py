@@ -13,10 +13,10 @@ from workers.capture import metrics
 from workers.capture.allowance import within_budget
 from workers.capture.committer import PART_ROWS, Move, Submission
 from workers.capture.context import Context
-from workers.capture.described import Described
+from workers.capture.mirror.described import Described
+from workers.capture.mirror.progress import ImportProgress
+from workers.capture.mirror.queries import Pages, QueryFailed, completed
 from workers.capture.pace import Backoff
-from workers.capture.progress import ImportProgress
-from workers.capture.queries import Pages, QueryFailed, completed
 from workers.core.snapshot_rows import snapshot_changes
 from workers.core.snapshots import (
     REST_QUERY_CHARACTERS,

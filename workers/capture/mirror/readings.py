@@ -14,12 +14,12 @@ from schemas.documents import Job, ReadRequest
 from schemas.events import ENTITIES, Entity
 from workers.capture.committer import Move, Submission
 from workers.capture.context import Context
-from workers.capture.described import Described
-from workers.capture.importer import Importer
 from workers.capture.jobfile import post
+from workers.capture.mirror.described import Described
+from workers.capture.mirror.importer import Importer
+from workers.capture.mirror.progress import ImportProgress
+from workers.capture.mirror.rereads import Rereader
 from workers.capture.pace import Backoff
-from workers.capture.progress import ImportProgress
-from workers.capture.rereads import Rereader
 from workers.ports import Refused, SalesforceOrg, Unavailable
 
 log = structlog.get_logger()

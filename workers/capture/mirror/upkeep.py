@@ -11,7 +11,7 @@ from schemas.documents import Job, ReadRequest
 from schemas.events import ENTITIES, Entity
 from workers.capture.committer import Move, Submission
 from workers.capture.jobfile import post
-from workers.capture.readings import Readings
+from workers.capture.mirror.readings import Readings
 from workers.core.positions import PENDING
 from workers.core.reconciling import EVERY_MS
 from workers.core.snapshots import digest_of

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from schemas.events import Change, Entity
 from workers.capture.committer import PART_ROWS, Submission
 from workers.capture.jobfile import JobFile
-from workers.capture.queries import all_ids
-from workers.capture.readings import Readings
-from workers.capture.rereads import Reread
+from workers.capture.mirror.queries import all_ids
+from workers.capture.mirror.readings import Readings
+from workers.capture.mirror.rereads import Reread
 from workers.core.snapshots import parts
 from workers.core.sweeping import Ids, deletions, judge
 

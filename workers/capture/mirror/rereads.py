@@ -11,7 +11,7 @@ from schemas.topics import CHANGES
 from workers.capture import metrics
 from workers.capture.allowance import within_budget
 from workers.capture.context import Context
-from workers.capture.described import Described
+from workers.capture.mirror.described import Described
 from workers.core.snapshot_rows import snapshot_changes
 from workers.core.snapshots import parts, selected
 from workers.ports import SalesforceOrg

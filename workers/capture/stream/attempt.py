@@ -15,11 +15,11 @@ from schemas.events import ENTITIES, Entity, Snapshot
 from schemas.topics import PARKED
 from workers.capture import metrics
 from workers.capture.committer import Move, Submission
-from workers.capture.confirmations import Confirmations
 from workers.capture.context import Context
-from workers.capture.digest import EVENTS, Digest, digest
-from workers.capture.readings import Readings
-from workers.capture.vitals import Vitals
+from workers.capture.mirror.readings import Readings
+from workers.capture.stream.confirmations import Confirmations
+from workers.capture.stream.digest import EVENTS, Digest, digest
+from workers.capture.stream.vitals import Vitals
 from workers.core.arrivals import Arrivals
 from workers.core.positions import OVERLAP_MS
 from workers.core.session_machine import Refusal

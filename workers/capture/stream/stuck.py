@@ -11,7 +11,7 @@ import asyncio
 from typing import NoReturn
 
 from workers.capture.pace import Pace
-from workers.capture.vitals import FIRST_LOOK_SECONDS, Vitals
+from workers.capture.stream.vitals import FIRST_LOOK_SECONDS, Vitals
 from workers.ports import Refused, SalesforceOrg, StreamEnded, Unavailable
 
 DELIVERED = "DailyDeliveredPlatformEvents"

@@ -7,8 +7,8 @@ import asyncio
 import structlog
 
 from schemas.events import Entity
-from workers.capture.poller import Poller
-from workers.capture.readings import Readings
+from workers.capture.mirror.poller import Poller
+from workers.capture.mirror.readings import Readings
 
 log = structlog.get_logger()
 

@@ -13,8 +13,8 @@ from schemas.events import Entity, Version
 from schemas.topics import CHANGES
 from workers.capture import metrics
 from workers.capture.committer import PART_ROWS, Move, Submission
+from workers.capture.mirror.readings import Readings
 from workers.capture.pace import Backoff
-from workers.capture.readings import Readings
 from workers.core.polling import LONGEST_ROUND_SECONDS, PAGE_ROWS, Window, page_of, round_seconds, window
 from workers.core.positions import EVERYTHING_AGAIN
 from workers.core.snapshot_rows import snapshot_changes

@@ -7,8 +7,8 @@ import asyncio
 from schemas.events import Snapshot
 from workers.capture.committer import Move, Submission
 from workers.capture.jobfile import JobFile
-from workers.capture.readings import Readings
-from workers.capture.rereads import REREAD_RECORDS
+from workers.capture.mirror.readings import Readings
+from workers.capture.mirror.rereads import REREAD_RECORDS
 from workers.core.positions import EVERYTHING_AGAIN
 from workers.core.snapshots import count_of, with_deleted
 
