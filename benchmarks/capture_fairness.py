@@ -27,7 +27,7 @@ from sandbox.org.rows.writes import Actor, Write
 from sandbox.org.server import RunningOrg, serve
 from schemas.events import Change
 from workers.adapters.kafka.topics import ensure_topics
-from workers.core.shards import shard_of
+from workers.core.capture.shards import shard_of
 from workers.runtime.process import collect_seldom
 
 QUIET_PER_SECOND = 5

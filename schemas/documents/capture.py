@@ -37,7 +37,7 @@ class CheckResult(Document):
 
 
 class ChannelState(Document):
-    """Where the capture of one channel stands; see `workers.core.channel_status`."""
+    """Where the capture of one channel stands; see `workers.core.capture.channel_status`."""
 
     state: str
     since_ms: int

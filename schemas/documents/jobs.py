@@ -44,7 +44,7 @@ class Job(Document):
     report: dict[str, int] = Field(default_factory=dict)
     """What came of it, counted."""
     refusals: int = 0
-    """By the org; see `workers.core.refused_jobs`."""
+    """By the org; see `workers.core.capture.refused_jobs`."""
     not_before_ms: int | None = None
     """When it is tried again."""
     updated_at_ms: int

@@ -24,7 +24,7 @@ from workers.adapters.kafka import changelog, shards
 from workers.adapters.salesforce import cometd, tokens
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
-from workers.core import reconciling, session_machine
+from workers.core.capture import reconciling, session_machine
 from workers.wiring import processes
 
 Address = tuple[str, int]

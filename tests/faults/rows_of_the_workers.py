@@ -20,7 +20,7 @@ from tests.faults.runs import Row, Run
 from tests.faults.worker import Worker
 from tests.support.waiting import until
 from workers.adapters.kafka.topics import admin, topic_name
-from workers.core.shards import shard_of
+from workers.core.capture.shards import shard_of
 
 POSITION_UPDATES = 20_000
 MANY_SMALL_SEGMENTS = {"segment.bytes": "1048576", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "1000"}

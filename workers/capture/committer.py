@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from schemas.events import Change, Entity, Parked, Position, Snapshot, Version
 from workers.capture import metrics
-from workers.core.positions import position_after
+from workers.core.capture.positions import position_after
 from workers.ports import ChangeLog
 
 WEIGHT_BYTES = 4096

@@ -12,7 +12,7 @@ import structlog
 
 from schemas.documents import Connection
 from workers.capture import metrics
-from workers.core.channel_status import TOLD_EVERY_MS, ChannelStatus
+from workers.core.capture.channel_status import TOLD_EVERY_MS, ChannelStatus
 from workers.ports import Clock, SalesforceOrgs, Store, Unavailable
 from workers.runtime.capture_status import keep_channels, keep_checks
 from workers.runtime.preflight import check

@@ -7,7 +7,7 @@ from typing import get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from workers.core.channel_status import RETENTION_MS, ChannelStatus, SessionState
+from workers.core.capture.channel_status import RETENTION_MS, ChannelStatus, SessionState
 
 CHANGES = Counter("capture_changes_published_total", "Changes committed to the change topics", ["entity", "kind"])
 PARKED = Counter("capture_parked_total", "Events and rows set aside as malformed")

@@ -25,8 +25,8 @@ from workers.capture.requested.jobs import Jobs
 from workers.capture.stream.attempt import Attempt
 from workers.capture.stream.stuck import watch_progress
 from workers.capture.stream.vitals import Vitals
-from workers.core.channel_status import ChannelStatus, SessionState
-from workers.core.session_machine import (
+from workers.core.capture.channel_status import ChannelStatus, SessionState
+from workers.core.capture.session_machine import (
     Action,
     ChannelsDue,
     Connect,

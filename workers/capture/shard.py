@@ -19,7 +19,7 @@ from workers.capture.noticed.bell import Bells
 from workers.capture.noticed.board import JobBoard
 from workers.capture.pace import Backoff, Pace
 from workers.capture.session import Session, same_connection
-from workers.core.channel_status import ChannelStatus
+from workers.core.capture.channel_status import ChannelStatus
 from workers.ports import ChangeLog, Clock, Publisher, SalesforceOrgs, Store, Unavailable
 
 log = structlog.get_logger()

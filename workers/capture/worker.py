@@ -17,7 +17,7 @@ from workers.capture.noticed.board import JobBoard
 from workers.capture.noticed.roster import Roster
 from workers.capture.pace import Backoff, Pace
 from workers.capture.shard import OpenLog, Shard
-from workers.core.channel_status import ChannelStatus
+from workers.core.capture.channel_status import ChannelStatus
 from workers.ports import Clock, Fenced, Publisher, SalesforceOrgs, ShardOwnership, Store, Unavailable
 
 log = structlog.get_logger()

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from schemas.events import ENTITIES
 from workers.core.budget import NO_CALLS
-from workers.core.channel_status import RETENTION_MS, TOLD_EVERY_MS
+from workers.core.capture.channel_status import RETENTION_MS, TOLD_EVERY_MS
 
 if TYPE_CHECKING:
     from schemas.documents import ApiUsage, CaptureStatus, ChannelState

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from schemas.events import Entity
-from workers.core.session_machine import Refusal, Trouble
+from workers.core.capture.session_machine import Refusal, Trouble
 from workers.ports.errors import Unavailable
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from schemas.documents import CaptureStatus, ChannelState
-from workers.core.channel_status import ChannelStatus
+from workers.core.capture.channel_status import ChannelStatus
 from workers.core.preflight import Finding
 from workers.ports import Store, Unavailable
 from workers.runtime.preflight import as_result

@@ -22,8 +22,8 @@ from workers.adapters.salesforce.orgs import Orgs
 from workers.capture.jobfile import post
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
-from workers.core.polling import SETTLED_MS
-from workers.core.shards import shard_of
+from workers.core.capture.polling import SETTLED_MS
+from workers.core.capture.shards import shard_of
 
 QUICK = Pace(
     connections_seconds=0.02,

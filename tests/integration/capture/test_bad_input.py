@@ -30,7 +30,7 @@ from workers.adapters.salesforce.cometd import CometdStream, Handshakes
 from workers.adapters.salesforce.tokens import Tokens
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
-from workers.core.shards import shard_of
+from workers.core.capture.shards import shard_of
 from workers.ports import ChangeStream
 from workers.runtime.process import SystemClock
 

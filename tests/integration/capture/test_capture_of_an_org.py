@@ -30,8 +30,8 @@ from workers.adapters.salesforce.orgs import Orgs
 from workers.adapters.secrets import TokenCipher, generate_key
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
+from workers.core.capture.shards import shard_of
 from workers.core.normalize import OBJECTS
-from workers.core.shards import shard_of
 from workers.ports import Store
 
 pytestmark = pytest.mark.stack

@@ -12,7 +12,7 @@ from sandbox.org.rows.writes import Write
 from schemas.documents import ReadRequest, Record
 from schemas.events import ENTITIES, Entity
 from tests.support.waiting import until
-from workers.core import reconciling
+from workers.core.capture import reconciling
 from workers.core.merge import blank, merge
 from workers.core.normalize import OBJECTS
 

@@ -33,7 +33,7 @@ from workers.adapters.salesforce.orgs import Orgs
 from workers.adapters.secrets import TokenCipher, generate_key
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
-from workers.core.channel_status import ChannelStatus
+from workers.core.capture.channel_status import ChannelStatus
 from workers.runtime.logs import configure_logs
 from workers.runtime.process import SystemClock
 

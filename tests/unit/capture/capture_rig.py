@@ -18,9 +18,9 @@ from workers.adapters.memory.shards import MemoryShardOwnership
 from workers.adapters.memory.store import memory_store
 from workers.capture.pace import Pace
 from workers.capture.worker import Capture
-from workers.core.channel_status import ChannelStatus
+from workers.core.capture.channel_status import ChannelStatus
+from workers.core.capture.shards import shard_of
 from workers.core.normalize import OBJECTS
-from workers.core.shards import shard_of
 
 QUICK = Pace(
     connections_seconds=0.005,

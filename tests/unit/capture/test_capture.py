@@ -11,12 +11,12 @@ from schemas.events import ENTITIES, Entity, Snapshot, Version
 from tests.support.waiting import until
 from workers.adapters.memory.salesforce import EPOCH_MS
 from workers.adapters.memory.shards import MemoryShardOwnership
-from workers.core.completeness import EVERY_MS, MARGIN_MS, TRUSTED_MS
-from workers.core.poison import LIMIT_IN_A_ROW
-from workers.core.positions import OVERLAP_MS
-from workers.core.session_machine import Refusal
-from workers.core.shards import shard_of
-from workers.core.snapshots import RECYCLE_BIN_MS, instant
+from workers.core.capture.completeness import EVERY_MS, MARGIN_MS, TRUSTED_MS
+from workers.core.capture.poison import LIMIT_IN_A_ROW
+from workers.core.capture.positions import OVERLAP_MS
+from workers.core.capture.session_machine import Refusal
+from workers.core.capture.shards import shard_of
+from workers.core.capture.snapshots import RECYCLE_BIN_MS, instant
 from workers.ports import IngestState, Refused, Unavailable
 
 from .capture_rig import QUICK, Rig, record_id

@@ -15,8 +15,8 @@ from workers.adapters.memory.salesforce import MemoryOrgs
 from workers.adapters.memory.store import memory_store
 from workers.capture.housekeeping import Housekeeping
 from workers.capture.metrics import tell_channels
-from workers.core.channel_status import RETENTION_MS, ChannelStatus
-from workers.core.session_machine import Refusal
+from workers.core.capture.channel_status import RETENTION_MS, ChannelStatus
+from workers.core.capture.session_machine import Refusal
 
 from .capture_rig import Rig, record_id
 

@@ -12,7 +12,7 @@ from tests.support.clock import SetClock
 from workers.adapters.memory.salesforce import MemoryOrg, MemoryOrgs
 from workers.adapters.memory.store import memory_store
 from workers.capture.housekeeping import CHECK_MS, CHECKS_PER_ROUND, PROGRESS_MS, Housekeeping
-from workers.core.channel_status import TOLD_EVERY_MS, ChannelStatus
+from workers.core.capture.channel_status import TOLD_EVERY_MS, ChannelStatus
 from workers.ports import Refused, Store, Unavailable
 
 STREAMING = ChannelStatus("acme", "contact", "streaming", since_ms=1, confirmed_ms=10)

@@ -17,7 +17,7 @@ from workers.capture.mirror import rereads
 from workers.capture.mirror.queries import QueryFailed
 from workers.capture.requested import backfill
 from workers.console.jobs import confirm, request_backfill
-from workers.core import refused_jobs
+from workers.core.capture import refused_jobs
 from workers.ports import Refused, Unavailable
 
 from .capture_rig import Rig, record_id

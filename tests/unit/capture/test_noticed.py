@@ -13,7 +13,7 @@ from tests.support.waiting import until
 from workers.adapters.memory.store import memory_store
 from workers.capture.noticed import looks
 from workers.capture.noticed.roster import Roster
-from workers.core.shards import shard_of
+from workers.core.capture.shards import shard_of
 from workers.ports import Store, Unavailable
 
 from .capture_rig import Rig, connection

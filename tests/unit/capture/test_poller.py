@@ -18,10 +18,10 @@ from workers.capture.committer import Committer
 from workers.capture.context import Context
 from workers.capture.mirror.poller import CATCH_UP_MS, Poller
 from workers.capture.mirror.readings import Readings
-from workers.core import polling
-from workers.core.polling import SETTLED_MS, Window, page_of, window
-from workers.core.positions import OVERLAP_MS
-from workers.core.snapshots import instant
+from workers.core.capture import polling
+from workers.core.capture.polling import SETTLED_MS, Window, page_of, window
+from workers.core.capture.positions import OVERLAP_MS
+from workers.core.capture.snapshots import instant
 from workers.ports import Unavailable
 
 from .capture_rig import QUICK, record_id

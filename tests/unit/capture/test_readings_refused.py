@@ -13,7 +13,7 @@ from schemas.topics import SHARDS
 from tests.support.waiting import until
 from workers.adapters.memory.shards import MemoryShardOwnership
 from workers.console.jobs import request_backfill
-from workers.core.session_machine import Refusal
+from workers.core.capture.session_machine import Refusal
 from workers.ports import Page
 
 from .capture_rig import QUICK, Rig, record_id

@@ -14,9 +14,9 @@ from schemas.events import Change
 from tests.support.waiting import until
 from workers.adapters.memory.salesforce import EPOCH_MS, FIELDS, MemoryOrg
 from workers.adapters.memory.shards import MemoryShardOwnership
+from workers.core.capture.snapshots import instant
 from workers.core.merge import blank, merge
 from workers.core.normalize import NEVER_IN_EVENTS
-from workers.core.snapshots import instant
 from workers.ports import Refused, Unavailable
 
 from .capture_rig import Rig, record_id

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from schemas.events import Position, Snapshot
 from workers.capture.failures import decisive
 from workers.capture.pace import Backoff
-from workers.core.positions import EVERYTHING_AGAIN, OVERLAP_MS, PENDING
-from workers.core.shards import shard_of
-from workers.core.snapshots import (
+from workers.core.capture.positions import EVERYTHING_AGAIN, OVERLAP_MS, PENDING
+from workers.core.capture.shards import shard_of
+from workers.core.capture.snapshots import (
     RECYCLE_BIN_MS,
     begun,
     count_of,

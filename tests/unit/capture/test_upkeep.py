@@ -10,11 +10,11 @@ from schemas.events import Position, Snapshot
 from tests.support.waiting import until
 from workers.adapters.memory.salesforce import EPOCH_MS, FIELDS
 from workers.adapters.memory.shards import MemoryShardOwnership
-from workers.core.channel_status import RETENTION_MS
-from workers.core.positions import OVERLAP_MS
-from workers.core.reconciling import EVERY_MS
-from workers.core.shards import shard_of
-from workers.core.upkeep import expires_soon, has_other_fields
+from workers.core.capture.channel_status import RETENTION_MS
+from workers.core.capture.positions import OVERLAP_MS
+from workers.core.capture.reconciling import EVERY_MS
+from workers.core.capture.shards import shard_of
+from workers.core.capture.upkeep import expires_soon, has_other_fields
 from workers.ports import FieldInfo, Unavailable
 
 from .capture_rig import QUICK, Rig, record_id

@@ -10,7 +10,7 @@ from rich.console import Console
 from schemas.documents import ApiUsage, CaptureStatus, ChannelState
 from workers.cli.status import SILENT_MS, as_document, as_table, channel_text
 from workers.console.progress import TeamStatus
-from workers.core.channel_status import RETENTION_MS
+from workers.core.capture.channel_status import RETENTION_MS
 
 NOON_MS = 1_772_280_000_000  # 2026-02-28T12:00:00Z
 HOUR_MS = 3_600_000

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from workers.adapters.salesforce.bayeux_errors import OF_ONE_CHANNEL, refusal
-from workers.core.session_machine import REACTIONS, Trouble
+from workers.core.capture.session_machine import REACTIONS, Trouble
 
 CONNECT = {"channel": "/meta/connect", "successful": False}
 SUBSCRIBE = {"channel": "/meta/subscribe", "subscription": "/data/ContactChangeEvent", "successful": False}

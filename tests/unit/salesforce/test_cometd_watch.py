@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from workers.adapters.salesforce.cometd_watch import Watch
-from workers.core.session_machine import Trouble
+from workers.core.capture.session_machine import Trouble
 from workers.ports import StreamEnded
 
 CONNECT = "/meta/connect"

@@ -22,7 +22,7 @@ from schemas.events import Change, Entity, Parked, Position
 from schemas.topics import CHANGES, PARKED, POSITIONS, Topic
 from workers.adapters.kafka.batches import MAX_BATCH_BYTES, MAX_MESSAGE_BYTES, Outgoing, send_batches
 from workers.adapters.kafka.topics import reachable, topic_name, unavailable
-from workers.core.oversize import fitting
+from workers.core.capture.oversize import fitting
 from workers.ports import Fenced, Refused, Unavailable
 
 TRANSACTION_TIMEOUT_MS = 20_000

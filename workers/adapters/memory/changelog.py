@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from schemas.events import Change, Entity, Parked, Position
-from workers.core.oversize import fitting
+from workers.core.capture.oversize import fitting
 from workers.ports import Fenced, Unavailable
 
 MAX_MESSAGE_BYTES = 1_048_576

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from schemas.documents import Connection
 from schemas.events import ENTITIES, Entity
 from workers.core.budget import Allowance
+from workers.core.capture.session_machine import Refusal
+from workers.core.capture.snapshots import instant
 from workers.core.normalize import OBJECTS
 from workers.core.preflight import ObjectAccess
-from workers.core.session_machine import Refusal
-from workers.core.snapshots import instant
 from workers.ports import (
     FieldInfo,
     Habits,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workers.adapters.salesforce.names import ENTITY_OF_CHANNEL, OBJECT_NAME, reconnect
-from workers.core.session_machine import Refusal, Trouble
+from workers.core.capture.session_machine import Refusal, Trouble
 
 TEXTS: tuple[tuple[str, Trouble], ...] = (
     ("unknown client", "session_lost"),

@@ -16,9 +16,9 @@ from workers.adapters.salesforce.cometd_watch import Watch
 from workers.adapters.salesforce.names import CHANNEL
 from workers.adapters.salesforce.tokens import Tokens
 from workers.adapters.salesforce.urls import host_of
+from workers.core.capture.session_machine import Refusal
 from workers.core.normalize import parse_origin
 from workers.core.origin import CLIENT_NAME
-from workers.core.session_machine import Refusal
 from workers.ports import Clock, Refused, StreamBatch, StreamEnded, StreamEvent, Unavailable
 from workers.runtime.pacing import Pacing
 

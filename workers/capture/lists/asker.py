@@ -20,10 +20,10 @@ from workers.capture.lists.reading import list_ids
 from workers.capture.mirror.queries import QueryFailed
 from workers.capture.mirror.readings import Readings
 from workers.capture.pace import Backoff
+from workers.core.capture.sweeping import Ids
 from workers.core.lists.comparing import is_young
 from workers.core.lists.queries import ListQuery, NoQuery, list_query
 from workers.core.merge import latest_version
-from workers.core.sweeping import Ids
 from workers.ports import Refused, Unavailable
 from workers.runtime.edits import rule_set_of
 from workers.runtime.lists import ask_for_comparison

@@ -14,11 +14,11 @@ from workers.capture.lists.asker import Asker, answer
 from workers.capture.lists.definitions import renewed, store_list
 from workers.capture.lists.reading import list_ids
 from workers.capture.mirror.readings import Readings
+from workers.core.capture.reconciling import after_all_known, missed_fields
+from workers.core.capture.sweeping import Ids
 from workers.core.lists.comparing import Difference, Findings, Remedy, is_young, remedy
 from workers.core.lists.queries import ListQuery, NoQuery, list_query
 from workers.core.lists.scheduling import lists_in_use
-from workers.core.reconciling import after_all_known, missed_fields
-from workers.core.sweeping import Ids
 from workers.ports import Refused
 from workers.runtime.edits import rule_set_of
 from workers.runtime.lists import evaluated_by_org

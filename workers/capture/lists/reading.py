@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 from workers.capture.mirror.queries import query_ids
 from workers.capture.pace import Pace
+from workers.core.capture.snapshots import REST_QUERY_CHARACTERS
 from workers.core.lists.queries import ListQuery
-from workers.core.snapshots import REST_QUERY_CHARACTERS
 from workers.ports import SalesforceOrg
 
 

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 
 from schemas.events import Entity
+from workers.core.capture.snapshots import readable, stamped
 from workers.core.normalize import NEVER_IN_EVENTS
 from workers.core.preflight import READ_BY_DEFAULT
-from workers.core.snapshots import readable, stamped
 from workers.ports import SalesforceOrg, Store
 from workers.runtime.edits import rule_set_of
 from workers.runtime.preflight import needed_fields

@@ -17,8 +17,8 @@ from workers.capture.mirror.described import Described
 from workers.capture.mirror.progress import ImportProgress
 from workers.capture.mirror.queries import Pages, QueryFailed, completed
 from workers.capture.pace import Backoff
-from workers.core.snapshot_rows import snapshot_changes
-from workers.core.snapshots import (
+from workers.core.capture.snapshot_rows import snapshot_changes
+from workers.core.capture.snapshots import (
     REST_QUERY_CHARACTERS,
     begun,
     count_of,

@@ -15,10 +15,10 @@ from workers.capture import metrics
 from workers.capture.committer import PART_ROWS, Move, Submission
 from workers.capture.mirror.readings import Readings
 from workers.capture.pace import Backoff
-from workers.core.polling import LONGEST_ROUND_SECONDS, PAGE_ROWS, Window, page_of, round_seconds, window
-from workers.core.positions import EVERYTHING_AGAIN
-from workers.core.snapshot_rows import snapshot_changes
-from workers.core.snapshots import instant, parts
+from workers.core.capture.polling import LONGEST_ROUND_SECONDS, PAGE_ROWS, Window, page_of, round_seconds, window
+from workers.core.capture.positions import EVERYTHING_AGAIN
+from workers.core.capture.snapshot_rows import snapshot_changes
+from workers.core.capture.snapshots import instant, parts
 from workers.ports import Refused, Unavailable
 
 log = structlog.get_logger()

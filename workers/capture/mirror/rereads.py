@@ -12,8 +12,8 @@ from workers.capture import metrics
 from workers.capture.allowance import within_budget
 from workers.capture.context import Context
 from workers.capture.mirror.described import Described
-from workers.core.snapshot_rows import snapshot_changes
-from workers.core.snapshots import parts, selected
+from workers.core.capture.snapshot_rows import snapshot_changes
+from workers.core.capture.snapshots import parts, selected
 from workers.ports import SalesforceOrg
 
 REREAD_RECORDS = 200

@@ -18,8 +18,8 @@ from workers.capture.allowance import within_budget
 from workers.capture.committer import Submission
 from workers.capture.mirror.readings import REFUSED_CAP_SECONDS, REFUSED_FIRST_SECONDS, Readings
 from workers.capture.pace import Backoff
+from workers.core.capture.snapshots import parts
 from workers.core.normalize import OBJECTS, long_id
-from workers.core.snapshots import parts
 from workers.core.survivors import MASTER, NOT_MERGED, with_survivor
 from workers.ports import Refused, Unavailable
 

@@ -12,10 +12,10 @@ from schemas.events import ENTITIES, Entity
 from workers.capture.committer import Move, Submission
 from workers.capture.jobfile import post
 from workers.capture.mirror.readings import Readings
-from workers.core.positions import PENDING
-from workers.core.reconciling import EVERY_MS
-from workers.core.snapshots import digest_of
-from workers.core.upkeep import expires_soon, has_other_fields
+from workers.core.capture.positions import PENDING
+from workers.core.capture.reconciling import EVERY_MS
+from workers.core.capture.snapshots import digest_of
+from workers.core.capture.upkeep import expires_soon, has_other_fields
 from workers.ports import Refused, Unavailable
 
 log = structlog.get_logger()

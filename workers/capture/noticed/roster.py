@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from schemas.documents import Connection
 from workers.capture.noticed.looks import Looks
-from workers.core.shards import shard_of
+from workers.core.capture.shards import shard_of
 from workers.ports import Store
 
 

@@ -9,8 +9,8 @@ from workers.capture.committer import Move, Submission
 from workers.capture.jobfile import JobFile
 from workers.capture.mirror.readings import Readings
 from workers.capture.mirror.rereads import REREAD_RECORDS
-from workers.core.positions import EVERYTHING_AGAIN
-from workers.core.snapshots import count_of, with_deleted
+from workers.core.capture.positions import EVERYTHING_AGAIN
+from workers.core.capture.snapshots import count_of, with_deleted
 
 
 class Backfill:

@@ -16,7 +16,7 @@ from workers.capture.pace import Backoff
 from workers.capture.requested.backfill import Backfill
 from workers.capture.requested.reconciler import Reconciler
 from workers.capture.requested.sweeper import Sweeper
-from workers.core.refused_jobs import after_refusal, waits
+from workers.core.capture.refused_jobs import after_refusal, waits
 from workers.ports import Refused, Unavailable
 
 log = structlog.get_logger()

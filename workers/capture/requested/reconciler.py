@@ -5,9 +5,9 @@ from __future__ import annotations
 from workers.capture.committer import Move, Submission
 from workers.capture.jobfile import JobFile
 from workers.capture.mirror.readings import Readings
+from workers.core.capture.positions import OVERLAP_MS
+from workers.core.capture.reconciling import EVERY_MS, SAMPLE_RECORDS, after_all_known, missed_fields
 from workers.core.normalize import OBJECTS
-from workers.core.positions import OVERLAP_MS
-from workers.core.reconciling import EVERY_MS, SAMPLE_RECORDS, after_all_known, missed_fields
 
 
 class Reconciler:

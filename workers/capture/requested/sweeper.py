@@ -10,8 +10,8 @@ from workers.capture.jobfile import JobFile
 from workers.capture.mirror.queries import all_ids
 from workers.capture.mirror.readings import Readings
 from workers.capture.mirror.rereads import Reread
-from workers.core.snapshots import parts
-from workers.core.sweeping import Ids, deletions, judge
+from workers.core.capture.snapshots import parts
+from workers.core.capture.sweeping import Ids, deletions, judge
 
 MIRROR_IDS = 5_000
 """In one page: some 100 KB."""

@@ -20,10 +20,10 @@ from workers.capture.mirror.readings import Readings
 from workers.capture.stream.confirmations import Confirmations
 from workers.capture.stream.digest import EVENTS, Digest, digest
 from workers.capture.stream.vitals import Vitals
-from workers.core.arrivals import Arrivals
-from workers.core.positions import OVERLAP_MS
-from workers.core.session_machine import Refusal
-from workers.core.snapshots import owed_after_silence, resume_from
+from workers.core.capture.arrivals import Arrivals
+from workers.core.capture.positions import OVERLAP_MS
+from workers.core.capture.session_machine import Refusal
+from workers.core.capture.snapshots import owed_after_silence, resume_from
 from workers.ports import Refused, StreamBatch, StreamEnded, StreamEvent
 
 log = structlog.get_logger()

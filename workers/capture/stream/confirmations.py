@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from schemas.events import Entity
 from workers.capture.committer import Committer, Move, Submission
-from workers.core.completeness import confirmed_now, is_fresh
+from workers.core.capture.completeness import confirmed_now, is_fresh
 from workers.ports import StreamBatch
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from schemas.events import Change, Entity, Parked, Version
 from schemas.topics import CHANGES
 from workers.capture.committer import Move
+from workers.core.capture.positions import EVERYTHING_AGAIN
 from workers.core.normalize import Malformed, Reread, normalize, parked_event
-from workers.core.positions import EVERYTHING_AGAIN
 from workers.ports import StreamEvent
 
 EVENTS = 250

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from schemas.events import Entity
-from workers.core.poison import PoisonLimit
+from workers.core.capture.poison import PoisonLimit
 
 FIRST_LOOK_SECONDS = 30 * 60.0
 """One call of the API each time, 48 a day for a team that is silent."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from schemas.documents import ListDefinition, Record
+from workers.core.capture.reconciling import IN_FLIGHT_MS
 from workers.core.lists.queries import NoQuery, list_query
 from workers.core.merge import latest_version
-from workers.core.reconciling import IN_FLIGHT_MS
 
 Remedy = Literal["none", "wait", "answer", "ask", "reread"]
 """`wait`: it is being evaluated; `answer`: tell routing what the org said; `ask`: it may have changed since, so ask

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from workers.core.snapshots import REST_QUERY_CHARACTERS
+from workers.core.capture.snapshots import REST_QUERY_CHARACTERS
 
 MOST_IDS = 200
 """Ids in one query: 5,400 of the 12,000 characters that it may have in a URL."""

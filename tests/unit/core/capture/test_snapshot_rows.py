@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from schemas.events import Change, Version
+from workers.core.capture.snapshot_rows import snapshot_changes
 from workers.core.merge import blank, merge
 from workers.core.normalize import LARGEST
-from workers.core.snapshot_rows import snapshot_changes
 
 CONTACT = "003Rj00000Buj14IAB"
 TYPES = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.core.sweeping import Ids, deletions, judge
+from workers.core.capture.sweeping import Ids, deletions, judge
 
 
 @given(present=st.sets(st.text(max_size=18), max_size=50), absent=st.text(max_size=18))

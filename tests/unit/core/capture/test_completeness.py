@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.events import Entity, Position
-from workers.core.completeness import EVERY_MS, MARGIN_MS, TRUSTED_MS, confirmed_now, is_fresh
+from workers.core.capture.completeness import EVERY_MS, MARGIN_MS, TRUSTED_MS, confirmed_now, is_fresh
 
 NOW_MS = 1_700_000_000_000
 

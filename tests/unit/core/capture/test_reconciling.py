@@ -8,8 +8,8 @@ import pytest
 
 from schemas.documents import Record
 from schemas.events import Change, Version
+from workers.core.capture.reconciling import IN_FLIGHT_MS, after_all_known, missed_fields
 from workers.core.merge import blank, merge
-from workers.core.reconciling import IN_FLIGHT_MS, after_all_known, missed_fields
 
 NOW_MS = 100 * IN_FLIGHT_MS
 ID = "003000000000001AAA"

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias, assert_never
 
 from schemas.events import ENTITIES, Entity
-from workers.core.channel_status import SessionState
+from workers.core.capture.channel_status import SessionState
 
 Trouble: TypeAlias = Literal[
     "network",

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.events import Entity
+from workers.core.capture.positions import OVERLAP_MS
+from workers.core.capture.snapshots import instant, selected
 from workers.core.normalize import OBJECTS
-from workers.core.positions import OVERLAP_MS
-from workers.core.snapshots import instant, selected
 
 PAGE_ROWS = 2_000
 """The largest page of a REST query: a full one means that there is more."""

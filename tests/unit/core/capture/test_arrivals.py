@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.events import Entity
-from workers.core.arrivals import REMEMBERED, Arrivals, in_order
+from workers.core.capture.arrivals import REMEMBERED, Arrivals, in_order
 
 
 @dataclass(frozen=True)

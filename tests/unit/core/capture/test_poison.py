@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.core.poison import LIMIT_IN_A_ROW, WINDOW_EVENTS, PoisonLimit
+from workers.core.capture.poison import LIMIT_IN_A_ROW, WINDOW_EVENTS, PoisonLimit
 
 
 def test_a_hundred_in_a_row_are_too_many() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.events import Position, Snapshot
 from workers.capture.committer import Move
-from workers.core.positions import EVERYTHING_AGAIN, OVERLAP_MS, PENDING
+from workers.core.capture.positions import EVERYTHING_AGAIN, OVERLAP_MS, PENDING
 
 START = Position(team="acme", entity="contact")
 DONE = START.model_copy(update={"snapshot": Snapshot(state="done", rows=3), "confirmed_ms": 1_000_000_000})

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import ENTITIES, Entity
-from workers.core.channel_status import RETENTION_MS, ChannelStatus, SessionState
-from workers.core.session_machine import (
+from workers.core.capture.channel_status import RETENTION_MS, ChannelStatus, SessionState
+from workers.core.capture.session_machine import (
     HEALTHY_SECONDS,
     REACTIONS,
     TOKENS_REJECTED,

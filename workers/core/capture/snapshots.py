@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from schemas.events import Entity, Position, Snapshot, Version
+from workers.core.capture.positions import EVERYTHING_AGAIN, OVERLAP_MS, PENDING
 from workers.core.lists.predicates import SILENT_FIELDS
 from workers.core.normalize import OBJECTS, is_compound
-from workers.core.positions import EVERYTHING_AGAIN, OVERLAP_MS, PENDING
 
 ALL_RETAINED = "-2"
 """Salesforce's replay id for every event still retained."""

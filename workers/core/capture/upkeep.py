@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from schemas.events import Position
-from workers.core.channel_status import RETENTION_MS
-from workers.core.positions import OVERLAP_MS
+from workers.core.capture.channel_status import RETENTION_MS
+from workers.core.capture.positions import OVERLAP_MS
 
 
 def expires_soon(position: Position, now_ms: int, threshold_ms: int) -> int | None:
