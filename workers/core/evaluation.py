@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from schemas.documents import Contribution, FieldMapping, ListDefinition, Reason, Record, Rule, RuleSet, Skip, Targets
 from schemas.events import ENTITIES, Entity, RecordId
@@ -134,6 +134,13 @@ class CompiledRuleSet:
         return record.entity == "account" or bool(record.held_at_conversion)
 
 
+class Said(NamedTuple):
+    """What an imported record contributes, each with the key of its member."""
+
+    person: tuple[str, Contribution] | None
+    account: tuple[str, Contribution] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a record contributes, and to whom; `skip` says why a living record is not imported."""
@@ -229,17 +236,17 @@ def evaluate(record: Record, related: Related, rules: CompiledRuleSet) -> Outcom
     fields = reads(record, related)
     holding = _holding(record, fields, entity_rules)
     held = _selecting(record, related, holding, rules)
-    if record.entity == "account":
-        outcome = _evaluate_account(record, related, entity_rules, held)
-    else:
-        outcome = _evaluate_person(record, fields, related, entity_rules, held)
+    say = _account_says if record.entity == "account" else _person_says
+    said = say(record, fields, related, entity_rules, held)
     flip = _next_flip(fields, entity_rules, rules.reading)
-    at_ms = None if flip is None else rules.reading.calendar.begins_ms(flip)
-    return replace(
-        outcome,
+    return Outcome(
+        imported=isinstance(said, Said),
+        skip=said if isinstance(said, Skip) else None,
+        person=said.person if isinstance(said, Said) else None,
+        account=said.account if isinstance(said, Said) else None,
         held=tuple(reason for _, reasons in held for reason in reasons),
         in_lists=tuple(sorted(holding)),
-        evaluate_at_ms=at_ms,
+        evaluate_at_ms=None if flip is None else rules.reading.calendar.begins_ms(flip),
     )
 
 
@@ -275,6 +282,8 @@ def contacts_due(before: Record | None, after: Record, rules: CompiledRuleSet) -
 
 def _next_flip(fields: Mapping[str, object], rules: EntityRules, reading: Reading) -> date | None:
     """The first day on which a relative date may let the record enter or leave a list."""
+    if not rules.index.relative:
+        return None
     flips = (
         next_flip(relative, day, reading.today, reading.calendar)
         for name, relative in rules.index.relative
@@ -283,19 +292,18 @@ def _next_flip(fields: Mapping[str, object], rules: EntityRules, reading: Readin
     return min((flip for flip in flips if flip is not None), default=None)
 
 
-def _evaluate_person(
+def _person_says(
     record: Record, fields: Mapping[str, object], related: Related, rules: EntityRules, held: Held
-) -> Outcome:
+) -> Said | Skip:
     if is_converted(record) and (related.taken_over or not held):
-        return Outcome(imported=False, skip=Skip(reason="converted", detail=contact_of(record)))
+        return Skip(reason="converted", detail=contact_of(record))
     if not held:
-        return Outcome(imported=False, skip=NOT_IN_ANY_LIST)
+        return NOT_IN_ANY_LIST
     key = person_key(record.fields.get("Email"))
     if isinstance(key, Skip):
-        return Outcome(imported=False, skip=key)
+        return key
     account = _account_of_lead(record, key) if record.entity == "lead" else None
-    person = _contribution(record, fields, rules, _segments(held))
-    return Outcome(imported=True, person=(key, person), account=account)
+    return Said((key, _contribution(record, fields, rules, _segments(held))), account)
 
 
 def _account_of_lead(record: Record, key: str) -> tuple[str, Contribution] | None:
@@ -307,13 +315,15 @@ def _account_of_lead(record: Record, key: str) -> tuple[str, Contribution] | Non
     return domain, Contribution(rev=record.rev, entity=record.entity, version=version, fields={"domain": domain})
 
 
-def _evaluate_account(record: Record, related: Related, rules: EntityRules, held: Held) -> Outcome:
+def _account_says(
+    record: Record, fields: Mapping[str, object], related: Related, rules: EntityRules, held: Held
+) -> Said | Skip:
     if not held and not related.has_imported_contacts:
-        return Outcome(imported=False, skip=NOT_IN_ANY_LIST)
+        return NOT_IN_ANY_LIST
     key = account_key(record.fields.get("Website"))
     if isinstance(key, Skip):
-        return Outcome(imported=False, skip=key)
-    return Outcome(imported=True, account=(key, _contribution(record, record.fields, rules, _segments(held))))
+        return key
+    return Said(None, (key, _contribution(record, fields, rules, _segments(held))))
 
 
 def _holding(record: Record, fields: Mapping[str, object], rules: EntityRules) -> set[str]:
