@@ -14,6 +14,9 @@ from workers.ports import Store
 Key = tuple[str, str]
 """(team, record id)."""
 
+ALONE = Related()
+"""Nearly every record."""
+
 
 class Relations:
     def __init__(self, store: Store) -> None:
@@ -29,22 +32,27 @@ class Relations:
             for key, record in records.items()
             if rules[key[0]].account_fields and (account := account_of(record)) is not None
         }
-        across = {key: [(key[0], each) for each in other_side(record)] for key, record in records.items()}
+        across = {
+            key: [(key[0], each) for each in others]
+            for key, record in records.items()
+            if (others := other_side(record))
+        }
         heirs = {key: record for key, record in records.items() if _takes_over(record)}
         merged = {key: [(key[0], each) for each in record.losers] for key, record in heirs.items()}
         near = await self._load({*accounts.values(), *_all(across), *_all(merged)})
         leads = {key: _leads(record, _known(near, merged[key])) for key, record in heirs.items()}
         near |= await self._load(set(_all(leads)) - near.keys())
-        return {
+        related = {
             key: Related(
                 has_imported_contacts=key in followed,
                 account=account_fields(near.get(accounts[key]), rules[key[0]]) if key in accounts else {},
                 leads=tuple(lead_id for _, lead_id in leads.get(key, ())),
                 carried=_carried(_known(near, leads.get(key, ()))),
-                taken_over=any(stands_for(near.get(contact), record) for contact in across[key]),
+                taken_over=any(stands_for(near.get(contact), records[key]) for contact in across.get(key, ())),
             )
-            for key, record in records.items()
+            for key in followed | accounts.keys() | across.keys() | heirs.keys()
         }
+        return dict.fromkeys(records, ALONE) | related
 
     async def _load(self, keys: Collection[Key]) -> dict[Key, Record]:
         return await self._store.records.load(keys) if keys else {}
