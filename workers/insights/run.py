@@ -55,10 +55,10 @@ class Runner:
         for entity in ENTITIES:
             fields = fields_of(settings, entity)
             async for page in self._written_by(run.team, of, entity):
-                names = ["Id", fields.score, fields.date]
-                found = await self._org.records(entity, [row.record_id for row in page], names)
+                target = await state.target(entity, fields)
+                found = await self._org.records(entity, [row.record_id for row in page], ["Id", *target.names])
                 current = {row["Id"]: row for row in found}
-                back = [undone(row, run.run_id, current.get(row.record_id), fields) for row in page]
+                back = [undone(row, run.run_id, current.get(row.record_id), target) for row in page]
                 await self._store.writeback_rows.swap(back)
         await state.update(phase="sending")
 

@@ -50,6 +50,9 @@ class OrgRig:
         (run,) = await insights.write_back(TEAM, again=True)
         return run
 
+    async def undo(self, run: WritebackRun) -> WritebackRun:
+        return await Insights(self.store, self.orgs, MemoryPublisher(), self.clock).undo(TEAM, run.run_id)
+
     async def resume(self, run: WritebackRun) -> WritebackRun:
         """By another process."""
         insights = Insights(self.store, self.orgs, MemoryPublisher(), self.clock)

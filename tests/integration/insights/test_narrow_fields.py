@@ -36,3 +36,6 @@ async def test_scores_that_do_not_fit_a_field_leave_the_others_alone(
         assert [found[each] for each in (large, long, fitting)] == [None, 7.1, 7.5]
         again = await rig.write_back()
         assert (again.planned, again.rejected) == (1, 1)  # what was rounded has arrived
+        undone = await rig.undo(run)
+        assert (undone.state, undone.accepted, undone.kept) == ("done", 2, 0)
+        assert {each["Heat__c"] for each in await rig.query("SELECT Heat__c FROM Contact")} == {None}

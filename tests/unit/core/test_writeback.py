@@ -18,6 +18,7 @@ from schemas.documents import (
 )
 from schemas.events import ENTITIES, Entity
 from workers.core.writeback import (
+    Target,
     Values,
     cells,
     differs,
@@ -184,8 +185,15 @@ def test_what_keeps_insights_from_being_written(found: dict[str, tuple[str, bool
 )
 def test_only_what_we_wrote_is_undone(current: dict[str, object] | None, outcome: str) -> None:
     written = row(record_id(1), score=7.126, date="2026-01-01").model_copy(update={"before_score": 3.0})
-    back = undone(written, "r-undone", current, FIELDS)
+    back = undone(written, "r-undone", current, Target(FIELDS, scale=2))
     assert (back.outcome, back.score, back.before_score, back.run_id) == (outcome, 3.0, 7.126, "r-undone")
+
+
+@pytest.mark.parametrize(("scale", "now", "outcome"), [(0, 7, "planned"), (1, 7.1, "planned"), (3, 7.13, "kept")])
+def test_a_field_with_other_digits_can_be_undone(scale: int, now: float, outcome: str) -> None:
+    written = row(record_id(1), score=7.126, date="2026-01-01")
+    current = {FIELDS.score: now, FIELDS.date: "2026-01-01"}
+    assert undone(written, "r-undone", current, Target(FIELDS, scale)).outcome == outcome
 
 
 def test_a_rejected_row_says_what_to_do() -> None:
