@@ -22,7 +22,6 @@ from schemas.documents import Destination, ListDefinition, Record, Rule, RuleSet
 from schemas.events import Change, Reevaluation
 from tests.unit.runtime.routed import Routed, assert_nothing_is_owed, documents, heard, memberships
 from workers.capture.lists.asker import answer
-from workers.core.lists.predicates import ACCOUNT
 from workers.core.lists.queries import list_query
 
 from .test_agreement import FIELDS, NOW, World, groups, leaves, listened, picklist, values, write
@@ -34,7 +33,7 @@ OWNERS = [
 ]
 """Only the org can evaluate them."""
 
-OWN = leaves().filter(lambda leaf: not str(leaf["field"]).startswith(ACCOUNT))
+OWN = leaves().filter(lambda leaf: str(leaf["field"]) in FIELDS)
 MIXED = st.builds(
     lambda owner, rest, conjunction: {"conjunction": conjunction, "conditions": [owner, rest]},
     st.sampled_from(OWNERS),
