@@ -357,7 +357,7 @@ def test_every_relative_date_under_every_operator(name: str, field_name: str) ->
     soql, calendar = WORLDS[name]
     world = world_of(name, 7, soql)
     for literal, operator in product([*NAMED, *COUNTED], COMPARED):
-        where = {"field": field_name, "operator": operator, "values": [literal]}
+        where: dict[str, object] = {"field": field_name, "operator": operator, "values": [literal]}
         assert world.of_ours(where, calendar) == world.of_org(where), to_soql(where)
 
 
