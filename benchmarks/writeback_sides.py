@@ -23,14 +23,13 @@ from benchmarks.writeback_load import TEAM
 
 
 async def plan(uri: str, database: str) -> dict[str, Any]:
-    from schemas.documents import WritebackRun, WritebackSettings
+    from schemas.documents import WritebackSettings
     from workers.adapters.mongo import open_store
     from workers.insights.plan import Plan
 
     async with open_store(uri, database) as store:
-        run = WritebackRun(team=TEAM, run_id="bench", started_at_ms=0)
         rows, since, cpu_since = 0, time.perf_counter(), time.process_time()
-        async for page in Plan(store, run, WritebackSettings(team=TEAM)).rows():
+        async for page in Plan(store, TEAM, WritebackSettings(team=TEAM)).rows():
             rows += len(page)
         return {
             "rows": rows,

@@ -111,6 +111,9 @@ class WritebackRun(Document):
     undoes: str | None = None
     """The run whose values this one puts back."""
     detail: str | None = None
+    sheet: int = 0
+    """Which packs hold its rows: those of whoever has planned it to the end. One that was overtaken while it planned
+    may leave others behind, which count for nothing."""
 
 
 RowOutcomeName = Literal[
@@ -120,11 +123,47 @@ RowOutcomeName = Literal[
 `postponed`: left for the next one. `kept`: of an undo, somebody has changed the record since."""
 
 
+class RowState(Document):
+    """What became of a row."""
+
+    outcome: RowOutcomeName = "planned"
+    error: str | None = None
+    code: str | None = None
+    """Salesforce's, of the error."""
+    round: int = 0
+    """How often the row was sent again."""
+
+
+class WritebackPack(Document):
+    """Rows of one entity of a run that follow each other, as columns: what rests, and is written by compare-and-swap.
+
+    A document for each row would cost more to store than Salesforce takes to write the record.
+    """
+
+    team: TeamId
+    run_id: str
+    sheet: int = 0
+    place: str
+    """Of the pack; those of its rows begin with it."""
+    rev: int = 0
+    entity: Entity
+    record_ids: tuple[RecordId, ...]
+    scores: tuple[float | None, ...]
+    last_engagement_dates: tuple[str | None, ...]
+    before_scores: tuple[float | None, ...]
+    before_dates: tuple[str | None, ...]
+    state: RowState = RowState()
+    """Of all rows but `others`."""
+    others: dict[str, RowState] = Field(default_factory=dict)
+    """By the place of the row in the pack."""
+
+
 class WritebackRow(Document):
+    """One row of a pack."""
+
     team: TeamId
     run_id: str
     record_id: RecordId
-    rev: int = 0
     entity: Entity
     score: float | None
     last_engagement_date: str | None
@@ -133,8 +172,7 @@ class WritebackRow(Document):
     code: str | None = None
     """Salesforce's, of the error."""
     place: str = ""
-    """In the order of a run: by entity, then parent account, since records of one account lock each other out when
-    they are written side by side."""
+    """In the order of a run."""
     round: int = 0
     """How often the row was sent again."""
     before_score: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from operator import attrgetter
 
 from schemas.documents import Insight, Member, Record, RuleSet, WritebackRow
 from workers.core.explain import RuleVerdict, explain_rules
@@ -13,9 +14,15 @@ from workers.ports import Refused, Store
 from workers.runtime.edits import rule_set_of
 from workers.runtime.relations import Relations
 from workers.runtime.rule_sets import compiled_for
+from workers.runtime.writeback_rows import of_record
 
 RUNS = 90
 """Rows of write-back are kept 90 days, one run a day."""
+
+RUNS_AT_ONCE = 10
+"""Asked together for a record's row: each that has one brings a pack."""
+
+RUN_ID = attrgetter("run_id")
 
 RECORD_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 
@@ -86,7 +93,8 @@ async def _explained(store: Store, record: Record, rule_set: RuleSet, now_ms: in
 
 
 async def _last_row(store: Store, record: Record) -> WritebackRow | None:
-    runs = sorted([run.run_id async for run in store.writeback_runs.scan(record.team)], reverse=True)[:RUNS]
-    keys = [(record.team, f"{run_id}:{record.record_id}") for run_id in runs]
-    rows = await store.writeback_rows.load(keys)
-    return next((rows[key] for key in keys if key in rows), None)
+    runs = sorted([run async for run in store.writeback_runs.scan(record.team)], key=RUN_ID, reverse=True)[:RUNS]
+    for start in range(0, len(runs), RUNS_AT_ONCE):
+        if rows := await of_record(store, runs[start : start + RUNS_AT_ONCE], record.record_id):
+            return rows[0]
+    return None

@@ -8,6 +8,7 @@ from schemas.documents import RowOutcomeName, WritebackRow, WritebackRun
 from schemas.reports import RowReport, RunReport
 from workers.core.writeback import Figures, figures_of, remedy
 from workers.ports import RowsWanted, Store
+from workers.runtime.writeback_rows import of_record, search
 
 OUTCOMES: tuple[str, ...] = get_args(RowOutcomeName)
 
@@ -38,15 +39,16 @@ class Reports:
 
 
 async def page(store: Store, team: str, run_id: str, wanted: RowsWanted, after: str, limit: int) -> list[WritebackRow]:
-    """Rows of a run with a record id greater than `after`, ascending by record id."""
+    """Rows of a run, in the order in which they were sent, that follow the one of the record `after`."""
+    runs = list((await store.writeback_runs.load([(team, run_id)])).values())
     if wanted.record_id is not None:
-        row = (await store.writeback_rows.load([(team, f"{run_id}:{wanted.record_id}")])).values()
-        return [each for each in row if each.record_id > after and is_wanted(each, wanted)]
+        rows = await of_record(store, runs, wanted.record_id)
+        return [each for each in rows if each.record_id != after and is_wanted(each, wanted)]
     if wanted.outcome is not None:
-        outcomes: tuple[str, ...] = (wanted.outcome,)
+        outcomes: tuple[str, ...] | None = (wanted.outcome,)
     else:
-        outcomes = OUTCOMES if wanted.code is None else WITH_CODE
-    return await store.writeback_row_queries.search(team, run_id, outcomes, wanted.code, after, limit)
+        outcomes = None if wanted.code is None else WITH_CODE
+    return [row for run in runs for row in await search(store, run, outcomes, wanted.code, after, limit)]
 
 
 def is_wanted(row: WritebackRow, wanted: RowsWanted) -> bool:
@@ -57,7 +59,7 @@ async def report_so_far(store: Store, run: WritebackRun) -> RunReport:
     """While the run goes on, its rows are counted: they may be a million."""
     if run.state != "running":
         return report_of(run)
-    return report_of(run, figures_of(await store.writeback_row_queries.tally(run.team, run.run_id)))
+    return report_of(run, figures_of(await store.writeback_pack_queries.tally(run)))
 
 
 def report_of(run: WritebackRun, so_far: Figures | None = None) -> RunReport:
@@ -88,5 +90,5 @@ def report_of(run: WritebackRun, so_far: Figures | None = None) -> RunReport:
 
 
 def row_report_of(row: WritebackRow) -> RowReport:
-    told = row.model_dump(exclude={"team", "rev", "place", "round"})
+    told = row.model_dump(exclude={"team", "place", "round"})
     return RowReport(**told, remedy=remedy(row.error), sent_again=row.round)

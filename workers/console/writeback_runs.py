@@ -13,6 +13,7 @@ from workers.core.normalize import MalformedValue, long_id
 from workers.core.writeback import figures_of
 from workers.core.writeback.tables import header, lines
 from workers.ports import Refused, RowsWanted, Store
+from workers.runtime.writeback_rows import of_record
 
 PAGE_ROWS = 1000
 """Read together: a few hundred kilobytes."""
@@ -48,7 +49,7 @@ async def _runs(store: Store, team: str) -> list[WritebackRun]:
 
 
 async def rows(store: Store, team: str, run_id: str | None, wanted: RowsWanted) -> AsyncGenerator[list[RowReport]]:
-    """In pages: of a run in the order of record ids, of a record from its newest run on. Raises Refused."""
+    """In pages: of a run in the order in which they were sent, of a record from its newest run on. Raises Refused."""
     if run_id is not None:
         await _run_of(store, team, run_id)
     if wanted.record_id is not None:
@@ -70,11 +71,9 @@ def _long_id(text: str) -> str:
 
 
 async def _of_record(store: Store, team: str, run_id: str | None, wanted: RowsWanted) -> list[RowReport]:
-    """By id in each run: a day's runs are few, so this needs no index of its own."""
-    run_ids = [run.run_id for run in await _runs(store, team)] if run_id is None else [run_id]
-    keys = [(team, f"{each}:{wanted.record_id}") for each in run_ids]
-    found = await store.writeback_rows.load(keys)
-    return [row_report_of(found[key]) for key in keys if key in found and is_wanted(found[key], wanted)]
+    runs = await _runs(store, team) if run_id is None else [await _run_of(store, team, run_id)]
+    found = await of_record(store, runs, str(wanted.record_id))
+    return [row_report_of(row) for row in found if is_wanted(row, wanted)]
 
 
 async def export(store: Store, team: str, run_id: str | None, wanted: RowsWanted, to: TextIO) -> int:
@@ -92,5 +91,5 @@ async def progress(store: Store, team: str) -> Progress | None:
     running = [run for run in await _runs(store, team) if run.state == "running"]
     if not running:
         return None
-    figures = figures_of(await store.writeback_row_queries.tally(team, running[0].run_id))
+    figures = figures_of(await store.writeback_pack_queries.tally(running[0]))
     return Progress(running[0], figures.planned, figures.planned - figures.waiting)

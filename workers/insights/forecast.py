@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.documents import WritebackRow, WritebackRun, WritebackSettings
 from schemas.events import Entity
-from workers.core.writeback import batches_of, by_calls, calls_of, fields_of
+from workers.core.writeback import Planned, batches_of, by_calls, calls_of, fields_of
+from workers.core.writeback.packs import packs_of, rows_of
 from workers.core.writeback.parts import JOB_CALLS, JOB_ROWS
 from workers.insights.plan import Plan
 from workers.insights.sending.run_state import PAGE_ROWS
@@ -36,9 +37,9 @@ class Forecast:
 async def forecast(store: Store, org: SalesforceOrg, team: str, now_ms: int) -> Forecast:
     """Raises Unavailable or Refused."""
     settings = await settings_of(store, team)
-    plan = Plan(store, WritebackRun(team=team, run_id="dry-run", started_at_ms=now_ms), settings)
+    plan = Plan(store, team, settings)
     rows: Counter[Entity] = Counter()
-    sample: list[WritebackRow] = []
+    sample: list[Planned] = []
     async for page in plan.rows():
         for row in page:
             if rows[row.entity] < SAMPLE:
@@ -48,12 +49,17 @@ async def forecast(store: Store, org: SalesforceOrg, team: str, now_ms: int) -> 
     return Forecast(
         rows=dict(rows),
         skipped=dict(+plan.skipped),
-        sample=tuple(sample),
+        sample=tuple(_as_rows(team, sample)),
         calls=calls_for(rows, settings),
         batches=sum(batches_of(number) for number in rows.values() if not by_calls(number, 0)),
         calls_left=org.background_calls_left(),
         problems=tuple(problems),
     )
+
+
+def _as_rows(team: str, sample: Sequence[Planned]) -> list[WritebackRow]:
+    run = WritebackRun(team=team, run_id="dry-run", started_at_ms=0)
+    return [row for pack in packs_of(run, sample, {}) for row in rows_of(pack, range(len(pack.record_ids)))]
 
 
 def calls_for(rows: Mapping[Entity, int], settings: WritebackSettings) -> int:

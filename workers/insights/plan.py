@@ -12,8 +12,8 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal
 
-from schemas.documents import WritebackRow, WritebackRun, WritebackSettings
-from workers.core.writeback import PLACED_BY, PREFIXES, Values, differs, fields_of, is_on, place_of, values_of
+from schemas.documents import WritebackSettings
+from workers.core.writeback import PLACED_BY, PREFIXES, Planned, Values, differs, fields_of, is_on, parent_of, values_of
 from workers.insights.inheritance import Claim, Inheritance
 from workers.insights.survivors import Survivors
 from workers.ports import Scored, Store, Written
@@ -33,9 +33,9 @@ Subject = Literal["person", "account"]
 class Plan:
     """The rows of a run. `skipped` counts why scores and records led to none, once all rows were asked for."""
 
-    def __init__(self, store: Store, run: WritebackRun, settings: WritebackSettings) -> None:
+    def __init__(self, store: Store, team: str, settings: WritebackSettings) -> None:
         self._store = store
-        self._run = run
+        self._team = team
         self._settings = settings
         self._ask = store.planning_queries
         self._names = {
@@ -43,14 +43,14 @@ class Plan:
             for prefix, entity in PREFIXES.items()
             if is_on(settings, entity)
         }
-        self._inheritance = Inheritance(store, run.team)
+        self._inheritance = Inheritance(store, team)
         self._survivors = Survivors(())
         self.skipped: Counter[str] = Counter()
 
-    async def rows(self) -> AsyncIterator[list[WritebackRow]]:
+    async def rows(self) -> AsyncIterator[list[Planned]]:
         """Page by page; none of entities that are switched off. What a record is to have from others comes last."""
-        self._survivors = Survivors(await self._ask.merged(self._run.team))
-        under_way: deque[asyncio.Task[list[WritebackRow]]] = deque()
+        self._survivors = Survivors(await self._ask.merged(self._team))
+        under_way: deque[asyncio.Task[list[Planned]]] = deque()
         try:
             async for page in self._pages():
                 under_way.append(asyncio.create_task(self._page_rows(page)))
@@ -67,13 +67,13 @@ class Plan:
 
     async def _pages(self) -> AsyncIterator[list[Scored]]:
         after = ""
-        while page := await self._ask.scores(self._run.team, after, PAGE):
+        while page := await self._ask.scores(self._team, after, PAGE):
             yield page
             if len(page) < PAGE:
                 return
             after = page[-1][0]
 
-    async def _page_rows(self, page: Sequence[Scored]) -> list[WritebackRow]:
+    async def _page_rows(self, page: Sequence[Scored]) -> list[Planned]:
         """Accounts come before people."""
         people = bisect_left(page, (PERSON,))
         wanted: dict[str, Written] = {}
@@ -87,10 +87,10 @@ class Plan:
         While routing moves a record from one person to another it stands in both: the next run puts right what is off.
         """
         begin = len(subject) + 1
-        sources = await self._ask.sources(self._run.team, subject, [id_[begin:] for id_, *_ in scores])
+        sources = await self._ask.sources(self._team, subject, [id_[begin:] for id_, *_ in scores])
         self._add_survivors(sources, scores, begin)
         leads = [one for records in sources.values() for one in records if one.startswith(LEAD)]
-        converted = await self._ask.converted(self._run.team, leads)
+        converted = await self._ask.converted(self._team, leads)
         skipped, on, survivors = self.skipped, self._names, self._survivors
         for scored in scores:
             records = sources.get(scored[0][begin:])
@@ -121,7 +121,7 @@ class Plan:
             self._inheritance.claim(taker, Claim(False, scored[3], lead_id, values_of(scored[1], scored[2])))
 
     async def _changed(self, wanted: Mapping[str, Written]) -> dict[str, Written]:
-        accepted = (await self._ask.accepted(self._run.team, wanted.keys())).get
+        accepted = (await self._ask.accepted(self._team, wanted.keys())).get
         return {record_id: one for record_id, one in wanted.items() if self._differs(one, accepted(record_id))}
 
     def _differs(self, wanted: Written, accepted: Written | None) -> bool:
@@ -131,15 +131,15 @@ class Plan:
             return True
         return differs(Values(*wanted[:2]), Values(*accepted[:2]), self._settings.dead_band)
 
-    async def _inherited_rows(self, claims: Mapping[str, Claim]) -> list[WritebackRow]:
+    async def _inherited_rows(self, claims: Mapping[str, Claim]) -> list[Planned]:
         names = self._names
         changed = await self._changed({each: claim.values + names[each[:3]] for each, claim in claims.items()})
         owned = await self._inheritance.with_own_score([each for each in changed if not claims[each].of_its_own])
         return await self._rows_of({each: one for each, one in changed.items() if each not in owned})
 
-    async def _rows_of(self, changed: Mapping[str, Written]) -> list[WritebackRow]:
+    async def _rows_of(self, changed: Mapping[str, Written]) -> list[Planned]:
         names = {name for each in self._names.values() for name in each} | PLACED_BY
-        mirrored = await self._ask.mirrored(self._run.team, changed.keys(), names)
+        mirrored = await self._ask.mirrored(self._team, changed.keys(), names)
         dead = {record_id for record_id, known in mirrored.items() if not known.alive}
         self.skipped["deleted"] += len(dead)
         return [
@@ -148,18 +148,16 @@ class Plan:
             if record_id not in dead
         ]
 
-    def _row(self, record_id: str, wanted: Written, mirrored: Mapping[str, Any]) -> WritebackRow:
+    def _row(self, record_id: str, wanted: Written, mirrored: Mapping[str, Any]) -> Planned:
         value, date, score_field, date_field = wanted
         before, before_date = mirrored.get(score_field), mirrored.get(date_field)
         entity = PREFIXES[record_id[:3]]
-        return WritebackRow(
-            team=self._run.team,
-            run_id=self._run.run_id,
-            record_id=record_id,
-            entity=entity,
-            score=value,
-            last_engagement_date=date,
-            place=place_of(entity, record_id, mirrored),
-            before_score=float(before) if isinstance(before, int | float) else None,
-            before_date=before_date if isinstance(before_date, str) else None,
+        return Planned(
+            entity,
+            parent_of(entity, mirrored),
+            record_id,
+            value,
+            date,
+            float(before) if isinstance(before, int | float) else None,
+            before_date if isinstance(before_date, str) else None,
         )

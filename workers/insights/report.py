@@ -15,10 +15,8 @@ async def finish(
 ) -> WritebackRun:
     """Count what became of every planned row; with a problem, now or in one of its parts, the run has failed."""
     run = claim.run
-    questions = store.writeback_row_queries
-    tally, retried = await asyncio.gather(
-        questions.tally(run.team, run.run_id), questions.sent_again(run.team, run.run_id)
-    )
+    questions = store.writeback_pack_queries
+    tally, retried = await asyncio.gather(questions.tally(run), questions.sent_again(run))
     figures = figures_of(tally)
     outcomes = figures.outcomes
     detail = problem or run.detail

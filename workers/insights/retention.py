@@ -11,8 +11,8 @@ from workers.runtime.retry import patiently
 
 DAYS = 90
 
-PAGE = 1000
-"""Rows deleted together: a run of a million is forgotten in small steps."""
+PAGE = 50
+"""Packs deleted together: a run of a million rows is forgotten in small steps."""
 
 
 class Retention:
@@ -34,4 +34,4 @@ class Retention:
         self._swept_before = before
 
     async def _forget(self, team: str, before: str) -> int:
-        return await patiently(lambda: self._store.writeback_row_queries.forget(team, before, PAGE))
+        return await patiently(lambda: self._store.writeback_pack_queries.forget(team, before, PAGE))

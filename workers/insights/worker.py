@@ -111,7 +111,7 @@ class Insights:
             raise Refused(
                 f"team {team} has no ended run {run_id}: `segment-sync writeback runs {team}` shows what there is"
             )
-        if run.planned and not await self._store.writeback_row_queries.tally(team, run_id):
+        if run.planned and not await self._store.writeback_pack_queries.tally(run):
             raise Refused(f"the rows of run {run_id} are not kept any more: what they replaced is not known")
         return await self._ended(await connection_of(self._store, team), f"{run_id}-undone", undoes=run_id)
 

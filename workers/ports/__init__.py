@@ -37,8 +37,7 @@ from workers.ports.store import (
     RuleSetQueries,
     RunTotals,
     Store,
-    WritebackRowQueries,
-    WritebackRows,
+    WritebackPackQueries,
     WritebackRunQueries,
 )
 from workers.ports.stream import ChangeStream, StreamBatch, StreamEnded, StreamEvent
@@ -104,8 +103,7 @@ __all__ = [
     "StreamEvent",
     "TopicReader",
     "Unavailable",
-    "WritebackRowQueries",
-    "WritebackRows",
+    "WritebackPackQueries",
     "WritebackRunQueries",
     "Written",
 ]

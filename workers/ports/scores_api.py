@@ -50,4 +50,4 @@ class RunReports(Protocol):
     async def exists(self, team: str, run_id: str) -> bool: ...
 
     async def rows(self, team: str, run_id: str, wanted: RowsWanted, after: str, limit: int) -> list[RowReport]:
-        """Up to `limit` rows with a record id greater than `after`, ascending by record id."""
+        """Up to `limit` rows, in the order in which they were sent, that follow the one of the record `after`."""

@@ -19,7 +19,7 @@ from schemas.documents import (
     RuleSet,
     ScoreToken,
     Segment,
-    WritebackRow,
+    WritebackPack,
     WritebackRun,
     WritebackSettings,
 )
@@ -40,7 +40,7 @@ D = TypeVar(
     RuleSet,
     ScoreToken,
     Segment,
-    WritebackRow,
+    WritebackPack,
     WritebackRun,
     WritebackSettings,
 )
@@ -80,15 +80,6 @@ class Members(Documents[Member], Protocol):
 
     async def note_announced(self, members: Sequence[Member]) -> list[Member]:
         """Note of those that are stored at the same `rev` that their `segments` have been announced; `rev` stays.
-
-        Acknowledged by a majority. Returns those of which it may not be noted, since somebody wrote them meanwhile.
-        """
-
-
-class WritebackRows(Documents[WritebackRow], Protocol):
-    async def note_accepted(self, rows: Sequence[WritebackRow], number: int) -> list[WritebackRow]:
-        """Note of those that are stored at the same `rev` that Salesforce has accepted them in round `number`; `rev` is
-        one more then. Most rows of a run end so, and this takes a third of a swap.
 
         Acknowledged by a majority. Returns those of which it may not be noted, since somebody wrote them meanwhile.
         """
@@ -222,34 +213,27 @@ class WritebackRunQueries(Protocol):
         """Of every team's runs that have not ended, `started_at_ms`, ascending."""
 
 
-class WritebackRowQueries(Protocol):
-    """Questions about the rows of one run."""
+class WritebackPackQueries(Protocol):
+    """Questions about the rows of runs, answered by the packs that hold them (`workers.runtime.writeback_rows`)."""
 
     async def in_order(
-        self, team: str, run_id: str, after: str, until: str, outcomes: Collection[str], limit: int
-    ) -> list[WritebackRow]:
-        """Up to `limit` rows with one of these outcomes and a place greater than `after`, up to `until`; ascending by
-        place."""
+        self, run: WritebackRun, begin: str, until: str, outcomes: Collection[str] | None, limit: int
+    ) -> list[WritebackPack]:
+        """Up to `limit` packs of a run with a place from `begin` to `until`, ascending, that hold a row with one of
+        these outcomes (None: any). Others are not read."""
 
-    async def extent(
-        self, team: str, run_id: str, after: str, until: str, outcomes: Collection[str], limit: int
-    ) -> tuple[int, str]:
-        """How many such rows there are, up to `limit`, and the place of the last of these ("" if there is none)."""
+    async def of_record(self, team: str, record_id: str, run_ids: Collection[str]) -> list[WritebackPack]:
+        """The packs of these runs, whatever their sheet, that hold a row of the record."""
 
-    async def tally(self, team: str, run_id: str) -> dict[tuple[Entity, str, str | None], int]:
+    async def tally(self, run: WritebackRun) -> dict[tuple[Entity, str, str | None], int]:
         """Rows by entity, outcome and Salesforce's code."""
 
-    async def sent_again(self, team: str, run_id: str) -> int:
+    async def sent_again(self, run: WritebackRun) -> int:
         """Rows that were sent more than once."""
 
-    async def search(
-        self, team: str, run_id: str, outcomes: Collection[str], code: str | None, after: str, limit: int
-    ) -> list[WritebackRow]:
-        """Up to `limit` rows with one of these outcomes, and Salesforce's code if one is given, and a record id greater
-        than `after`; ascending by record id. Rows that were not accepted are found without reading the others."""
-
     async def forget(self, team: str, before: str, limit: int) -> int:
-        """Delete up to `limit` rows of runs whose id is less than `before`, such as a date; returns how many."""
+        """Delete up to `limit` packs of runs whose id is less than `before`, such as a date; returns how many rows they
+        held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +249,7 @@ class Store:
     engagement: Documents[Engagement]
     insights: Documents[Insight]
     writeback_runs: Documents[WritebackRun]
-    writeback_rows: WritebackRows
+    writeback_packs: Documents[WritebackPack]
     writeback_settings: Documents[WritebackSettings]
     jobs: Documents[Job]
     capture_status: Documents[CaptureStatus]
@@ -279,6 +263,6 @@ class Store:
     connection_queries: ConnectionQueries
     moments: Moments
     job_queries: JobQueries
-    writeback_row_queries: WritebackRowQueries
+    writeback_pack_queries: WritebackPackQueries
     writeback_run_queries: WritebackRunQueries
     planning_queries: PlanningQueries

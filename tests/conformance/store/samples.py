@@ -20,13 +20,14 @@ from schemas.documents import (
     Member,
     Reason,
     Record,
+    RowState,
     RuleSet,
     ScoreToken,
     Segment,
     Skip,
     Switch,
     Targets,
-    WritebackRow,
+    WritebackPack,
     WritebackRun,
     WritebackSettings,
 )
@@ -124,8 +125,19 @@ def _of_work(team: str, contact: str) -> dict[str, Any]:
     """What tells of work that was done or is to be done."""
     return {
         "writeback_runs": WritebackRun(team=team, run_id="2026-02-28", started_at_ms=1, jobs={"contact": "750"}),
-        "writeback_rows": WritebackRow(
-            team=team, run_id="2026-02-28", record_id=contact, entity="contact", score=2.0, last_engagement_date=None
+        "writeback_packs": WritebackPack(
+            team=team,
+            run_id="2026-02-28",
+            sheet=3,
+            place="contact/000007",
+            entity="contact",
+            record_ids=(contact, record_id(2)),
+            scores=(2.0, None),
+            last_engagement_dates=(None, "2026-02-28"),
+            before_scores=(None, 7.0),
+            before_dates=("2026-02-27", None),
+            state=RowState(outcome="accepted"),
+            others={"1": RowState(outcome="rejected", error="X:y:--", code="X", round=2)},
         ),
         "jobs": Job(team=team, job_id="import", kind="import", state="running", updated_at_ms=1),
         "capture_status": CaptureStatus(
@@ -152,7 +164,7 @@ IDS = {
     "engagement": "person:ada@example.com",
     "insights": record_id(1),
     "writeback_runs": "2026-02-28",
-    "writeback_rows": f"2026-02-28:{record_id(1)}",
+    "writeback_packs": "2026-02-28:3:contact/000007",
     "jobs": "import",
     "capture_status": "{team}",
     "writeback_settings": "{team}",

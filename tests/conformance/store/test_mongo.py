@@ -22,6 +22,7 @@ from pymongo.errors import (
 
 from schemas.documents import LastKnown, RowOutcomeName, WritebackRow, WritebackRun
 from schemas.events import Version
+from tests.support.writeback_rows import keep_rows
 from workers.adapters.mongo import open_store
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Driver
@@ -121,18 +122,17 @@ async def ask_everything(store: Store, team: str) -> None:
     await store.rule_set_queries.versions([team])
     await store.rule_set_queries.unapplied(10)
     await store.connection_queries.active()
-    await store.writeback_row_queries.in_order(team, "r", "contact/", "contact0", ("planned",), 10)
-    row = WritebackRow(team=team, run_id="r", record_id=record_id(1), entity="lead", score=1, last_engagement_date=None)
-    assert await store.writeback_rows.note_accepted([row], 0) == [row]
-    await store.writeback_row_queries.extent(team, "r", "contact/", "contact0", ("planned",), 10)
-    await store.writeback_row_queries.tally(team, "r")
-    await store.writeback_row_queries.sent_again(team, "r")
-    assert len(await store.writeback_row_queries.search(team, "s", ("rejected", "kept"), None, "", 10)) == 10
-    await store.writeback_row_queries.search(team, "s", ("accepted", "same"), None, "", 10)
+    run = WritebackRun(team=team, run_id="s", started_at_ms=1)
+    packs = store.writeback_pack_queries
+    assert len(await packs.in_order(run, "contact/", "lead0", None, 10)) == 2
+    assert len(await packs.in_order(run, "lead/", "lead0", ("rejected", "kept"), 10)) == 1
+    assert len(await packs.of_record(team, record_id(1), ["r", "s"])) == 1
+    assert await packs.tally(run) == {("lead", "accepted", None): 20, ("lead", "rejected", None): 20}
+    assert await packs.sent_again(run) == 0
     await store.writeback_run_queries.newest(team, (9, "r"), 10)
     await store.writeback_run_queries.ended_since(1)
     await store.writeback_run_queries.going_on()
-    await store.writeback_row_queries.forget(team, "2026-01-01", 10)
+    await packs.forget(team, "2026-01-01", 10)
     moment = await store.moments.now()
     assert len(await store.connection_queries.written_since(moment)) >= 2
     assert (await store.rule_set_queries.written_since(moment)).keys() >= {team, f"{team}-b"}
@@ -176,7 +176,9 @@ async def test_no_question_reads_a_whole_collection(
         await mongo_store.accounts.swap([member(name, f"{n}.org") for n in range(20)])
         await mongo_store.rule_sets.swap([rule_set(name, version=1)])
         await mongo_store.connections.swap([connection(name)])
-        await mongo_store.writeback_rows.swap([*rows_of(name, "s", 20), *rows_of(name, "s", 20, "rejected", first=20)])
+        await keep_rows(
+            mongo_store, [*rows_of(name, "s", 20), *rows_of(name, "s", 20, "rejected", first=20)], pack_rows=20
+        )
         await mongo_store.writeback_runs.swap([WritebackRun(team=name, run_id="s", started_at_ms=1)])
     with profiled(raw) as seen:
         await ask_everything(mongo_store, team)
@@ -185,10 +187,9 @@ async def test_no_question_reads_a_whole_collection(
     assert [plan for plan in plans if "COLLSCAN" in plan[1]] == []
     converted = [plan[1] for plan in plans if "fields.ConvertedContactId" in str(plan[2].get("projection"))]
     assert converted == ["IXSCAN { _id: 1, fields.ConvertedContactId: 1 }"]
-    asked = [
-        op["docsExamined"] for op in seen if op["command"].get("filter", {}).get("outcome") in ("rejected", "kept")
-    ]
-    assert sorted(asked) == [0, 10], "of 20 rejected rows among 40"
+    asked = [op["docsExamined"] for op in seen if "_tally.outcome" in op["command"].get("filter", {})]
+    assert asked == [1], "of two packs one holds rejected rows"
+    assert not any(op.get("hasSortStage") for op in seen)
     runs = {plan[1] for plan in plans if plan[0].endswith(".writeback_runs")}
     assert runs == {
         "IXSCAN { team: 1, started_at_ms: 1, run_id: 1 }",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
 from schemas.documents import Job, LastKnown, ReadRequest, WritebackRow, WritebackRun
 from schemas.events import Version
+from tests.support.writeback_rows import keep_rows
+from workers.core.writeback.packs import packed, planned_of
 from workers.ports import Merged, Store
+from workers.runtime.writeback_rows import search
 
 from .samples import connection, member, record, record_id, rule_set, skipped
 
@@ -300,70 +304,62 @@ def writeback_row(team: str, number: int, run_id: str = "r", **changes: Any) -> 
         "entity": "contact",
         "score": 1.0,
         "last_engagement_date": None,
-        "place": f"contact/{9 - number}/{record_id(number)}",
     }
     return WritebackRow(team=team, run_id=run_id, **{**values, **changes})
 
 
-async def test_the_rows_of_a_run_in_the_order_of_their_places(store: Store, team: str) -> None:
-    rows = [writeback_row(team, number) for number in range(5)]
-    done, again = writeback_row(team, 5, outcome="accepted"), writeback_row(team, 6, outcome="retry")
-    others = [writeback_row(team, 7, run_id="s"), writeback_row(f"{team}-b", 8), writeback_row(team, 9, place="lead/x")]
-    await store.writeback_rows.swap([*rows, done, again, *others])
-
-    async def numbers(after: str = "contact/", limit: int = 100) -> list[int]:
-        wanted = ("planned", "retry")
-        found = await store.writeback_row_queries.in_order(team, "r", after, "contact0", wanted, limit)
-        return [int(row.record_id[3:15]) for row in found]
-
-    assert await numbers() == [6, 4, 3, 2, 1, 0]
-    assert await numbers(limit=2) == [6, 4]
-    assert await numbers(after=rows[3].place) == [2, 1, 0]
-    until = await store.writeback_row_queries.in_order(team, "r", "contact/", rows[3].place, ("planned",), 100)
-    assert [row.place for row in until] == [rows[4].place, rows[3].place]
-
-    async def extent(limit: int, *outcomes: str) -> tuple[int, str]:
-        return await store.writeback_row_queries.extent(team, "r", "contact/", "contact0", outcomes, limit)
-
-    assert await extent(3, "planned") == (3, rows[2].place)
-    assert await extent(100, "planned", "retry") == (6, rows[0].place)
-    assert await extent(100, "kept") == (0, "")
+def run_named(team: str, run_id: str = "r", sheet: int = 0) -> WritebackRun:
+    return WritebackRun(team=team, run_id=run_id, started_at_ms=1, sheet=sheet)
 
 
-async def test_rows_that_were_accepted(store: Store, team: str) -> None:
-    planned, again, taken, left = (writeback_row(team, number) for number in range(4))
-    other = writeback_row(f"{team}-b", 0)
-    await store.writeback_rows.swap([planned, again, taken, left, other])
-    stored = {each.record_id: each for each in [row async for row in store.writeback_rows.scan(team)]}
-    failed = stored[again.record_id].model_copy(update={"outcome": "retry", "error": "X:y:--", "code": "X"})
-    await store.writeback_rows.swap([failed, stored[taken.record_id]])
-    failed = failed.model_copy(update={"rev": 2})
-    assert await store.writeback_rows.note_accepted([stored[planned.record_id], failed], 3) == []
-    assert stored[taken.record_id] in await store.writeback_rows.note_accepted([stored[taken.record_id]], 3)
-    assert await store.writeback_rows.note_accepted([], 0) == []
-    rows = {each.record_id: each for each in [row async for row in store.writeback_rows.scan(team)]}
-    accepted = {"outcome": "accepted", "error": None, "code": None, "round": 3}
-    assert rows[planned.record_id] == planned.model_copy(update={**accepted, "rev": 2})
-    assert rows[again.record_id] == again.model_copy(update={**accepted, "rev": 3})
-    assert {rows[each.record_id].outcome for each in (taken, left)} == {"planned"}
-    assert [row.outcome async for row in store.writeback_rows.scan(f"{team}-b")] == ["planned"]
+async def test_the_packs_of_a_run_in_the_order_of_their_places(store: Store, team: str) -> None:
+    contacts = [writeback_row(team, n, outcome="accepted" if n in (2, 3) else "planned") for n in range(7)]
+    others = [writeback_row(team, 7, run_id="s"), writeback_row(f"{team}-b", 8), writeback_row(team, 9, entity="lead")]
+    await keep_rows(store, [*contacts, *others], pack_rows=2)
+    stray = packed(run_named(team, sheet=1), "contact", 1, [planned_of(contacts[0])])
+    await store.writeback_packs.swap([stray])
+    in_order = store.writeback_pack_queries.in_order
+
+    async def numbers(begin: str, until: str, outcomes: Collection[str] | None = None, limit: int = 9) -> list[int]:
+        found = await in_order(run_named(team), begin, until, outcomes, limit)
+        return [int(pack.record_ids[0][3:15]) for pack in found]
+
+    assert await numbers("contact/", "contact0") == [0, 2, 4, 6]
+    assert await numbers("", "~", limit=2) == [0, 2]
+    assert await numbers("contact/000001", "contact/000002/0000") == [2, 4]
+    assert await numbers("contact/000001/", "~") == [4, 6, 9]
+    assert await numbers("", "~", ("planned",)) == [0, 4, 6, 9]
+    assert await numbers("", "~", ("accepted", "retry")) == [2]
+    assert await numbers("", "~", ("kept",)) == []
+    assert [pack.sheet for pack in await in_order(run_named(team, sheet=1), "", "~", None, 9)] == [1]
+
+
+async def test_the_packs_that_hold_a_record(store: Store, team: str) -> None:
+    rows = [writeback_row(team, n, run_id=run_id) for run_id in ("a", "b", "c") for n in range(4)]
+    await keep_rows(store, [*rows, writeback_row(f"{team}-b", 1, run_id="a")], pack_rows=3)
+    of_record = store.writeback_pack_queries.of_record
+    found = await of_record(team, record_id(1), ["a", "c", "none"])
+    assert sorted((pack.run_id, pack.place) for pack in found) == [("a", "contact/000000"), ("c", "contact/000000")]
+    assert {pack.team for pack in found} == {team}
+    assert await of_record(team, record_id(9), ["a"]) == await of_record(team, record_id(1), []) == []
 
 
 async def test_what_became_of_the_rows_of_a_run(store: Store, team: str) -> None:
     rejected = [writeback_row(team, n, outcome="rejected", code="UNABLE_TO_LOCK_ROW", round=n) for n in range(3)]
     lead = writeback_row(team, 4, entity="lead", outcome="accepted")
-    await store.writeback_rows.swap(
-        [*rejected, lead, writeback_row(team, 5, run_id="s"), writeback_row(f"{team}-b", 6)]
+    await keep_rows(
+        store, [*rejected, lead, writeback_row(team, 5, run_id="s"), writeback_row(f"{team}-b", 6)], pack_rows=2
     )
-    assert await store.writeback_row_queries.tally(team, "r") == {
+    assert await store.writeback_pack_queries.tally(run_named(team)) == {
         ("contact", "rejected", "UNABLE_TO_LOCK_ROW"): 3,
         ("lead", "accepted", None): 1,
     }
-    assert await store.writeback_row_queries.tally(team, "none") == {}
-    assert await store.writeback_row_queries.sent_again(team, "r") == 2
+    assert await store.writeback_pack_queries.tally(run_named(team, "none")) == {}
+    assert await store.writeback_pack_queries.sent_again(run_named(team)) == 2
 
 
-async def test_rows_of_a_run_by_outcome_and_code(store: Store, team: str) -> None:
+@pytest.mark.parametrize("pack_rows", [1, 2, 9])
+async def test_rows_of_a_run_by_outcome_and_code(store: Store, team: str, pack_rows: int) -> None:
     outcomes: list[dict[str, Any]] = [
         {"outcome": "accepted"},
         {"outcome": "rejected", "code": "A"},
@@ -372,21 +368,23 @@ async def test_rows_of_a_run_by_outcome_and_code(store: Store, team: str) -> Non
         {"outcome": "rejected", "code": "A"},
         {"outcome": "unprocessed", "code": "A"},
     ]
+    team = f"{team}-{pack_rows}"
     of_run = [writeback_row(team, number, **of) for number, of in enumerate(outcomes)]
     others = [writeback_row(f"{team}-b", 1, outcome="rejected"), writeback_row(team, 1, run_id="r-7", outcome="kept")]
-    await store.writeback_rows.swap([*of_run, *others])
+    await keep_rows(store, [*of_run, *others], pack_rows)
 
     async def numbers(*outcomes: str, code: str | None = None, after: int | None = None, limit: int = 9) -> list[int]:
         last = "" if after is None else record_id(after)
-        found = await store.writeback_row_queries.search(team, "r", outcomes, code, last, limit)
+        found = await search(store, run_named(team), outcomes or None, code, last, limit)
         return [int(row.record_id[3:15]) for row in found]
 
-    every = ("accepted", "rejected", "postponed", "unprocessed")
-    assert await numbers(*every) == [0, 1, 2, 3, 4, 5]
+    assert await numbers() == [0, 1, 2, 3, 4, 5]
+    assert await numbers("accepted", "rejected") == [0, 1, 2, 4]
     assert await numbers("rejected") == [1, 2, 4]
     assert await numbers("rejected", "unprocessed", code="A") == [1, 4, 5]
     assert await numbers("accepted", code="A") == await numbers("kept") == []
-    assert await numbers(*every, after=1, limit=2) == [2, 3]
+    assert await numbers(after=1, limit=2) == [2, 3]
+    assert await numbers("rejected", after=2) == [4]
     assert await numbers("rejected", limit=0) == []
 
 
@@ -435,15 +433,14 @@ async def test_what_the_runs_of_a_day_came_to(store: Store, team: str) -> None:
     await store.writeback_runs.swap([run.model_copy(update={"state": "done", "finished_at_ms": 1}) for run in left])
 
 
-async def test_rows_of_old_runs_are_forgotten_a_few_at_a_time(store: Store, team: str) -> None:
-    old = [writeback_row(team, n, run_id=run_id) for run_id in ("2026-01-01", "2026-01-01-7") for n in range(3)]
+async def test_rows_of_old_runs_are_forgotten_a_few_packs_at_a_time(store: Store, team: str) -> None:
+    old = [writeback_row(team, n, run_id=run_id) for run_id in ("2026-01-01", "2026-01-01-7") for n in range(5)]
     kept = [writeback_row(team, 1, run_id="2026-01-02"), writeback_row(f"{team}-b", 1, run_id="2026-01-01")]
-    await store.writeback_rows.swap([*old, *kept])
-    forget = store.writeback_row_queries.forget
-    assert [await forget(team, "2026-01-02", 4) for _ in range(3)] == [4, 2, 0]
-    assert [row.run_id async for row in store.writeback_rows.scan(team)] == ["2026-01-02"]
-    assert len([row async for row in store.writeback_rows.scan(f"{team}-b")]) == 1
-    assert await store.writeback_rows.swap([old[0]]) == []
+    await keep_rows(store, [*old, *kept], pack_rows=2)
+    forget = store.writeback_pack_queries.forget
+    assert [await forget(team, "2026-01-02", 4) for _ in range(3)] == [7, 3, 0]
+    assert [pack.run_id async for pack in store.writeback_packs.scan(team)] == ["2026-01-02"]
+    assert len([pack async for pack in store.writeback_packs.scan(f"{team}-b")]) == 1
 
 
 async def test_what_was_written_since_a_moment(store: Store, team: str) -> None:

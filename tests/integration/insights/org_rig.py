@@ -13,6 +13,7 @@ from sandbox.org.server import RunningOrg
 from schemas.documents import Connection, Contribution, Member, WritebackRow, WritebackRun
 from schemas.events import Entity
 from tests.support.engagement import rescored
+from tests.support.writeback_rows import kept_rows
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.store import memory_store
 from workers.adapters.salesforce.http import open_session
@@ -59,11 +60,11 @@ class OrgRig:
         return await insights._ended(await connection_of(self.store, TEAM), run.run_id)
 
     async def rows(self, run: WritebackRun) -> list[WritebackRow]:
-        return [row async for row in self.store.writeback_rows.scan(TEAM) if row.run_id == run.run_id]
+        return [row for row in await kept_rows(self.store, TEAM) if row.run_id == run.run_id]
 
     async def row(self, run: WritebackRun, record_id: str) -> WritebackRow:
-        place = (TEAM, f"{run.run_id}:{record_id}")
-        return (await self.store.writeback_rows.load([place]))[place]
+        (row,) = [row for row in await self.rows(run) if row.record_id == record_id]
+        return row
 
     def ids(self, entity: Entity) -> list[str]:
         return sorted(str(row["Id"]) for row in self.sandbox.org.rows(OBJECT[entity]))

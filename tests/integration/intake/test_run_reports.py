@@ -13,6 +13,7 @@ import pytest
 from schemas.documents import WritebackRow, WritebackRun
 from schemas.reports import RowReport, RunReport
 from tests.support.waiting import until
+from tests.support.writeback_rows import keep_rows
 from workers.adapters.scores_api import runs as served_runs
 from workers.console.run_reports import Reports
 from workers.ports import RowsWanted, RunReports, Unavailable
@@ -50,7 +51,7 @@ async def day(api: Api) -> Api:
             )
         ]
     )
-    await api.store.writeback_rows.swap([*(row("2026-11-22", n) for n in range(ROWS)), row("2026-11-22-9", 9)])
+    await keep_rows(api.store, [*(row("2026-11-22", n) for n in range(ROWS)), row("2026-11-22-9", 9)])
     return api
 
 

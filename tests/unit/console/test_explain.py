@@ -8,6 +8,7 @@ import pytest
 
 from schemas.documents import Insight, Skip, WritebackRow, WritebackRun
 from schemas.events import Change
+from tests.support.writeback_rows import keep_rows
 from tests.unit.runtime.crm import ACME, ANN, JOE, change, record_id, rule
 from tests.unit.runtime.routed import Routed, routed
 from workers.cli.explain import as_document, as_tree, fate
@@ -131,7 +132,7 @@ async def test_the_last_row_that_was_written_back_is_told() -> None:
             last_engagement_date=None,
             outcome=outcome,
         )
-        await store.writeback_rows.swap([row])
+        await keep_rows(store, [row])
     told = (await explain(store, "acme", JOE, 0)).records[0]
     assert told.last_row is not None
     assert (told.last_row.run_id, told.last_row.outcome) == ("2026-02-28", "rejected")

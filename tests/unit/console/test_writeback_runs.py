@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.documents import WritebackRow, WritebackRun
+from tests.support.writeback_rows import keep_rows
 from workers.adapters.memory.store import memory_store
 from workers.console.writeback_runs import export, progress, report, reports, rows
 from workers.ports import Refused, RowsWanted, Store
@@ -37,13 +38,14 @@ async def store() -> Store:
         [run("2026-11-01", 1, state="done"), run("2026-11-01-7", 2, state="done"), run("2026-11-02", 3)]
     )
     rejected = {"outcome": "rejected", "code": LOCK, "error": f"{LOCK}:=unable to obtain exclusive access"}
-    await opened.writeback_rows.swap(
+    await keep_rows(
+        opened,
         [
             *(row("2026-11-01", number) for number in range(3)),
             row("2026-11-01", 3, **rejected),
             row("2026-11-01-7", 3),
             row("2026-11-02", 3, outcome="planned", score=-2.5),
-        ]
+        ],
     )
     return opened
 
@@ -99,8 +101,9 @@ async def test_a_run_is_read_page_by_page(store: Store, monkeypatch: pytest.Monk
 
 
 async def test_the_report_of_a_run_that_goes_on_has_its_figures_so_far(store: Store) -> None:
-    await store.writeback_rows.swap(
-        [row("2026-11-02", 4), row("2026-11-02", 5, outcome="rejected", code="FIELD_CUSTOM_VALIDATION_EXCEPTION")]
+    await keep_rows(
+        store,
+        [row("2026-11-02", 4), row("2026-11-02", 5, outcome="rejected", code="FIELD_CUSTOM_VALIDATION_EXCEPTION")],
     )
     told = await report(store, TEAM, "2026-11-02")
     assert (told.state, told.phase, told.duration_ms) == ("running", "planning", None)
@@ -111,7 +114,7 @@ async def test_the_report_of_a_run_that_goes_on_has_its_figures_so_far(store: St
 
 
 async def test_how_far_the_run_is_that_goes_on(store: Store) -> None:
-    await store.writeback_rows.swap([row("2026-11-02", 4), row("2026-11-02", 5, outcome="retry")])
+    await keep_rows(store, [row("2026-11-02", 4), row("2026-11-02", 5, outcome="retry")])
     so_far = await progress(store, TEAM)
     assert so_far is not None
     assert (so_far.run.run_id, so_far.planned, so_far.settled) == ("2026-11-02", 3, 1)

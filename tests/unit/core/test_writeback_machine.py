@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from schemas.documents import InsightFields, PartStep, WritebackPart, WritebackRow, WritebackRun
 from workers.core.writeback import (
     Do,
+    Planned,
     Seen,
     Target,
     by_calls,
@@ -22,7 +23,7 @@ from workers.core.writeback import (
     has_values,
     job_may_fare_better,
     next_step,
-    place_of,
+    parent_of,
     remedy,
     rows_together,
     verdict_of_row,
@@ -152,6 +153,10 @@ def test_a_record_has_the_values_as_its_field_rounds_them(
 
 
 def test_contacts_of_one_account_stand_together() -> None:
-    one = {n: place_of("contact", f"003{n}", {"AccountId": f"001{n % 2}"}) for n in range(6)}
-    assert sorted(one, key=lambda n: one[n]) == [0, 2, 4, 1, 3, 5]
-    assert place_of("lead", "00Q1", {"AccountId": "001A"}) == "lead//00Q1"
+    def contact(number: int, account: str) -> Planned:
+        return Planned("contact", parent_of("contact", {"AccountId": account}), f"003{number}", 1.0, None)
+
+    assert [row.record_id for row in sorted(contact(n, f"001{n % 2}") for n in range(6))] == [
+        f"003{n}" for n in (0, 2, 4, 1, 3, 5)
+    ]
+    assert parent_of("lead", {"AccountId": "001A"}) == parent_of("contact", {}) == ""

@@ -11,6 +11,7 @@ from typing import Any, cast
 from schemas.documents import Connection, Contribution, Member, WritebackRow, WritebackRun
 from schemas.events import Entity
 from tests.support.engagement import rescored
+from tests.support.writeback_rows import kept_rows
 from workers.adapters.memory.publisher import MemoryPublisher
 from workers.adapters.memory.salesforce import MemoryOrg
 from workers.adapters.memory.store import memory_store
@@ -139,7 +140,7 @@ class Rig:
         return run
 
     async def rows(self, run: WritebackRun) -> dict[str, WritebackRow]:
-        rows = [row async for row in self.store.writeback_rows.scan(TEAM)]
+        rows = await kept_rows(self.store, TEAM)
         return {row.record_id: row for row in rows if row.run_id == run.run_id}
 
 

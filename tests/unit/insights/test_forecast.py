@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.documents import Switch, WritebackSettings
+from tests.support.writeback_rows import kept_rows
 from workers.core.writeback.parts import JOB_CALLS
 from workers.insights import forecast as module
 from workers.insights.forecast import calls_for, forecast
@@ -26,7 +27,7 @@ async def test_it_tells_the_rows_by_entity_and_writes_nothing(rig: Rig) -> None:
     }
     assert rig.org.uploads == []
     assert [each async for each in rig.store.writeback_runs.scan(TEAM)] == []
-    assert [each async for each in rig.store.writeback_rows.scan(TEAM)] == []
+    assert await kept_rows(rig.store, TEAM) == []
     run = await rig.write_back()
     assert run.planned == sum(found.rows.values())
     assert (await forecast(rig.store, rig.org, TEAM, rig.clock.ms)).rows == {}

@@ -21,12 +21,11 @@ from schemas.documents import (
     Record,
     Switch,
     Targets,
-    WritebackRow,
-    WritebackRun,
     WritebackSettings,
 )
 from schemas.events import ENTITIES, Entity
 from workers.adapters.memory.store import memory_store
+from workers.core.writeback import Planned
 from workers.insights import plan
 from workers.insights.plan import Plan
 from workers.ports import Store
@@ -38,7 +37,6 @@ Cells = tuple[float, str | None]
 DAYS_MS = (None, 0, 86_399_999, 86_400_000)
 SCORES = (0.0, 0.5, 1.0, 1.5)
 BOTH_FIELDS = (InsightFields(), InsightFields(score="Heat__c", date="Seen__c"))
-RUN = WritebackRun(team=TEAM, run_id="2026-11-19", started_at_ms=1)
 
 
 @dataclass
@@ -215,8 +213,8 @@ def team_settings(draw: st.DrawFn) -> WritebackSettings:
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 
-async def planned(store: Store, team_settings: WritebackSettings) -> dict[str, WritebackRow]:
-    pages = [page async for page in Plan(store, RUN, team_settings).rows()]
+async def planned(store: Store, team_settings: WritebackSettings) -> dict[str, Planned]:
+    pages = [page async for page in Plan(store, TEAM, team_settings).rows()]
     rows = [row for page in pages for row in page]
     by_record = {row.record_id: row for row in rows}
     assert len(by_record) == len(rows), "a record is planned twice"
@@ -254,7 +252,7 @@ def test_what_was_accepted_is_not_planned_again_and_the_rest_is(world: World, da
     asyncio.run(check())
 
 
-def accepted_as(row: WritebackRow, known: Insight | None, team_settings: WritebackSettings) -> Insight:
+def accepted_as(row: Planned, known: Insight | None, team_settings: WritebackSettings) -> Insight:
     names = team_settings.fields.get(row.entity, InsightFields())
     assert row.score is not None
     return Insight(
@@ -316,6 +314,6 @@ async def test_why_scores_and_records_lead_to_no_row() -> None:
         insights=[],
         settings=WritebackSettings(team=TEAM, switches={"lead": Switch(on=False)}),
     )
-    made = Plan(await world.store(), RUN, world.settings)
+    made = Plan(await world.store(), TEAM, world.settings)
     assert [row async for page in made.rows() for row in page] == []
     assert made.skipped == {"unknown": 1, "no_record": 1, "converted": 1, "deleted": 1, "disabled": 1}

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from schemas.documents import WritebackRow, WritebackRun
+from tests.support.writeback_rows import keep_rows
 from workers.insights import retention
 from workers.insights.metrics import tell_run
 from workers.ports import Refused
@@ -30,14 +31,14 @@ def row(run_id: str, number: int) -> WritebackRow:
 
 
 async def run_ids(rig: Rig) -> list[str]:
-    return sorted({each.run_id async for each in rig.store.writeback_rows.scan(TEAM)})
+    return sorted({each.run_id async for each in rig.store.writeback_packs.scan(TEAM)})
 
 
 async def test_rows_of_runs_before_are_forgotten_in_small_steps(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "PAGE", 2)
     old = ["2026-08-19", "2026-08-19-1787000000000", "2026-08-19-undone"]
     kept = ["2026-08-20", "2026-11-18"]
-    await rig.store.writeback_rows.swap([row(run_id, number) for run_id in old + kept for number in range(3)])
+    await keep_rows(rig.store, [row(run_id, number) for run_id in old + kept for number in range(3)], pack_rows=1)
     assert await rig.insights().write_back_due() != []  # 2026-11-18, 11:06
     assert await run_ids(rig) == kept
 
@@ -45,7 +46,7 @@ async def test_rows_of_runs_before_are_forgotten_in_small_steps(rig: Rig, monkey
 async def test_it_is_looked_at_once_a_day(rig: Rig) -> None:
     sweeper = retention.Retention(rig.store, rig.clock, days=1)
     await sweeper.sweep([TEAM])
-    await rig.store.writeback_rows.swap([row("2026-11-16", 1)])
+    await keep_rows(rig.store, [row("2026-11-16", 1)])
     await sweeper.sweep([TEAM])
     assert await run_ids(rig) == ["2026-11-16"]
     rig.clock.ms += DAY_MS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic
 
-from schemas.documents import Member, Record, WritebackRow
+from schemas.documents import Member, Record
 from workers.ports import D, Refused
 
 
@@ -94,14 +94,6 @@ class MemoryMembers(MemoryDocuments[Member]):
             else:
                 missed.append(member)
         return missed
-
-
-class MemoryWritebackRows(MemoryDocuments[WritebackRow]):
-    async def note_accepted(self, rows: Sequence[WritebackRow], number: int) -> list[WritebackRow]:
-        accepted = {"outcome": "accepted", "error": None, "code": None, "round": number}
-        lost = await self.swap([row.model_copy(update=accepted) for row in rows])
-        missed = {each.record_id for each in lost}
-        return [row for row in rows if row.record_id in missed]
 
 
 def _forbidden_key(value: object) -> str | None:

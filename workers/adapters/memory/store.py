@@ -21,7 +21,7 @@ from schemas.documents import (
     RuleSet,
     ScoreToken,
     Segment,
-    WritebackRow,
+    WritebackPack,
     WritebackRun,
     WritebackSettings,
 )
@@ -31,10 +31,10 @@ from workers.adapters.memory.documents import (
     MemoryMembers,
     MemoryMoments,
     MemoryRecords,
-    MemoryWritebackRows,
 )
 from workers.adapters.memory.planning import MemoryPlanningQueries
 from workers.core.survivors import is_unasked
+from workers.core.writeback.packs import pack_id, sent_again_of, tally_of
 from workers.ports import RUN_FIGURES, RunTotals, Store
 
 
@@ -164,46 +164,41 @@ class MemoryJobQueries:
         return [job for job in self._jobs.all() if job.request is not None and job.state in ("pending", "running")]
 
 
-class MemoryWritebackRowQueries:
-    def __init__(self, rows: MemoryDocuments[WritebackRow]) -> None:
-        self._rows = rows
+class MemoryWritebackPackQueries:
+    def __init__(self, packs: MemoryDocuments[WritebackPack]) -> None:
+        self._packs = packs
 
     async def in_order(
-        self, team: str, run_id: str, after: str, until: str, outcomes: Collection[str], limit: int
-    ) -> list[WritebackRow]:
-        of_run = (row for row in self._of_run(team, run_id) if after < row.place <= until and row.outcome in outcomes)
-        return sorted(of_run, key=attrgetter("place"))[:limit]
+        self, run: WritebackRun, begin: str, until: str, outcomes: Collection[str] | None, limit: int
+    ) -> list[WritebackPack]:
+        placed = (pack for pack in self._of_run(run) if begin <= pack.place <= until)
+        return list(islice((pack for pack in placed if _holds(pack, outcomes)), limit))
 
-    async def extent(
-        self, team: str, run_id: str, after: str, until: str, outcomes: Collection[str], limit: int
-    ) -> tuple[int, str]:
-        rows = await self.in_order(team, run_id, after, until, outcomes, limit)
-        return len(rows), rows[-1].place if rows else ""
+    async def of_record(self, team: str, record_id: str, run_ids: Collection[str]) -> list[WritebackPack]:
+        return [pack for pack in self._packs.all(team) if pack.run_id in run_ids and record_id in pack.record_ids]
 
-    async def tally(self, team: str, run_id: str) -> dict[tuple[Entity, str, str | None], int]:
-        return dict(Counter((row.entity, row.outcome, row.code) for row in self._of_run(team, run_id)))
+    async def tally(self, run: WritebackRun) -> dict[tuple[Entity, str, str | None], int]:
+        tally: Counter[tuple[Entity, str, str | None]] = Counter()
+        for pack in self._of_run(run):
+            tally.update({(pack.entity, *of): number for of, number in tally_of(pack).items()})
+        return dict(tally)
 
-    async def sent_again(self, team: str, run_id: str) -> int:
-        return sum(row.round > 0 for row in self._of_run(team, run_id))
-
-    async def search(
-        self, team: str, run_id: str, outcomes: Collection[str], code: str | None, after: str, limit: int
-    ) -> list[WritebackRow]:
-        found = (
-            row
-            for row in self._of_run(team, run_id)
-            if row.outcome in outcomes and code in (None, row.code) and row.record_id > after
-        )
-        return list(islice(found, limit))
+    async def sent_again(self, run: WritebackRun) -> int:
+        return sum(sent_again_of(pack) for pack in self._of_run(run))
 
     async def forget(self, team: str, before: str, limit: int) -> int:
-        old = list(islice((row for row in self._rows.all(team) if row.run_id < before), limit))
-        for row in old:
-            self._rows.delete(team, f"{row.run_id}:{row.record_id}")
-        return len(old)
+        old = list(islice((pack for pack in self._packs.all(team) if pack.run_id < before), limit))
+        for pack in old:
+            self._packs.delete(team, pack_id(pack))
+        return sum(len(pack.record_ids) for pack in old)
 
-    def _of_run(self, team: str, run_id: str) -> Iterator[WritebackRow]:
-        return (row for row in self._rows.all(team) if row.run_id == run_id)
+    def _of_run(self, run: WritebackRun) -> Iterator[WritebackPack]:
+        wanted = (run.run_id, run.sheet)
+        return (pack for pack in self._packs.all(run.team) if (pack.run_id, pack.sheet) == wanted)
+
+
+def _holds(pack: WritebackPack, outcomes: Collection[str] | None) -> bool:
+    return outcomes is None or any(outcome in outcomes for outcome, _ in tally_of(pack))
 
 
 class MemoryWritebackRunQueries:
@@ -241,7 +236,7 @@ def _figure(run: WritebackRun, name: str) -> int:
 
 def memory_store() -> Store:
     runs = MemoryDocuments("writeback_runs", WritebackRun, attrgetter("run_id"))
-    rows = MemoryWritebackRows("writeback_rows", WritebackRow, lambda row: f"{row.run_id}:{row.record_id}")
+    packs = MemoryDocuments("writeback_packs", WritebackPack, pack_id)
     moments = MemoryMoments()
     connections = MemoryDocuments("connections", Connection, attrgetter("team"), moments)
     rule_sets = MemoryDocuments("rule_sets", RuleSet, attrgetter("team"), moments)
@@ -261,7 +256,7 @@ def memory_store() -> Store:
         engagement=engagement,
         insights=insights,
         writeback_runs=runs,
-        writeback_rows=rows,
+        writeback_packs=packs,
         writeback_settings=MemoryDocuments("writeback_settings", WritebackSettings, attrgetter("team")),
         jobs=jobs,
         capture_status=MemoryDocuments("capture_status", CaptureStatus, attrgetter("team")),
@@ -274,7 +269,7 @@ def memory_store() -> Store:
         rule_set_queries=MemoryRuleSetQueries(rule_sets),
         connection_queries=MemoryConnectionQueries(connections),
         job_queries=MemoryJobQueries(jobs),
-        writeback_row_queries=MemoryWritebackRowQueries(rows),
+        writeback_pack_queries=MemoryWritebackPackQueries(packs),
         writeback_run_queries=MemoryWritebackRunQueries(runs),
         planning_queries=MemoryPlanningQueries(engagement, people, accounts, records, insights),
         moments=moments,

@@ -6,19 +6,17 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from collections.abc import Collection as Some
-from itertools import chain
-from operator import attrgetter
 
 from bson import Timestamp
 from pymongo import ASCENDING
 
-from schemas.documents import Connection, Job, Member, Record, RuleSet, WritebackRow
+from schemas.documents import Connection, Job, Member, Record, RuleSet
 from schemas.events import Entity
 from workers.adapters.mongo.codec import decode, document_id
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Database, Row
 from workers.adapters.mongo.errors import ErrorTable
-from workers.adapters.mongo.specs import ASKS, IMPORTED_CONTACT, NOT_ACCEPTED, UNASKED, WRITTEN
+from workers.adapters.mongo.specs import ASKS, IMPORTED_CONTACT, UNASKED, WRITTEN
 
 PAGE_IDS = 1000
 
@@ -212,61 +210,3 @@ class MongoMoments:
         with self._errors.translated():
             reply = await self._database.command("ping")
         return int(reply["operationTime"].time)
-
-
-def _between(team: str, run_id: str, after: str, until: str, outcomes: Some[str]) -> Row:
-    places = {"$gt": after, "$lte": until}
-    return {"team": team, "run_id": run_id, "place": places, "outcome": {"$in": list(outcomes)}}
-
-
-class MongoWritebackRowQueries:
-    def __init__(self, rows: Collection[WritebackRow]) -> None:
-        self._rows = rows
-
-    async def in_order(
-        self, team: str, run_id: str, after: str, until: str, outcomes: Some[str], limit: int
-    ) -> list[WritebackRow]:
-        return await self._rows.find(_between(team, run_id, after, until, outcomes), limit, sort="place")
-
-    async def extent(
-        self, team: str, run_id: str, after: str, until: str, outcomes: Some[str], limit: int
-    ) -> tuple[int, str]:
-        groups = await self._rows.groups(
-            {"$match": _between(team, run_id, after, until, outcomes)},
-            {"$sort": {"place": ASCENDING}},
-            {"$limit": limit},
-            {"$group": {"_id": None, "n": {"$sum": 1}, "last": {"$max": "$place"}}},
-        )
-        return (groups[0]["n"], groups[0]["last"]) if groups else (0, "")
-
-    async def tally(self, team: str, run_id: str) -> dict[tuple[Entity, str, str | None], int]:
-        by = {"entity": "$entity", "outcome": "$outcome", "code": "$code"}
-        groups = await self._rows.groups(
-            {"$match": {"team": team, "run_id": run_id}}, {"$group": {"_id": by, "n": {"$sum": 1}}}
-        )
-        found = ((group["_id"], group["n"]) for group in groups)
-        return {(of["entity"], of["outcome"], of.get("code")): n for of, n in found}
-
-    async def sent_again(self, team: str, run_id: str) -> int:
-        return await self._rows.count({"team": team, "run_id": run_id, "round": {"$gt": 0}})
-
-    async def search(
-        self, team: str, run_id: str, outcomes: Some[str], code: str | None, after: str, limit: int
-    ) -> list[WritebackRow]:
-        """Of an outcome at a time where their index has them: MongoDB 6 sees only then that it does."""
-        ids = {"$gt": document_id(team, f"{run_id}:{after}"), "$lt": document_id(team, f"{run_id};")}
-        condition: Row = {"_id": ids} | ({} if code is None else {"code": code})
-        asked: list[object] = [*outcomes] if NOT_ACCEPTED.issuperset(outcomes) else [{"$in": list(outcomes)}]
-        found = await asyncio.gather(
-            *(self._rows.find({**condition, "outcome": outcome}, limit, sort="_id") for outcome in asked)
-        )
-        return sorted(chain.from_iterable(found), key=attrgetter("record_id"))[:limit]
-
-    async def forget(self, team: str, before: str, limit: int) -> int:
-        """Ids begin with the run's, and so with its date."""
-        old = {"_id": {"$gt": document_id(team, ""), "$lt": document_id(team, before)}}
-        with self._rows.errors.translated():
-            found = await self._rows.mongo.find(old, {"_id": 1}, limit=limit, sort=[("_id", ASCENDING)]).to_list(None)
-            if found:
-                await self._rows.mongo.delete_many({"_id": {"$in": [row["_id"] for row in found]}})
-        return len(found)

@@ -23,11 +23,12 @@ from schemas.documents import (
     RuleSet,
     ScoreToken,
     Segment,
-    WritebackRow,
+    WritebackPack,
     WritebackRun,
     WritebackSettings,
 )
 from workers.core.survivors import is_unasked, survivor_of
+from workers.core.writeback.packs import pack_id, sent_again_of, tally_of
 from workers.ports import D
 
 
@@ -73,9 +74,6 @@ BY_THE_SERVER = {WRITTEN: Timestamp(0, 0)}
 """The server replaces an empty timestamp by its own logical time, which only grows, whoever is primary: in a document
 that is inserted or replaced, not in what the pipeline of an update makes."""
 
-NOT_ACCEPTED = frozenset({"rejected", "retry", "unprocessed", "disabled", "postponed", "kept"})
-"""Outcomes of rows that people look for: few of most runs, so that the many others pay nothing for their index."""
-
 GOING_ON: dict[str, Any] = {"state": "running"}
 
 IMPORTED_CONTACT: dict[str, Any] = {"entity": "contact", "imported": True, "alive": True}
@@ -89,6 +87,12 @@ def record_marks(record: Record) -> dict[str, Any]:
     if record.alive:
         return ASKS if record.answers_due else {}
     return (UNASKED if is_unasked(record) else {}) | (MERGED if survivor_of(record) is not None else {})
+
+
+def pack_marks(pack: WritebackPack) -> dict[str, Any]:
+    """What is asked of a whole run, so that its columns need not be read for it."""
+    tally = [{"outcome": outcome, "code": code, "rows": rows} for (outcome, code), rows in tally_of(pack).items()]
+    return {"_tally": tally, "_sent_again": sent_again_of(pack)}
 
 
 def is_open(job: Job) -> bool:
@@ -151,15 +155,13 @@ WRITEBACK_RUNS = CollectionSpec(
         _index("state", "started_at_ms", where=GOING_ON),
     ),
 )
-WRITEBACK_ROWS = CollectionSpec(
-    "writeback_rows",
-    WritebackRow,
-    lambda row: f"{row.run_id}:{row.record_id}",
-    # An id begins with team and run, so those of one outcome come in the order of their records without a sort.
-    indexes=(
-        _index("team", "run_id", "place"),
-        _index("outcome", "_id", "code", where={"outcome": {"$in": sorted(NOT_ACCEPTED)}}),
-    ),
+WRITEBACK_PACKS = CollectionSpec(
+    "writeback_packs",
+    WritebackPack,
+    pack_id,
+    marks=pack_marks,
+    # An id begins with team, run and sheet and ends with the place.
+    indexes=(_index("_tally.outcome", "_id"), _index("team", "record_ids", "run_id")),
 )
 WRITEBACK_SETTINGS = CollectionSpec("writeback_settings", WritebackSettings, attrgetter("team"))
 JOBS = CollectionSpec(
@@ -184,7 +186,7 @@ ALL: tuple[CollectionSpec[Any], ...] = (
     ENGAGEMENT,
     INSIGHTS,
     WRITEBACK_RUNS,
-    WRITEBACK_ROWS,
+    WRITEBACK_PACKS,
     WRITEBACK_SETTINGS,
     JOBS,
     CAPTURE_STATUS,

@@ -22,11 +22,10 @@ from workers.adapters.mongo.queries import (
     MongoMoments,
     MongoRecordQueries,
     MongoRuleSetQueries,
-    MongoWritebackRowQueries,
 )
 from workers.adapters.mongo.records import RecordCollection
 from workers.adapters.mongo.specs import CollectionSpec
-from workers.adapters.mongo.writeback_rows import WritebackRowCollection
+from workers.adapters.mongo.writeback_packs import MongoWritebackPackQueries
 from workers.adapters.mongo.writeback_runs import MongoWritebackRunQueries
 from workers.ports import D, Store
 
@@ -89,7 +88,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
     rule_sets, connections = collection(specs.RULE_SETS), collection(specs.CONNECTIONS)
     jobs = collection(specs.JOBS)
     runs = collection(specs.WRITEBACK_RUNS)
-    rows = WritebackRowCollection(database, specs.WRITEBACK_ROWS, errors)
+    packs = collection(specs.WRITEBACK_PACKS)
     people, accounts = (MemberCollection(database, spec, errors) for spec in (specs.PEOPLE, specs.ACCOUNTS))
     engagement, insights = collection(specs.ENGAGEMENT), collection(specs.INSIGHTS)
     return Store(
@@ -102,7 +101,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         engagement=engagement,
         insights=insights,
         writeback_runs=runs,
-        writeback_rows=rows,
+        writeback_packs=packs,
         writeback_settings=collection(specs.WRITEBACK_SETTINGS),
         jobs=jobs,
         capture_status=collection(specs.CAPTURE_STATUS),
@@ -115,7 +114,7 @@ def _assemble(database: Database, errors: ErrorTable) -> Store:
         rule_set_queries=MongoRuleSetQueries(rule_sets),
         connection_queries=MongoConnectionQueries(connections),
         job_queries=MongoJobQueries(jobs),
-        writeback_row_queries=MongoWritebackRowQueries(rows),
+        writeback_pack_queries=MongoWritebackPackQueries(packs),
         writeback_run_queries=MongoWritebackRunQueries(runs),
         planning_queries=MongoPlanningQueries(engagement, people, accounts, records, insights),
         moments=MongoMoments(database, errors),

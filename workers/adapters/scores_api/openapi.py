@@ -104,7 +104,7 @@ def _run() -> Schema:
 
 
 def _rows() -> Schema:
-    page = _reply("A page of rows by record id; with `Accept: text/csv` all of them as a table.", "Rows")
+    page = _reply("A page of rows as they were sent; with `Accept: text/csv` all of them as a table.", "Rows")
     page["content"]["text/csv"] = {"schema": {"type": "string"}}
     return {
         **_operation("listRows", "writeback:read", TEAM, RUN, *_parameters(RowsQuery)),

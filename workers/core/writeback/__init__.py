@@ -4,7 +4,7 @@ from workers.core.writeback.comparing import Target, compared, has_values
 from workers.core.writeback.figures import Figures, figures_of
 from workers.core.writeback.fitness import unfit
 from workers.core.writeback.machine import Do, Seen, next_step
-from workers.core.writeback.order import PLACED_BY, first_place, last_place, place_of
+from workers.core.writeback.order import PLACED_BY, Planned, first_place, last_place, parent_of
 from workers.core.writeback.parts import batches_of, by_calls, call_rows, calls_of, calls_saved, rows_together
 from workers.core.writeback.polling import expected_pause
 from workers.core.writeback.remedies import REMEDIES, remedy
@@ -33,6 +33,7 @@ __all__ = [
     "REMEDIES",
     "Do",
     "Figures",
+    "Planned",
     "Results",
     "Seen",
     "Target",
@@ -60,7 +61,7 @@ __all__ = [
     "last_place",
     "newest",
     "next_step",
-    "place_of",
+    "parent_of",
     "remedy",
     "results_of",
     "rows_together",

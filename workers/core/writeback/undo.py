@@ -16,7 +16,6 @@ def undone(row: WritebackRow, run_id: str, current: Mapping[str, object] | None,
     back = row.model_copy(
         update={
             "run_id": run_id,
-            "rev": 0,
             "score": row.before_score,
             "last_engagement_date": row.before_date,
             "before_score": row.score,

@@ -83,9 +83,8 @@ class NextParts:
         )
 
     async def _extent(self, entity: Entity, after: str, number: int, limit: int) -> tuple[int, str]:
-        questions, run = self._run.store.writeback_row_queries, self._run.run
         outcomes = ("planned",) if number == 0 else ("retry",)
-        return await questions.extent(run.team, run.run_id, after, last_place(entity), outcomes, limit)
+        return await self._run.extent(after, last_place(entity), outcomes, limit)
 
     async def _may_send(self, entity: Entity, after: str) -> bool:
         """A switch counts at once, and so does the budget: both are looked at before every part."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from typing import get_args
 
-from schemas.documents import Insight, InsightFields, RowOutcomeName, WritebackPart, WritebackRow, WritebackRun
+from schemas.documents import Insight, InsightFields, WritebackPack, WritebackPart, WritebackRow, WritebackRun
 from schemas.events import Entity
 from workers.core.writeback import Target, last_place
+from workers.core.writeback.order import pack_and_slot
+from workers.core.writeback.packs import settled_before, sheet_id, with_rows
 from workers.insights.claim import Claim, TakenOver
 from workers.ports import Clock, Refused, SalesforceOrg, Store, Unavailable
 from workers.runtime.retry import patiently
+from workers.runtime.writeback_rows import extent, pages
 from workers.runtime.writeback_settings import described
 
 PAGE_ROWS = 2_000
@@ -20,9 +23,8 @@ PAGES_AT_ONCE = 3
 """Pages that are being written while the next is read and judged: the database works beside us."""
 
 SAVE_ROUNDS = 10
-"""Lost compare-and-swaps in a row on one insight: only a run by hand beside the daily one can cause one."""
-
-EVERY_OUTCOME: tuple[str, ...] = get_args(RowOutcomeName)
+"""Lost compare-and-swaps in a row: on an insight only a run by hand beside the daily one can cause one, on a pack those
+whose rows are written side by side."""
 
 
 class RunState:
@@ -80,30 +82,46 @@ class RunState:
         return self._targets[key]
 
     async def pages(
-        self, after: str, until: str, outcomes: Collection[str] = EVERY_OUTCOME, limit: int = PAGE_ROWS
+        self, after: str, until: str, outcomes: Collection[str] | None = None, limit: int = PAGE_ROWS
     ) -> AsyncIterator[list[WritebackRow]]:
         """Rows of the run in their order."""
-        questions = self.store.writeback_row_queries
-        while page := await questions.in_order(self.run.team, self.run.run_id, after, until, outcomes, limit):
+        async for page in pages(self.store, self.run, after, until, outcomes, limit):
             yield page
-            after = page[-1].place
+
+    async def extent(self, after: str, until: str, outcomes: Collection[str], limit: int) -> tuple[int, str]:
+        return await extent(self.store, self.run, after, until, outcomes, limit)
 
     async def save(self, rows: Sequence[WritebackRow], fields: InsightFields) -> None:
         """What was written to `fields`. The insights first: a row that is settled is not looked at again."""
         for start in range(0, len(rows), PAGE_ROWS):
             page = rows[start : start + PAGE_ROWS]
-            accepted = [row for row in page if row.outcome == "accepted"]
-            others = [row for row in page if row.outcome != "accepted"]
             if self.run.undoes is None:  # what was undone stays so until the score changes
-                await self._remember([*accepted, *(row for row in others if row.outcome == "same")], fields)
-            for number in {row.round for row in accepted}:
-                of_round = [row for row in accepted if row.round == number]
-                _settled(await self.store.writeback_rows.note_accepted(of_round, number))
-            await self.leave(others)
+                await self._remember([row for row in page if row.outcome in ("accepted", "same")], fields)
+            await self.leave(page)
 
     async def leave(self, rows: Sequence[WritebackRow]) -> None:
-        """Write rows of which Salesforce has accepted nothing."""
-        _settled(await self.store.writeback_rows.swap(rows))
+        """Write rows as they are now. Others of their packs may be written at the same time. Raises TakenOver when
+        another worker has settled them."""
+        rows_by_pack: dict[str, list[WritebackRow]] = defaultdict(list)
+        for row in rows:
+            rows_by_pack[pack_and_slot(row.place)[0]].append(row)
+        for _ in range(SAVE_ROUNDS):
+            if not rows_by_pack:
+                return
+            stored = await self._packs(rows_by_pack)
+            revised = [with_rows(pack, rows_by_pack[pack.place]) for pack in stored]
+            lost = {pack.place for pack in await self.store.writeback_packs.swap(revised)}
+            rows_by_pack = {place: of_pack for place, of_pack in rows_by_pack.items() if place in lost}
+        raise Unavailable(f"{len(rows_by_pack)} packs of rows lost {SAVE_ROUNDS} compare-and-swaps in a row")
+
+    async def _packs(self, rows_by_pack: Mapping[str, Sequence[WritebackRow]]) -> list[WritebackPack]:
+        """As they are stored."""
+        run = self.run
+        keys = [(run.team, f"{sheet_id(run.run_id, run.sheet)}:{place}") for place in rows_by_pack]
+        stored = list((await self.store.writeback_packs.load(keys)).values())
+        if others := sum(settled_before(pack, rows_by_pack[pack.place]) for pack in stored):
+            raise TakenOver(f"another worker has settled {others} rows of the write-back run meanwhile")
+        return stored
 
     async def leave_from(self, entity: Entity, after: str, outcome: str, why: str | None = None) -> None:
         """What is not sent in this run, from a place on. A reason that Salesforce gave stays."""
@@ -127,11 +145,6 @@ class RunState:
         """What the org has now, by record id."""
         ids = [row.record_id for row in rows]
         return await patiently(lambda: self.org.current_values(entity, ids, target.names))
-
-
-def _settled(lost: Sequence[WritebackRow]) -> None:
-    if lost:
-        raise TakenOver(f"another worker has settled up to {len(lost)} rows of the write-back run meanwhile")
 
 
 def insight_of(row: WritebackRow, known: Insight | None, fields: InsightFields) -> Insight:
