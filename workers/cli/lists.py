@@ -91,7 +91,7 @@ def row(status: ListStatus) -> tuple[object, ...]:
         ", ".join(status.rules),
         "stands still" if definition.trouble else "by Salesforce" if status.only_the_org_can_tell else "here",
         moment(job.finished_at_ms) if job is not None and job.finished_at_ms is not None else "not yet",
-        *(report.get(name, 0) for name in ("rows", "missing", "extra", "repaired", "unexplained")),
+        *(report.get(name, 0) if report else "" for name in ("rows", "missing", "extra", "repaired", "unexplained")),
         "\n".join(filter(None, known)),
     )
 

@@ -160,11 +160,10 @@ class _Settling:
             by_remedy[remedy(stored.get((team, record_id)), found, now_ms)].append(record_id)
         records = {record_id: record for (_, record_id), record in stored.items()}
         await self._let_accounts_settle(by_remedy, records)
-        self._count(listed, len(record_ids) - len(by_remedy["none"]))
         self.findings.done["waiting"] += len(by_remedy["wait"])
         await self._answer([records[each] for each in by_remedy["answer"]], listed=listed)
         await self._ask([records[each] for each in by_remedy["ask"]])
-        await self._reread(by_remedy["reread"], records)
+        await self._reread(by_remedy["reread"], records, listed=listed)
 
     async def _let_accounts_settle(self, by_remedy: dict[Remedy, list[str]], records: dict[str, Record]) -> None:
         """A contact may be on its way to another verdict because its account has just changed."""
@@ -193,12 +192,13 @@ class _Settling:
             answered = await self._asker.ask(records, self._rule_set, self._definition.list_id)
             self.findings.done["answered"] += answered
 
-    async def _reread(self, record_ids: Sequence[str], known: dict[str, Record]) -> None:
+    async def _reread(self, record_ids: Sequence[str], known: dict[str, Record], *, listed: bool) -> None:
         """A record that we have in the same state as the org is one that we evaluate otherwise."""
         entity, team = self._definition.entity, self._readings.team
         if self._context.committer.position(team, entity).snapshot.state != "done":
             self.findings.done["waiting"] += len(record_ids)  # for the first import
             return
+        self._count(listed, len(record_ids))
         record_ids = record_ids[: self._left_to_reread]
         self._left_to_reread -= len(record_ids)
         found = await self._readings.rereader.read_within_budget(entity, record_ids)

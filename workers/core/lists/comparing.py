@@ -65,11 +65,12 @@ class Findings:
     rows: int = 0
     """What the org's list holds."""
     missing: int = 0
-    """Of those, what ours did not."""
+    """Of those, what ours ought to have held and did not: neither being evaluated nor for the org to tell."""
     extra: int = 0
-    """What only ours held."""
+    """What only ours held, and ought not to."""
     done: Counter[str] = field(default_factory=Counter)
-    """`answered`, `repaired` (a missed change), `unexplained` (we evaluate otherwise than the org), `waiting`."""
+    """`answered` (only the org could tell), `repaired` (a missed change), `unexplained` (we evaluate otherwise than the
+    org), `waiting` (being evaluated)."""
     examples: list[str] = field(default_factory=list)
     """Of what is drift: repaired or unexplained."""
 
