@@ -9,12 +9,12 @@ from schemas.documents import Job, ListDefinition, OrgCalendar, Rule, RuleSet
 from schemas.events import Entity
 from workers.core.data.first_weekday import first_weekday
 from workers.core.lists.comparing import comparison_id
-from workers.core.lists.predicates import ACCOUNT, UnsupportedCondition
+from workers.core.lists.predicates import UnsupportedCondition
 from workers.core.lists.queries import NoQuery, list_query
 from workers.core.lists.scheduling import lists_in_use
 from workers.ports import ListInfo, Refused, SalesforceOrg, Store
 from workers.runtime.edits import rule_set_of
-from workers.runtime.lists import ask_for_comparison, compiled_today, definition_of
+from workers.runtime.lists import ask_for_comparison, compiled_today, definition_of, with_habits
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,8 @@ async def show_list(org: SalesforceOrg, entity: Entity, name: str, now_ms: int) 
 
 async def _read(org: SalesforceOrg, entity: Entity, name: str, now_ms: int) -> ListDefinition:
     found = find_list(await org.lists(entity), entity, name)
-    definition = definition_of(entity, found, await org.list_describe(entity, found.list_id), now_ms)
-    user_id = (await org.habits()).user_id
-    fields = {each.name: each for each in await org.fields(entity)}
-    several = "CurrencyIsoCode" in fields
-    if entity == "contact" and ACCOUNT in str(definition.where):
-        fields |= {ACCOUNT + each.name: each for each in await org.fields("account")}
-    labelled = tuple(sorted(name for name, each in fields.items() if each.labelled))
-    return definition.model_copy(
-        update={"user_id": user_id, "several_currencies": several, "labelled": labelled},
-    )
+    describe = await org.list_describe(entity, found.list_id)
+    return await with_habits(org, definition_of(entity, found, describe, now_ms))
 
 
 def needs_org(definition: ListDefinition, now_ms: int) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from schemas.events import Entity
 from workers.core.lists.comparing import comparison_id
 from workers.core.lists.days import Calendar
 from workers.core.lists.operators import Reading
-from workers.core.lists.predicates import CompiledList, UnsupportedCondition, compile_list
+from workers.core.lists.predicates import ACCOUNT, CompiledList, UnsupportedCondition, compile_list, tested_fields
 from workers.core.lists.queries import NoQuery, list_query
-from workers.ports import Documents, ListInfo
+from workers.ports import Documents, ListInfo, SalesforceOrg
 
 NO_CONDITION: Mapping[str, Any] = {"conditions": [], "conjunction": "and"}
 
@@ -26,6 +26,24 @@ def definition_of(entity: Entity, info: ListInfo, describe: Mapping[str, Any], n
         where=describe.get("whereCondition") or dict(NO_CONDITION),
         query=str(describe.get("query") or ""),
         fetched_at_ms=now_ms,
+    )
+
+
+async def with_habits(org: SalesforceOrg, definition: ListDefinition) -> ListDefinition:
+    """With what of the org its filter depends on. Raises Unavailable and Refused."""
+    fields = {each.name: each for each in await org.fields(definition.entity)}
+    several = "CurrencyIsoCode" in fields
+    tested = set(tested_fields(definition.where))
+    if definition.entity == "contact" and any(name.startswith(ACCOUNT) for name in tested):
+        fields |= {ACCOUNT + each.name: each for each in await org.fields("account")}
+    used = [(name, fields[name]) for name in sorted(tested & fields.keys())]
+    return definition.model_copy(
+        update={
+            "user_id": (await org.habits()).user_id,
+            "several_currencies": several,
+            "labelled": tuple(name for name, each in used if each.labelled),
+            "calculated": tuple(name for name, each in used if each.calculated),
+        }
     )
 
 

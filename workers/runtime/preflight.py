@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 from schemas.documents import CheckResult, RuleSet
 from schemas.events import ENTITIES, Entity
-from workers.core.lists.predicates import ACCOUNT
+from workers.core.lists.predicates import ACCOUNT, tested_fields
 from workers.core.preflight import Finding, Observed, findings
 from workers.ports import Refused, SalesforceOrg, Store
 
@@ -61,17 +58,8 @@ def _used(rule_set: RuleSet, entity: Entity) -> set[str]:
     mapped = {source for mapping in rule_set.mappings.get(entity, ()) for source in mapping.sources}
     used = {list_id for rule in rule_set.rules if rule.active and rule.entity == entity for list_id in rule.list_ids}
     return mapped | {
-        name for list_id in used & rule_set.lists.keys() for name in _tested(rule_set.lists[list_id].where)
+        name for list_id in used & rule_set.lists.keys() for name in tested_fields(rule_set.lists[list_id].where)
     }
-
-
-def _tested(where: Mapping[str, Any]) -> Iterator[str]:
-    if isinstance(name := where.get("field"), str):
-        yield name
-    for inner in where.get("conditions") or ():
-        yield from _tested(inner)
-    if isinstance(negated := where.get("condition"), Mapping):
-        yield from _tested(negated)
 
 
 def as_result(finding: Finding) -> CheckResult:

@@ -28,6 +28,10 @@ SECTOR = {
 """A picklist with a value that people read as something else."""
 
 
+GRADE = {"type": "Text", "label": "Grade", "formula": 'IF(BEGINS(Title, "VP"), "A", "B")'}
+"""No event tells of it."""
+
+
 @pytest.fixture
 async def team() -> AsyncIterator[Pipeline]:
     config = OrgConfig(
@@ -36,7 +40,7 @@ async def team() -> AsyncIterator[Pipeline]:
         leads=4,
         accounts=6,
         users=(UserSpec("bea@example.com"),),
-        custom_fields=(("Contact.Sector__c", SECTOR),),
+        custom_fields=(("Contact.Sector__c", SECTOR), ("Contact.Grade__c", GRADE)),
     )
     sandbox, session, cipher = await serve(config), open_session(), TokenCipher([generate_key()])
     org = sandbox.org

@@ -46,6 +46,7 @@ KINDS = {
     "label": Kind(leaf("Sector__c", "like", "'%techno%'"), by_org="labels"),
     "no such label": Kind(leaf("Sector__c", "notLike", "'%techno%'"), by_org="labels"),
     "picklist of leads": Kind(leaf("Rating", "equals", "'Hot'"), entity="lead"),
+    "formula": Kind(leaf("Grade__c", "equals", "'A'"), by_org="computes it"),
     "within": Kind(leaf("MailingAddress", "within", *NEAR), by_org="within"),
     "nested": Kind({"conjunction": "or", "conditions": [{"condition": leaf("Title", "like", "'V%'")}]}),
 }

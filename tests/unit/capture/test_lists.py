@@ -13,7 +13,7 @@ from schemas.events import Reevaluation, Version
 from tests.support.waiting import until
 from workers.adapters.memory.salesforce import EPOCH_MS
 from workers.capture.lists import asker
-from workers.ports import ListInfo, Refused, Unavailable
+from workers.ports import FieldInfo, ListInfo, Refused, Unavailable
 
 from .capture_rig import QUICK, Rig, record_id
 
@@ -293,6 +293,16 @@ async def test_a_filter_that_an_administrator_changed_becomes_a_version_of_the_r
     assert rule_set.edit is not None
     assert (rule_set.edit.who, rule_set.edit.what) == ("salesforce", "list “VPs” has another filter")
     assert rule_set.version == 4, "once"
+
+
+async def test_a_new_filter_is_looked_at_for_what_salesforce_computes() -> None:
+    rig = await rig_with(TITLE, list_interval_seconds=0.001)
+    rig.org.fields_of["contact"] = (FieldInfo("Grade__c", "string", calculated=True), FieldInfo("Title", "string"))
+    graded = {"field": "Grade__c", "operator": "equals", "values": ["'A'"]}
+    describe(rig, graded, QUERY.replace("Title = 'VP'", "Grade__c = 'A'"))
+    async with rig.running():
+        await until(lambda: _version(rig, 4))
+    assert (await rules(rig)).lists[LIST].calculated == ("Grade__c",)
 
 
 async def _version(rig: Rig, version: int) -> bool:

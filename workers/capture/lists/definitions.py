@@ -10,9 +10,12 @@ from workers.core.lists.comparing import same_meaning
 from workers.core.lists.predicates import UnsupportedCondition
 from workers.ports import Invisible, ListInfo
 from workers.runtime.edits import By, edit_rule_set
-from workers.runtime.lists import compiled_today, definition_of
+from workers.runtime.lists import compiled_today, definition_of, with_habits
 
 log = structlog.get_logger()
+
+HABITS = ("several_currencies", "labelled", "calculated")
+"""Of the org's fields: looked at with another filter only."""
 
 SALESFORCE = "salesforce"
 """Who did what an administrator did there."""
@@ -38,8 +41,9 @@ async def _described(readings: Readings, known: ListDefinition) -> ListDefinitio
         return known.model_copy(update={"trouble": str(error)})
     found = definition_of(known.entity, info, describe, now_ms)
     user_id = (await readings.org.habits()).user_id if found.scope == "mine" else known.user_id
-    kept = {"several_currencies": known.several_currencies, "labelled": known.labelled}
-    found = found.model_copy(update={"user_id": user_id, **kept})
+    found = found.model_copy(update={"user_id": user_id, **{name: getattr(known, name) for name in HABITS}})
+    if not same_meaning(known, found):
+        found = await with_habits(readings.org, found)
     try:
         compiled_today(found, now_ms)
     except UnsupportedCondition as error:

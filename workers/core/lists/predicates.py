@@ -8,7 +8,7 @@ values, groups `{conjunction, conditions}`, negations `{condition}` (REST API De
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -81,10 +81,11 @@ class Habits:
 
     several_currencies: bool = False
     labelled: tuple[str, ...] = ()
+    calculated: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, definition: ListDefinition) -> Habits:
-        return cls(definition.several_currencies, definition.labelled)
+        return cls(definition.several_currencies, definition.labelled, definition.calculated)
 
 
 PLAIN = Habits()
@@ -209,6 +210,8 @@ class _Compiler:
         _check_field(name)
         if operator not in OPERATORS:
             raise WrongOperands("this operator is not known here")
+        if name in self.habits.calculated:
+            raise WrongOperands("Salesforce computes it (a formula or a roll-up), and sends no change event about that")
         if operator in PATTERNS and name in self.habits.labelled:
             raise WrongOperands(
                 "Salesforce looks for the pattern in the picklist's labels, which differ from its values"
@@ -236,6 +239,16 @@ class _Compiler:
     def _unreadable(self, part: object) -> None:
         shown = ", ".join(sorted(map(str, part))) if isinstance(part, Mapping) else type(part).__name__
         self.reasons.append(f"a part of its filter is not in a form that is understood ({shown})")
+
+
+def tested_fields(where: Mapping[str, Any]) -> Iterator[str]:
+    """The fields that a filter names, whether or not it can be evaluated here."""
+    if isinstance(name := where.get("field"), str):
+        yield name
+    for inner in where.get("conditions") or ():
+        yield from tested_fields(inner)
+    if isinstance(negated := where.get("condition"), Mapping):
+        yield from tested_fields(negated)
 
 
 def _check_field(name: str) -> None:

@@ -339,6 +339,13 @@ def test_the_org_looks_for_patterns_in_labels_that_differ_from_values(operator: 
     assert compile_where(leaf(operator, "'%tech%'"), READING, Habits(labelled=("G",))).predicate is not None
 
 
+def test_what_salesforce_computes_the_org_is_asked_about() -> None:
+    """No event tells of it: here it would be what it was when the record was last read."""
+    compiled = compile_where(leaf("equals", "'A'"), READING, Habits(calculated=("F",)))
+    assert (compiled.predicate, "a formula" in compiled.reasons[0]) == (None, True)
+    assert compile_where(leaf("equals", "'A'"), READING, Habits(calculated=("G",))).predicate is not None
+
+
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 SMALL = st.sampled_from(["a", "A", "b", "ab", "Ab%", "a_b", "\u00e4", "\u00c4", "a'b", "\\"])
