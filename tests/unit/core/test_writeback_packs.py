@@ -13,6 +13,7 @@ from workers.core.writeback import Planned
 from workers.core.writeback.order import first_pack, next_pack, pack_place, row_place
 from workers.core.writeback.packs import (
     PACK_ROWS,
+    by_pack,
     packed,
     packs_of,
     rows_of,
@@ -56,7 +57,7 @@ def test_a_pack_tells_what_its_rows_are(
     for step in steps:
         for slot, state in step.items():
             rows[slot] = rows[slot].model_copy(update={**state.model_dump(), "before_score": float(slot)})
-        pack = with_rows(pack, [rows[slot] for slot in step])
+        pack = with_rows(pack, {slot: rows[slot] for slot in step})
     assert rows_of(pack, range(number)) == rows
     assert tally_of(pack) == Counter((row.outcome, row.code) for row in rows)
     assert sent_again_of(pack) == sum(row.round > 0 for row in rows)
@@ -77,11 +78,20 @@ def test_a_row_of_a_pack_is_as_if_it_was_checked() -> None:
 def test_only_what_is_still_open_may_be_settled() -> None:
     pack = packed(RUN, "contact", 0, [planned(n) for n in range(3)])
     rows = rows_of(pack, range(3))
-    accepted = [row.model_copy(update={"outcome": "accepted"}) for row in rows]
+    accepted = {slot: row.model_copy(update={"outcome": "accepted"}) for slot, row in enumerate(rows)}
     assert settled_before(pack, accepted) == 0
-    taken = with_rows(pack, [accepted[0], rows[1].model_copy(update={"outcome": "retry", "round": 2})])
+    taken = with_rows(pack, {0: accepted[0], 1: rows[1].model_copy(update={"outcome": "retry", "round": 2})})
     assert settled_before(taken, accepted) == 2, "one is settled, one was sent again since"
-    assert settled_before(taken, [accepted[1].model_copy(update={"round": 3}), accepted[2]]) == 0
+    assert settled_before(taken, {1: accepted[1].model_copy(update={"round": 3}), 2: accepted[2]}) == 0
+
+
+def test_rows_find_their_packs() -> None:
+    packs = list(packs_of(RUN, [planned(n) for n in range(PACK_ROWS + 2)], {}))
+    rows = [row for pack in packs for row in rows_of(pack, range(len(pack.record_ids)))][PACK_ROWS - 1 :]
+    assert by_pack(rows) == {
+        "contact/000000": {PACK_ROWS - 1: rows[0]},
+        "contact/000001": {0: rows[1], 1: rows[2]},
+    }
 
 
 def test_rows_are_packed_by_entity_in_their_order_and_numbered_on() -> None:

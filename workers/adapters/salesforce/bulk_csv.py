@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from workers.ports import IngestRow, RowOutcome
@@ -22,6 +23,10 @@ CELL_CHARACTERS = 400_000
 INGEST_DELIMITER, INGEST_DELIMITER_NAME = "^", "CARET"
 """Of our update jobs. A job tells neither its client nor a name: this marks ours among those of other programs that use
 the same Salesforce user, and no number or date holds it."""
+
+
+QUOTED = re.compile(r'["\r\n]')
+"""Of a line that holds one of these, or more delimiters than it should, every cell is quoted."""
 
 
 async def parse_rows(body: bytes) -> list[dict[str, str]]:
@@ -73,11 +78,8 @@ def csv_rows(columns: Sequence[str], rows: Sequence[IngestRow]) -> bytes:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return INGEST_DELIMITER.join(map(_cell, cells)) + "\n"
-
-
-def _cell(text: str) -> str:
     """RFC 4180. The csv module's writer leaves a lone carriage return unquoted, which its reader then breaks at."""
-    if any(special in text for special in f'{INGEST_DELIMITER}"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
+    line = INGEST_DELIMITER.join(cells)
+    if line.count(INGEST_DELIMITER) >= len(cells) or QUOTED.search(line):
+        line = INGEST_DELIMITER.join('"' + text.replace('"', '""') + '"' for text in cells)
+    return line + "\n"

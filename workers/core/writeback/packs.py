@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby, islice
@@ -112,22 +112,30 @@ def states_of(pack: WritebackPack) -> list[RowState]:
     return states
 
 
-def settled_before(pack: WritebackPack, rows: Iterable[WritebackRow]) -> int:
-    """How many of the rows have another's outcome in the pack already."""
+def by_pack(rows: Iterable[WritebackRow]) -> dict[str, dict[int, WritebackRow]]:
+    """By the place of the pack that each is in, and by its slot there."""
+    found: dict[str, dict[int, WritebackRow]] = defaultdict(dict)
+    for row in rows:
+        pack, slot = pack_and_slot(row.place)
+        found[pack][slot] = row
+    return dict(found)
+
+
+def settled_before(pack: WritebackPack, rows: Mapping[int, WritebackRow]) -> int:
+    """How many of the rows, by slot, have another's outcome in the pack already."""
     states = states_of(pack)
-    return sum(not _is_open(states[pack_and_slot(row.place)[1]], row.round) for row in rows)
+    return sum(not _is_open(states[slot], row.round) for slot, row in rows.items())
 
 
 def _is_open(state: RowState, number: int) -> bool:
     return state.outcome in ("planned", "retry") and state.round <= number
 
 
-def with_rows(pack: WritebackPack, rows: Sequence[WritebackRow]) -> WritebackPack:
-    """The pack with these rows as they are now; their scores stay."""
+def with_rows(pack: WritebackPack, rows: Mapping[int, WritebackRow]) -> WritebackPack:
+    """The pack with these rows, by slot, as they are now; their scores stay."""
     states = states_of(pack)
     before_scores, before_dates = [*pack.before_scores], [*pack.before_dates]
-    for row in rows:
-        _, slot = pack_and_slot(row.place)
+    for slot, row in rows.items():
         states[slot] = state_of(row)
         before_scores[slot], before_dates[slot] = row.before_score, row.before_date
     changed = pack.model_copy(update={"before_scores": tuple(before_scores), "before_dates": tuple(before_dates)})

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
 from schemas.documents import Insight, InsightFields, WritebackPack, WritebackPart, WritebackRow, WritebackRun
 from schemas.events import Entity
 from workers.core.writeback import Target, last_place
-from workers.core.writeback.order import pack_and_slot
-from workers.core.writeback.packs import settled_before, sheet_id, with_rows
+from workers.core.writeback.packs import by_pack, settled_before, sheet_id, with_rows
 from workers.insights.claim import Claim, TakenOver
 from workers.ports import Clock, Refused, SalesforceOrg, Store, Unavailable
 from workers.runtime.retry import patiently
@@ -102,9 +100,7 @@ class RunState:
     async def leave(self, rows: Sequence[WritebackRow]) -> None:
         """Write rows as they are now. Others of their packs may be written at the same time. Raises TakenOver when
         another worker has settled them."""
-        rows_by_pack: dict[str, list[WritebackRow]] = defaultdict(list)
-        for row in rows:
-            rows_by_pack[pack_and_slot(row.place)[0]].append(row)
+        rows_by_pack = by_pack(rows)
         for _ in range(SAVE_ROUNDS):
             if not rows_by_pack:
                 return
@@ -114,7 +110,7 @@ class RunState:
             rows_by_pack = {place: of_pack for place, of_pack in rows_by_pack.items() if place in lost}
         raise Unavailable(f"{len(rows_by_pack)} packs of rows lost {SAVE_ROUNDS} compare-and-swaps in a row")
 
-    async def _packs(self, rows_by_pack: Mapping[str, Sequence[WritebackRow]]) -> list[WritebackPack]:
+    async def _packs(self, rows_by_pack: Mapping[str, Mapping[int, WritebackRow]]) -> list[WritebackPack]:
         """As they are stored."""
         run = self.run
         keys = [(run.team, f"{sheet_id(run.run_id, run.sheet)}:{place}") for place in rows_by_pack]
@@ -149,13 +145,15 @@ class RunState:
 
 def insight_of(row: WritebackRow, known: Insight | None, fields: InsightFields) -> Insight:
     assert row.score is not None, "only an undo clears scores, and it remembers none"
-    return Insight(
-        team=row.team,
-        record_id=row.record_id,
-        entity=row.entity,
-        rev=known.rev if known else 0,
-        score=row.score,
-        last_engagement_date=row.last_engagement_date,
-        score_field=fields.score,
-        date_field=fields.date,
+    return Insight.trusted(
+        {
+            "team": row.team,
+            "record_id": row.record_id,
+            "entity": row.entity,
+            "rev": known.rev if known else 0,
+            "score": row.score,
+            "last_engagement_date": row.last_engagement_date,
+            "score_field": fields.score,
+            "date_field": fields.date,
+        }
     )
