@@ -22,19 +22,19 @@ app = typer.Typer(help="Scores and last engagement dates, written back to Salesf
 @app.command("show")
 def show_settings(team: Team, json: Json = False) -> None:
     """The switch and the fields of each entity, and the schedule."""
-    tell(run(wiring.writeback_settings(load_settings(), team)), json)
+    tell(team, run(wiring.writeback_settings(load_settings(), team)), json)
 
 
 @app.command("on")
 def on(team: Team, entity: EntityArgument, json: Json = False) -> None:
     """Write an entity's insights back. What changed while it was off is written by the next run."""
-    tell(run(wiring.switch_writeback(load_settings(), team, entity_of(entity), on=True)), json)
+    tell(team, run(wiring.switch_writeback(load_settings(), team, entity_of(entity), on=True)), json)
 
 
 @app.command("off")
 def off(team: Team, entity: EntityArgument, json: Json = False) -> None:
     """Stop writing an entity's insights back, at once."""
-    tell(run(wiring.switch_writeback(load_settings(), team, entity_of(entity), on=False)), json)
+    tell(team, run(wiring.switch_writeback(load_settings(), team, entity_of(entity), on=False)), json)
 
 
 @app.command("schedule")
@@ -61,7 +61,7 @@ def schedule(
     update |= {"blackouts": [w.split("-", 1) for w in blackout if w != "none"]} if blackout is not None else {}
     update |= {"dead_band": dead_band} if dead_band is not None else {}
     update |= {"compare_first": compare_first} if compare_first is not None else {}
-    tell(run(wiring.change_writeback(load_settings(), team, update)), json)
+    tell(team, run(wiring.change_writeback(load_settings(), team, update)), json)
 
 
 @app.command("fields")
@@ -73,7 +73,7 @@ def fields(
     json: Json = False,
 ) -> None:
     """Write an entity's insights to other fields; they must exist, fit and be writable."""
-    tell(run(wiring.name_writeback_fields(load_settings(), team, entity_of(entity), score, date)), json)
+    tell(team, run(wiring.name_writeback_fields(load_settings(), team, entity_of(entity), score, date)), json)
 
 
 @app.command("create-fields")
@@ -94,9 +94,9 @@ def create_fields(
         console.print(f"created: {', '.join(names)}" if names else "nothing is missing")
 
 
-def tell(settings: WritebackSettings, json: bool) -> None:
+def tell(team: str, settings: WritebackSettings, json: bool) -> None:
     if not json:
-        zone = settings.time_zone or "the org's time zone"
+        zone = settings.time_zone or f"{run(wiring.org_time_zone(load_settings(), team))}, the org's time zone"
         blackouts = ", ".join("-".join(window) for window in settings.blackouts) or "none"
         compared = "; compared with Salesforce first" if settings.compare_first else ""
         band = f"dead band {settings.dead_band:g}{compared}"

@@ -14,6 +14,7 @@ from workers.console.writeback_runs import Progress
 from workers.core.writeback import fields_of
 from workers.insights.forecast import Forecast, forecast
 from workers.ports import RowsWanted
+from workers.runtime.connections import connection_of
 from workers.runtime.writeback_settings import settings_of
 from workers.settings import Settings
 from workers.wiring.resources import team_org, team_store
@@ -23,6 +24,11 @@ from workers.wiring.rules import by
 async def writeback_settings(settings: Settings, team: str) -> WritebackSettings:
     async with team_store(settings, team) as opened:
         return await settings_of(opened, team)
+
+
+async def org_time_zone(settings: Settings, team: str) -> str:
+    async with team_store(settings, team) as opened:
+        return (await connection_of(opened, team)).time_zone
 
 
 async def switch_writeback(settings: Settings, team: str, entity: Entity, on: bool) -> WritebackSettings:

@@ -12,7 +12,17 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from schemas.documents import Destination, Job, ListDefinition, ReadRequest, Rule, RuleSet, WritebackRow, WritebackRun
+from schemas.documents import (
+    Destination,
+    Job,
+    ListDefinition,
+    ReadRequest,
+    Rule,
+    RuleSet,
+    WritebackRow,
+    WritebackRun,
+    WritebackSettings,
+)
 from workers import cli, wiring
 from workers.adapters.secrets import generate_key
 from workers.cli.output import debugging
@@ -476,6 +486,18 @@ RUN = WritebackRun.model_validate(
         "jobs": {"contact-0": "750000000000001AAA"},
     }
 )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shown"), [(None, "Asia/Tokyo, the org's time zone"), ("Europe/Oslo", "Europe/Oslo")]
+)
+def test_the_schedule_of_the_write_back_names_its_time_zone(
+    main: Main, monkeypatch: pytest.MonkeyPatch, chosen: str | None, shown: str
+) -> None:
+    settings = WritebackSettings(team="acme", time_zone=chosen)
+    monkeypatch.setattr(wiring, "writeback_settings", answers(settings), raising=False)
+    monkeypatch.setattr(wiring, "org_time_zone", answers("Asia/Tokyo"), raising=False)
+    assert f"daily at 02:00 ({shown})" in main("writeback", "show", "acme")[2]
 
 
 def test_a_dry_run_of_the_write_back_tells_what_it_would_send(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
