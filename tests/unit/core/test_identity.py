@@ -115,6 +115,8 @@ def test_no_account_key(website: object, reason: str) -> None:
         ("n/a", "joe@acme.com", "acme.com"),
         (None, "joe@gmail.com", None),
         (None, "joe@yahoo.co.uk", None),
+        (None, "joe@yahoo.com.mx", None),
+        (None, "x7k@privaterelay.appleid.com", None),
         ("www.acme.com", "joe@gmail.com", "acme.com"),
         (None, None, None),
     ],
