@@ -152,6 +152,7 @@ class WritebackPack(Document):
     last_engagement_dates: tuple[str | None, ...]
     before_scores: tuple[float | None, ...]
     before_dates: tuple[str | None, ...]
+    insight_revs: tuple[int, ...]
     state: RowState = RowState()
     """Of all rows but `others`."""
     others: dict[str, RowState] = Field(default_factory=dict)
@@ -178,3 +179,6 @@ class WritebackRow(Document):
     before_score: float | None = None
     before_date: str | None = None
     """What Salesforce had when the row was planned, as far as the mirror knows: what an undo puts back."""
+    insight_rev: int = 0
+    """Of what Salesforce had last accepted of the record when the row was planned, 0 for nothing: saves to look it up
+    again before it is written."""

@@ -90,5 +90,5 @@ def report_of(run: WritebackRun, so_far: Figures | None = None) -> RunReport:
 
 
 def row_report_of(row: WritebackRow) -> RowReport:
-    told = row.model_dump(exclude={"team", "place", "round"})
+    told = row.model_dump(exclude={"team", "place", "round", "insight_rev"})
     return RowReport(**told, remedy=remedy(row.error), sent_again=row.round)

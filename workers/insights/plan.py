@@ -10,7 +10,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from schemas.documents import WritebackSettings
 from workers.core.writeback import PLACED_BY, PREFIXES, Planned, Values, differs, fields_of, is_on, parent_of, values_of
@@ -28,6 +28,9 @@ PAGES_AT_ONCE = 3
 PERSON, LEAD, CONTACT = "person:", "00Q", "003"
 
 Subject = Literal["person", "account"]
+
+Change: TypeAlias = tuple[Written, int]
+"""What a record is to have, and the revision of the insight that tells of something else, 0 if there is none."""
 
 
 class Plan:
@@ -120,14 +123,19 @@ class Plan:
         if taker is not None and taker not in records and CONTACT in self._names:
             self._inheritance.claim(taker, Claim(False, scored[3], lead_id, values_of(scored[1], scored[2])))
 
-    async def _changed(self, wanted: Mapping[str, Written]) -> dict[str, Written]:
-        accepted = (await self._ask.accepted(self._team, wanted.keys())).get
-        return {record_id: one for record_id, one in wanted.items() if self._differs(one, accepted(record_id))}
+    async def _changed(self, wanted: Mapping[str, Written]) -> dict[str, Change]:
+        accepted = await self._ask.accepted(self._team, wanted.keys())
+        changed: dict[str, Change] = {}
+        for record_id, values in wanted.items():
+            known = accepted.get(record_id)
+            if known is None:
+                changed[record_id] = values, 0
+            elif values != known[0] and self._differs(values, known[0]):
+                changed[record_id] = values, known[1]
+        return changed
 
-    def _differs(self, wanted: Written, accepted: Written | None) -> bool:
-        if wanted == accepted:
-            return False
-        if accepted is None or accepted[2:] != wanted[2:]:
+    def _differs(self, wanted: Written, accepted: Written) -> bool:
+        if accepted[2:] != wanted[2:]:
             return True
         return differs(Values(*wanted[:2]), Values(*accepted[:2]), self._settings.dead_band)
 
@@ -137,7 +145,7 @@ class Plan:
         owned = await self._inheritance.with_own_score([each for each in changed if not claims[each].of_its_own])
         return await self._rows_of({each: one for each, one in changed.items() if each not in owned})
 
-    async def _rows_of(self, changed: Mapping[str, Written]) -> list[Planned]:
+    async def _rows_of(self, changed: Mapping[str, Change]) -> list[Planned]:
         names = {name for each in self._names.values() for name in each} | PLACED_BY
         mirrored = await self._ask.mirrored(self._team, changed.keys(), names)
         dead = {record_id for record_id, known in mirrored.items() if not known.alive}
@@ -148,8 +156,8 @@ class Plan:
             if record_id not in dead
         ]
 
-    def _row(self, record_id: str, wanted: Written, mirrored: Mapping[str, Any]) -> Planned:
-        value, date, score_field, date_field = wanted
+    def _row(self, record_id: str, change: Change, mirrored: Mapping[str, Any]) -> Planned:
+        (value, date, score_field, date_field), insight_rev = change
         before, before_date = mirrored.get(score_field), mirrored.get(date_field)
         entity = PREFIXES[record_id[:3]]
         return Planned(
@@ -160,4 +168,5 @@ class Plan:
             date,
             float(before) if isinstance(before, int | float) else None,
             before_date if isinstance(before_date, str) else None,
+            insight_rev,
         )

@@ -21,7 +21,7 @@ from workers.ports.org import (
     SalesforceOrg,
     SalesforceOrgs,
 )
-from workers.ports.planning import Merged, Mirrored, PlanningQueries, Scored, Written
+from workers.ports.planning import Accepted, Merged, Mirrored, PlanningQueries, Scored, Written
 from workers.ports.scores_api import Admission, Receipt, RowsWanted, RunReports, ScoresIntake
 from workers.ports.store import (
     RUN_FIGURES,
@@ -54,6 +54,7 @@ from workers.ports.topics import (
 
 __all__ = [
     "RUN_FIGURES",
+    "Accepted",
     "Admission",
     "ChangeLog",
     "ChangeStream",

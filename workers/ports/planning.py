@@ -12,6 +12,10 @@ Written: TypeAlias = tuple[float, str | None, str, str]
 """What a record has or is to have: score and date, and the names of the fields that they go to."""
 
 
+Accepted: TypeAlias = tuple[Written, int]
+"""What Salesforce last accepted of a record, and the revision of the insight that says so."""
+
+
 class Mirrored(NamedTuple):
     alive: bool
     fields: Mapping[str, Any]
@@ -46,7 +50,7 @@ class PlanningQueries(Protocol):
     async def merged(self, team: str) -> list[Merged]:
         """All records of the team that were merged into others."""
 
-    async def accepted(self, team: str, record_ids: Collection[str]) -> dict[str, Written]:
+    async def accepted(self, team: str, record_ids: Collection[str]) -> dict[str, Accepted]:
         """What Salesforce last accepted, by record."""
 
     async def mirrored(self, team: str, record_ids: Collection[str], names: Collection[str]) -> dict[str, Mirrored]:

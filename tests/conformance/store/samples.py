@@ -136,6 +136,7 @@ def _of_work(team: str, contact: str) -> dict[str, Any]:
             last_engagement_dates=(None, "2026-02-28"),
             before_scores=(None, 7.0),
             before_dates=("2026-02-27", None),
+            insight_revs=(0, 3),
             state=RowState(outcome="accepted"),
             others={"1": RowState(outcome="rejected", error="X:y:--", code="X", round=2)},
         ),

@@ -109,8 +109,8 @@ async def test_what_salesforce_last_accepted(store: Store, team: str) -> None:
     await store.insights.swap([insight(1, "2026-02-28"), insight(2, None, score_field="S__c", date_field="D__c")])
     asked = [record_id(number) for number in (1, 2, 3)]
     assert await store.planning_queries.accepted(team, asked) == {
-        record_id(1): (1 / 3, "2026-02-28", "Engagement_Score__c", "Last_Engagement_Date__c"),
-        record_id(2): (2 / 3, None, "S__c", "D__c"),
+        record_id(1): ((1 / 3, "2026-02-28", "Engagement_Score__c", "Last_Engagement_Date__c"), 1),
+        record_id(2): ((2 / 3, None, "S__c", "D__c"), 1),
     }
     assert await store.planning_queries.accepted(f"{team}-b", asked) == {}
 

@@ -10,7 +10,7 @@ from schemas.documents import Engagement, Insight, Member, Record
 from workers.adapters.memory.documents import MemoryDocuments
 from workers.core.survivors import survivor_of
 from workers.core.writeback import is_converted, sources
-from workers.ports import Merged, Mirrored, Scored, Written
+from workers.ports import Accepted, Merged, Mirrored, Scored
 
 
 class MemoryPlanningQueries:
@@ -51,10 +51,10 @@ class MemoryPlanningQueries:
             if (survivor := survivor_of(record)) is not None
         ]
 
-    async def accepted(self, team: str, record_ids: Collection[str]) -> dict[str, Written]:
+    async def accepted(self, team: str, record_ids: Collection[str]) -> dict[str, Accepted]:
         known = await self._insights.load([(team, record_id) for record_id in record_ids])
         return {
-            record_id: (each.score, each.last_engagement_date, each.score_field, each.date_field)
+            record_id: ((each.score, each.last_engagement_date, each.score_field, each.date_field), each.rev)
             for (_, record_id), each in known.items()
         }
 

@@ -13,7 +13,7 @@ from workers.adapters.mongo.codec import document_id
 from workers.adapters.mongo.collection import Collection
 from workers.adapters.mongo.driver import Row
 from workers.adapters.mongo.specs import CONVERTED_LEAD, MERGED
-from workers.ports import D, Merged, Mirrored, Scored, Written
+from workers.ports import Accepted, D, Merged, Mirrored, Scored
 
 DEFAULT = InsightFields()
 
@@ -84,17 +84,20 @@ class MongoPlanningQueries:
                 for row in await cursor.to_list(None)
             ]
 
-    async def accepted(self, team: str, record_ids: Some[str]) -> dict[str, Written]:
+    async def accepted(self, team: str, record_ids: Some[str]) -> dict[str, Accepted]:
         """Documents of an earlier version do not name the fields: they were the ones that are named by default."""
-        names = ("score", "last_engagement_date", "score_field", "date_field")
+        names = ("score", "last_engagement_date", "score_field", "date_field", "rev")
         rows = await _named(self._insights, team, record_ids, dict.fromkeys(names, 1))
         begin, score_field, date_field = len(team) + 1, DEFAULT.score, DEFAULT.date
         return {
             row["_id"][begin:]: (
-                row["score"],
-                row["last_engagement_date"],
-                row.get("score_field", score_field),
-                row.get("date_field", date_field),
+                (
+                    row["score"],
+                    row["last_engagement_date"],
+                    row.get("score_field", score_field),
+                    row.get("date_field", date_field),
+                ),
+                row["rev"],
             )
             for row in rows
         }

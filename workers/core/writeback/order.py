@@ -24,6 +24,7 @@ class Planned(NamedTuple):
     last_engagement_date: str | None
     before_score: float | None = None
     before_date: str | None = None
+    insight_rev: int = 0
 
 
 def parent_of(entity: Entity, fields: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ def packed(
     run: WritebackRun, entity: Entity, number: int, rows: Sequence[Planned], states: Sequence[RowState] = ()
 ) -> WritebackPack:
     """The pack of this number; without `states` of rows that are to be sent."""
-    _, _, record_ids, scores, dates, before_scores, before_dates = zip(*rows, strict=True)
+    _, _, record_ids, scores, dates, before_scores, before_dates, insight_revs = zip(*rows, strict=True)
     pack = WritebackPack(
         team=run.team,
         run_id=run.run_id,
@@ -31,6 +31,7 @@ def packed(
         last_engagement_dates=dates,
         before_scores=before_scores,
         before_dates=before_dates,
+        insight_revs=insight_revs,
     )
     return _with_states(pack, states) if states else pack
 
@@ -86,12 +87,13 @@ def _row(pack: WritebackPack, slot: int, state: RowState) -> WritebackRow:
             "round": state.round,
             "before_score": pack.before_scores[slot],
             "before_date": pack.before_dates[slot],
+            "insight_rev": pack.insight_revs[slot],
         }
     )
 
 
 def planned_of(row: WritebackRow) -> Planned:
-    values = (row.score, row.last_engagement_date, row.before_score, row.before_date)
+    values = (row.score, row.last_engagement_date, row.before_score, row.before_date, row.insight_rev)
     return Planned(row.entity, "", row.record_id, *values)
 
 

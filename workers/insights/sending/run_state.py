@@ -126,13 +126,16 @@ class RunState:
             await self.leave([row.model_copy(update={"outcome": outcome, "error": row.error or why}) for row in page])
 
     async def _remember(self, rows: Sequence[WritebackRow], fields: InsightFields) -> None:
+        """Whatever is there: what was accepted last counts."""
+        revs = {row.record_id: row.insight_rev for row in rows}
         for _ in range(SAVE_ROUNDS):
             if not rows:
                 return
-            known = await self.store.insights.load([(row.team, row.record_id) for row in rows])
-            insights = [insight_of(row, known.get((row.team, row.record_id)), fields) for row in rows]
+            insights = [insight_of(row, revs.get(row.record_id, 0), fields) for row in rows]
             lost = {insight.record_id for insight in await self.store.insights.swap(insights)}
             rows = [row for row in rows if row.record_id in lost]
+            known = await self.store.insights.load([(row.team, row.record_id) for row in rows])
+            revs = {insight.record_id: insight.rev for insight in known.values()}
         raise Unavailable(f"{len(rows)} insights lost {SAVE_ROUNDS} compare-and-swaps in a row")
 
     async def current(
@@ -143,14 +146,14 @@ class RunState:
         return await patiently(lambda: self.org.current_values(entity, ids, target.names))
 
 
-def insight_of(row: WritebackRow, known: Insight | None, fields: InsightFields) -> Insight:
+def insight_of(row: WritebackRow, rev: int, fields: InsightFields) -> Insight:
     assert row.score is not None, "only an undo clears scores, and it remembers none"
     return Insight.trusted(
         {
             "team": row.team,
             "record_id": row.record_id,
             "entity": row.entity,
-            "rev": known.rev if known else 0,
+            "rev": rev,
             "score": row.score,
             "last_engagement_date": row.last_engagement_date,
             "score_field": fields.score,
