@@ -15,7 +15,8 @@ from workers.runtime.in_flight import InFlight
 from workers.runtime.writeback_rows import packs
 
 SORTED_ROWS = 200_000
-"""Rows sorted together, in some 80 MB: as many as one job takes, so that those of further ones need no common order."""
+"""Rows sorted together, in some 80 MB: as many as one job takes. Of more, contacts of one account may stand in several
+places: what a lock then keeps out is sent again."""
 
 PACKS_TOGETHER = 10
 """Written by one operation, a megabyte."""

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from schemas.documents import Connection, WritebackRun
+from schemas.documents import Connection, Insight, WritebackRun
 from workers.insights.claim import SILENCE_MS, Claims, TakenOver
 from workers.ports import IngestState, Refused, SalesforceOrg, Unavailable
 
@@ -186,19 +186,20 @@ async def test_a_run_beside_another_of_the_same_records_ends_well(
     """By hand during the daily one: both have written, the insight is that of the later."""
     rig, org = slow
     org.finish.set()
-    load, first = rig.store.insights.load, [True]
+    swap, first = rig.store.insights.swap, [True]
 
-    async def crossed(keys: list[tuple[str, str]]) -> object:
-        found = await load(keys)
-        if rig.org.uploads and first:
+    async def crossed(insights: list[Insight]) -> object:
+        if first:
             first.clear()
             await rig.score("person", "ada@acme.com", 9)
             await rig.write_back()
-        return found
+        return await swap(insights)
 
-    monkeypatch.setattr(rig.store.insights, "load", crossed)
+    monkeypatch.setattr(rig.store.insights, "swap", crossed)
     (run,) = await rig.insights().write_back(TEAM, again=False)
     assert run.state == "done"
+    kept = [insight async for insight in rig.store.insights.scan(TEAM)]
+    assert {(insight.rev, insight.score) for insight in kept} == {(2, 1.0)}
 
 
 class DownOrg(BulkOrg):

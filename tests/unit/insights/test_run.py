@@ -360,3 +360,31 @@ async def test_everything_is_written_to_fields_that_the_team_names_later(rig: Ri
     await set_up(rig, fields={"contact": InsightFields(score="Heat__c", date="Seen__c")})
     assert (await rig.write_back()).accepted == 1
     assert (await rig.write_back()).planned == 0
+
+
+async def test_what_was_accepted_before_is_not_looked_up_again_to_be_replaced(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.person("ada@acme.com", ("contact", 1), score=1)
+    await rig.write_back()
+    await rig.score("person", "ada@acme.com", 2, scored_at_ms=2)
+    asked: list[object] = []
+    load = rig.store.insights.load
+
+    async def heard(keys: list[tuple[str, str]]) -> object:
+        asked.extend(keys)
+        return await load(keys)
+
+    monkeypatch.setattr(rig.store.insights, "load", heard)
+    planned_by = rig.store.planning_queries.accepted
+
+    async def unheard(team: str, ids: list[str]) -> object:
+        found = await planned_by(team, ids)
+        asked.clear()
+        return found
+
+    monkeypatch.setattr(rig.store.planning_queries, "accepted", unheard)
+    assert (await rig.write_back()).accepted == 1
+    assert asked == []
+    (known,) = [each async for each in rig.store.insights.scan(TEAM)]
+    assert (known.score, known.rev) == (2, 2)
