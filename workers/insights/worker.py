@@ -34,6 +34,10 @@ DAY_MS = 86_400_000
 ENDED_LOOK_SECONDS = 2.0
 """Between two looks at a run that another worker carries out."""
 
+TEAMS_AT_ONCE = 4
+"""Runs under way in a process. They mostly wait for Salesforce, which may take hours over the job of one team; the
+largest jobs hold 50 MB of outcomes each."""
+
 log = structlog.get_logger()
 
 
@@ -48,6 +52,7 @@ class Insights:
         self._claims = Claims(store, clock)
         self._teams = Teams(store)
         self._retention = Retention(store, clock, rows_kept_days)
+        self._turns = asyncio.Semaphore(TEAMS_AT_ONCE)
 
     async def run(self, processor: Processor, stop: asyncio.Event, *, scheduled: bool = True) -> None:
         """Without `scheduled` somebody else calls `write_back_due` now and then."""
@@ -90,16 +95,15 @@ class Insights:
         return await self._each(await self._due())
 
     async def _each(self, due: Sequence[tuple[Connection, str]]) -> list[WritebackRun]:
-        runs: list[WritebackRun] = []
-        postponed: list[Unavailable] = []
-        for connection, run_id in due:
-            try:
-                runs.append(await self._ended(connection, run_id))
-            except Unavailable as error:
-                postponed.append(error)
-        if postponed:
-            raise postponed[0]
-        return runs
+        ended = await asyncio.gather(*(self._in_turn(*each) for each in due), return_exceptions=True)
+        errors = [each for each in ended if isinstance(each, BaseException)]
+        if errors:
+            raise next((each for each in errors if not isinstance(each, Unavailable)), errors[0])
+        return [each for each in ended if isinstance(each, WritebackRun)]
+
+    async def _in_turn(self, connection: Connection, run_id: str) -> WritebackRun:
+        async with self._turns:
+            return await self._ended(connection, run_id)
 
     async def undo(self, team: str, run_id: str) -> WritebackRun:
         """Put back what a run replaced, where nobody has changed it since. Raises Refused for a run that has not ended.
@@ -123,9 +127,17 @@ class Insights:
             await asyncio.sleep(ENDED_LOOK_SECONDS)
 
     async def _daily(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await self._write_back_due()
-            await _pause(stop)
+        """Looks go on while runs do: a team whose org is slow or down holds up no other."""
+        going_on: dict[str, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as runs:
+            while not stop.is_set():
+                going_on = {team: run for team, run in going_on.items() if not run.done()}
+                for connection, run_id in await self._due():
+                    if connection.team not in going_on:
+                        going_on[connection.team] = runs.create_task(self._carry_out(connection, run_id))
+                await _pause(stop)
+            for run in going_on.values():
+                run.cancel()
 
     async def _tell(self, stop: asyncio.Event) -> None:
         """What runs came to, whoever carried them out: the process of a CronJob is gone before it is asked."""
@@ -136,13 +148,13 @@ class Insights:
             tell_day(totals, await patiently(runs.going_on), now_ms)
             await _pause(stop)
 
-    async def _write_back_due(self) -> None:
-        for connection, run_id in await self._due():
-            try:
+    async def _carry_out(self, connection: Connection, run_id: str) -> None:
+        """What an org that is down leaves is resumed at a later look."""
+        try:
+            async with self._turns:
                 await self._write_back(connection, run_id)
-            except Unavailable as error:
-                # Nobody else's run waits for an org that is down; this one is resumed at a later look.
-                log.warning("write_back_postponed", team=connection.team, reason=str(error))
+        except Unavailable as error:
+            log.warning("write_back_postponed", team=connection.team, reason=str(error))
 
     async def _due(self) -> list[tuple[Connection, str]]:
         """Teams whose run of their own latest date is not at its end, with its id: so a quiet minute writes nothing."""

@@ -16,6 +16,7 @@ from workers.insights.worker import DAY_MS
 from workers.ports import Handler, Refused, Unavailable
 
 from .insights_rig import TEAM, Rig
+from .test_claims import SlowOrg, two_teams
 
 TWO_O_CLOCK_MS = 1_795_053_600_000
 """2026-11-19, 02:00 UTC."""
@@ -137,6 +138,21 @@ async def test_an_org_that_was_down_gets_its_run_at_a_later_look(due: Rig) -> No
     await task
     (run,) = [each async for each in due.store.writeback_runs.scan(TEAM)]
     assert (run.run_id, run.state) == ("2026-11-19", "done")
+
+
+@pytest.mark.usefixtures("by_job")
+async def test_an_org_that_takes_long_holds_up_no_other_team(due: Rig) -> None:
+    slow, stop = SlowOrg(), asyncio.Event()
+    orgs = await two_teams(due, Unavailable("")) | {"aardvark": slow}
+    task = asyncio.create_task(due.insights(orgs=orgs).run(IdleProcessor(), stop))
+    await asyncio.wait_for(slow.polled.wait(), 5)
+    await until(lambda: len(due.org.uploads) == 1)
+    await due.score("person", "ada@acme.com", 2)
+    due.clock.ms += DAY_MS
+    await until(lambda: len(due.org.uploads) == 2)
+    assert len(slow.uploads) == 1
+    stop.set()
+    await task
 
 
 async def test_a_processor_that_fails_ends_the_process(due: Rig) -> None:
