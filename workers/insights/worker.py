@@ -12,7 +12,7 @@ import structlog
 from schemas.documents import Connection, WritebackRun, WritebackSettings
 from schemas.topics import SCORES
 from workers.core.schedule import Schedule
-from workers.core.writeback import schedule_of
+from workers.core.writeback import fields_of, schedule_of
 from workers.insights.claim import Claims
 from workers.insights.metrics import tell_day, tell_run
 from workers.insights.report import finish
@@ -23,6 +23,7 @@ from workers.ports import Clock, Message, Processor, Publisher, Refused, Salesfo
 from workers.runtime.connections import connection_of
 from workers.runtime.retry import patiently
 from workers.runtime.usage import share
+from workers.runtime.writeback_settings import settings_of
 
 TOPICS = (SCORES,)
 
@@ -117,6 +118,7 @@ class Insights:
             )
         if run.planned and not await self._store.writeback_pack_queries.tally(run):
             raise Refused(f"the rows of run {run_id} are not kept any more: what they replaced is not known")
+        refuse_other_fields(run, await settings_of(self._store, team))
         return await self._ended(await connection_of(self._store, team), f"{run_id}-undone", undoes=run_id)
 
     async def _ended(self, connection: Connection, run_id: str, undoes: str | None = None) -> WritebackRun:
@@ -226,3 +228,14 @@ async def _pause(stop: asyncio.Event) -> None:
 def begins(schedule: Schedule, connection: Connection, now_ms: int) -> bool:
     """Whether a run may begin now: outside blackouts, and not for a date before the team was connected."""
     return not schedule.blacked_out(now_ms) and schedule.moment_ms(schedule.due(now_ms)) >= connection.connected_at_ms
+
+
+def refuse_other_fields(run: WritebackRun, settings: WritebackSettings) -> None:
+    """What a run replaced belongs into the fields that it wrote."""
+    for part in run.parts.values():
+        if part.fields != fields_of(settings, part.entity):
+            raise Refused(
+                f"run {run.run_id} wrote {part.entity}s to {part.fields.score} and {part.fields.date}, and other "
+                f"fields are named now. To undo it, name these again: `segment-sync writeback fields {run.team} "
+                f"{part.entity} --score {part.fields.score} --date {part.fields.date}`"
+            )

@@ -321,6 +321,16 @@ async def test_what_was_undone_stays_so_until_the_score_changes(rig: Rig) -> Non
     assert (await rig.write_back()).accepted == 2
 
 
+async def test_what_was_written_to_other_fields_is_not_undone_in_those_of_today(rig: Rig) -> None:
+    """Their values would look as if somebody had changed them, and an undo counts once."""
+    run = await written_over(rig)
+    await set_up(rig, fields={"contact": InsightFields(score="Heat__c", date="Seen__c")})
+    with pytest.raises(Refused, match=f"writeback fields {TEAM} contact --score {SCORE} --date {DATE}"):
+        await undo(rig, run)
+    await set_up(rig, fields={})
+    assert (await undo(rig, run)).accepted == 2
+
+
 async def test_an_undo_counts_once(rig: Rig) -> None:
     run = await written_over(rig)
     first = await undo(rig, run)
