@@ -56,11 +56,15 @@ def list_mappings(team: Team, json: Json = False) -> None:
 
 @app.command("fields")
 def fields(team: Team, entity: EntityArgument, json: Json = False) -> None:
-    """The Salesforce fields that the connected user can read, and what they hold."""
+    """The Salesforce fields that the connected user can read, and what they hold.
+
+    One that Salesforce computes (a formula or a roll-up) changes without an event: the next reading brings it.
+    """
     found = run(wiring.readable_fields(load_settings(), team, entity_of(entity)))
-    rows = [(name, each.label, HOLDS[each.type], each.type) for name, each in sorted(found.items())]
-    document = [dict(zip(("name", "label", "holds", "type"), row, strict=True)) for row in rows]
-    show(json, document, ("Field", "Label", "Holds", "Type in Salesforce"), rows)
+    rows = [(name, each.label, HOLDS[each.type], each.type, each.calculated) for name, each in sorted(found.items())]
+    document = [dict(zip(("name", "label", "holds", "type", "computed"), row, strict=True)) for row in rows]
+    told = [(*row, f"{kind}, computed" if computed else kind) for *row, kind, computed in rows]
+    show(json, document, ("Field", "Label", "Holds", "Type in Salesforce"), told)
 
 
 @app.command("set")

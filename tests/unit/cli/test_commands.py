@@ -31,7 +31,7 @@ from workers.console.run_reports import report_of
 from workers.console.writeback_runs import Progress
 from workers.core.preview import Moves, Preview
 from workers.insights.forecast import Forecast
-from workers.ports import ListInfo, Refused, Unavailable
+from workers.ports import FieldInfo, ListInfo, Refused, Unavailable
 
 NEEDED = ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", "TOKEN_ENCRYPTION_KEYS")
 
@@ -464,6 +464,21 @@ def test_a_preview_saves_nothing_and_tells_who_would_move(main: Main, monkeypatc
 def test_a_mapping_that_cannot_be_understood_is_named(main: Main, arguments: tuple[str, ...], said: str) -> None:
     status, _, err = main("mappings", "set", "acme", "contact", *arguments)
     assert (status, said in err) == (1, True), err
+
+
+def test_fields_that_salesforce_computes_say_so(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def readable_fields(*_: Any) -> dict[str, FieldInfo]:
+        grade = FieldInfo("Grade__c", "string", "Grade", calculated=True)
+        return {"Title": FieldInfo("Title", "string", "Title"), "Grade__c": grade}
+
+    monkeypatch.setattr(wiring, "readable_fields", readable_fields, raising=False)
+    asked = ("mappings", "fields", "acme", "contact")
+    shown = main(*asked)[1]
+    assert shown.count("computed") == 1
+    assert {each["name"]: each["computed"] for each in json.loads(main(*asked, "--json")[1])} == {
+        "Title": False,
+        "Grade__c": True,
+    }
 
 
 # --- write-back ------------------------------------------------------------------------------------------------------
