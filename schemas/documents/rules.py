@@ -62,6 +62,8 @@ class ListDefinition(Document):
     """Amounts carry a currency, and only the org knows the rates."""
     labelled: tuple[str, ...] = ()
     """Picklists whose labels differ from their values: Salesforce looks for a pattern in the label."""
+    currencies: tuple[str, ...] = ()
+    """Fields of the filter that hold such amounts: a number without a currency is in the user's (SOQL reference)."""
     calculated: tuple[str, ...] = ()
     """Fields of the filter that Salesforce computes: they change without an event."""
     fetched_at_ms: int

@@ -42,6 +42,7 @@ async def with_habits(org: SalesforceOrg, definition: ListDefinition) -> ListDef
             "user_id": (await org.habits()).user_id,
             "several_currencies": several,
             "labelled": tuple(name for name, each in used if each.labelled),
+            "currencies": tuple(name for name, each in used if several and each.type == "currency"),
             "calculated": tuple(name for name, each in used if each.calculated),
         }
     )

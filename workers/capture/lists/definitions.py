@@ -14,7 +14,7 @@ from workers.runtime.lists import compiled_today, definition_of, with_habits
 
 log = structlog.get_logger()
 
-HABITS = ("several_currencies", "labelled", "calculated")
+HABITS = ("several_currencies", "labelled", "calculated", "currencies")
 """Of the org's fields: looked at with another filter only."""
 
 SALESFORCE = "salesforce"

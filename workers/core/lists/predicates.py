@@ -82,10 +82,11 @@ class Habits:
     several_currencies: bool = False
     labelled: tuple[str, ...] = ()
     calculated: tuple[str, ...] = ()
+    currencies: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, definition: ListDefinition) -> Habits:
-        return cls(definition.several_currencies, definition.labelled, definition.calculated)
+        return cls(definition.several_currencies, definition.labelled, definition.calculated, definition.currencies)
 
 
 PLAIN = Habits()
@@ -226,7 +227,8 @@ class _Compiler:
     def _note(self, name: str, literal: Literal) -> None:
         if isinstance(literal, RelativeDays):
             self.relative.append((name, literal))
-        if isinstance(literal, Amount) and self.habits.several_currencies:
+        in_any = isinstance(literal, Amount) or (literal is not None and name in self.habits.currencies)
+        if in_any and self.habits.several_currencies:
             raise WrongOperands("amounts in several currencies are converted by the org")
 
     def _on(self, name: str, test: Test) -> Predicate:

@@ -330,6 +330,13 @@ def test_amounts_in_several_currencies_are_converted_by_the_org() -> None:
     assert "several currencies" in compiled.reasons[0]
 
 
+def test_a_number_without_a_currency_is_converted_too() -> None:
+    habits = Habits(several_currencies=True, currencies=("F",))
+    assert compile_where(leaf("greaterThan", "100"), READING, habits).predicate is None
+    assert compile_where(leaf("equals", "null"), READING, habits).predicate is not None
+    assert compile_where(leaf("greaterThan", "100"), READING, Habits(several_currencies=True)).predicate is not None
+
+
 @pytest.mark.parametrize("operator", ["like", "notLike"])
 def test_the_org_looks_for_patterns_in_labels_that_differ_from_values(operator: str) -> None:
     habits = Habits(labelled=("F",))
