@@ -6,17 +6,18 @@ from itertools import pairwise
 
 import pytest
 
-from schemas.documents import WritebackRun
+from schemas.documents import WritebackRow, WritebackRun
 from workers.adapters.memory.store import memory_store
 from workers.core.writeback import Planned, first_place, last_place
 from workers.core.writeback import packs as packing
 from workers.insights import sheet
-from workers.insights.claim import TakenOver
+from workers.insights.claim import Claim, TakenOver
+from workers.insights.sending.run_state import RunState
 from workers.insights.sheet import Sheet
 from workers.ports import Store
 from workers.runtime.writeback_rows import END, extent, pages
 
-from .insights_rig import TEAM, record_id
+from .insights_rig import TEAM, Rig, record_id
 
 RUN = WritebackRun(team=TEAM, run_id="r", started_at_ms=1, sheet=2)
 
@@ -38,7 +39,7 @@ async def test_a_record_that_comes_twice_is_kept_once(
 ) -> None:
     monkeypatch.setattr(sheet, "SORTED_ROWS", sorted_together)
     monkeypatch.setattr(packing, "PACK_ROWS", pack_rows)
-    store, made = memory_store(), None
+    store = memory_store()
     made = Sheet(store, RUN)
     for numbers in ((5, 1), (3, 2, 1), (5,), (4, 0, 3), (7,)):
         await made.add([planned(number) for number in numbers])
@@ -79,9 +80,47 @@ async def test_what_another_worker_left_behind_counts_for_nothing() -> None:
 
 async def test_two_never_write_the_same_sheet() -> None:
     store = memory_store()
-    for made in (Sheet(store, RUN), Sheet(store, RUN)):
+    one, other = Sheet(store, RUN), Sheet(store, RUN)
+    for made in (one, other):
         await made.add([planned(1)])
-        if not [pack async for pack in store.writeback_packs.scan(TEAM)]:
-            await made.keep()
+    await one.keep()
     with pytest.raises(TakenOver):
-        await made.keep()
+        await other.keep()
+
+
+async def settling(rig: Rig) -> tuple[RunState, list[WritebackRow]]:
+    """A worker that has read the three rows of one pack."""
+    made = Sheet(rig.store, RUN)
+    await made.add([planned(3 * number) for number in range(3)])
+    await made.keep()
+    state = RunState(Claim(rig.store, RUN), rig.store, rig.org, rig.clock)
+    (page,) = [page async for page in state.pages(first_place("contact"), last_place("contact"))]
+    return state, [row.model_copy(update={"outcome": "accepted"}) for row in page]
+
+
+async def test_rows_of_one_pack_are_settled_side_by_side(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, rows = await settling(rig)
+    load, crossed = rig.store.writeback_packs.load, [False]
+
+    async def crossing(keys: list[tuple[str, str]]) -> object:
+        found = await load(keys)
+        if not crossed[0]:
+            crossed[0] = True
+            await state.leave(rows[:1])
+        return found
+
+    monkeypatch.setattr(rig.store.writeback_packs, "load", crossing)
+    await state.leave(rows[1:])
+    assert await rig.store.writeback_pack_queries.tally(RUN) == {("contact", "accepted", None): 3}
+
+
+async def test_who_finds_his_rows_settled_has_been_overtaken(rig: Rig) -> None:
+    state, rows = await settling(rig)
+    await state.leave(rows[:2])
+    late = [row.model_copy(update={"outcome": "rejected"}) for row in rows[1:]]
+    with pytest.raises(TakenOver, match="another worker has settled 1 rows"):
+        await state.leave(late)
+    assert await rig.store.writeback_pack_queries.tally(RUN) == {
+        ("contact", "accepted", None): 2,
+        ("contact", "planned", None): 1,
+    }
