@@ -179,6 +179,8 @@ async def keep_up(directory: Path, sizes: Sizes) -> None:
             soft_wrap=True,  # these are to be copied
         )
         while not stop.is_set():
+            for name in around.fleet.revive():
+                console.print(f"{name} was killed; it is started again")
             around.fleet.check()
             await asyncio.wait([stopping], timeout=1.0)
 

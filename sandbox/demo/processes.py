@@ -79,6 +79,13 @@ class Fleet:
                 tail = "\n".join(process.log.read_text(errors="replace").splitlines()[-15:])
                 raise RuntimeError(f"{process.name} ended with status {status}; the end of {process.log}:\n{tail}")
 
+    def revive(self) -> list[str]:
+        """Start again whoever was killed (kill -9, out of memory), as a container's supervisor would; their names."""
+        killed = [process for process in self.processes if process.ended() == -signal.SIGKILL]
+        for process in killed:
+            process.ensure()
+        return [process.name for process in killed]
+
     def stop(self) -> dict[str, int | None]:
         """SIGTERM for all, then SIGKILL for whoever stays; exit statuses by name."""
         running = [p for p in self.processes if p.running is not None and p.running.poll() is None]
