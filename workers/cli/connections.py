@@ -79,7 +79,7 @@ def connect(
     if json:
         print_json(document)
     else:
-        console.print(f"team {team} is connected to org {connection.org_id}; capture imports it now")
+        console.print(f"team {team} is connected to org {connection.org_id}; capture imports what is not here yet")
 
 
 def _jwt_user(key_file: Path | None, username: str | None) -> wiring.JwtUser | None:
