@@ -11,12 +11,13 @@ import signal
 import socket
 import sys
 import time
-from asyncio import selector_events
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from tests.faults import planted, points
 from workers.__main__ import main
@@ -115,14 +116,24 @@ def work(orders: Orders) -> None:
 
 def _reroute(network: Network) -> None:
     """All that goes through the event loop: Kafka and the orgs, not MongoDB."""
-    connect = selector_events.BaseSelectorEventLoop.sock_connect
 
-    async def rerouted(loop: selector_events.BaseSelectorEventLoop, sock: socket.socket, address: Any) -> None:
-        host, port = address[:2]
-        await connect(loop, sock, ("127.0.0.1", network.port((host, port))))
-        await loop.sock_sendall(sock, f"{host}:{port}\n".encode())
+    class Rerouted(uvloop.Loop):
+        async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+            host, port = address[:2]
+            await super().sock_connect(sock, ("127.0.0.1", network.port((host, port))))
+            await self.sock_sendall(sock, f"{host}:{port}\n".encode())
 
-    planted.instead(selector_events.BaseSelectorEventLoop, "sock_connect", rerouted)
+        async def create_connection(
+            self, protocol_factory: Any, host: Any = None, port: Any = None, **how: Any
+        ) -> tuple[Any, Any]:
+            """As the event loop of the standard library, which goes by `sock_connect` here too."""
+            if how.get("sock") is None:
+                how["sock"] = socket.socket()
+                how["sock"].setblocking(False)
+                await self.sock_connect(how["sock"], (host, port))
+            return await super().create_connection(protocol_factory, **how)
+
+    planted.instead(uvloop, "run", partial(uvloop.run, loop_factory=Rerouted))
 
 
 def _hurry() -> None:

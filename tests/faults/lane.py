@@ -98,6 +98,9 @@ class Lane:
     async def settle(self) -> None:
         """Until each shard is somebody's: what an earlier run did to the workers is over."""
         await until(lambda: sum(worker.shards or 0 for worker in self.workers) == SHARDS, SETTLE_SECONDS, pause=0.1)
+        assert self.to_kafka.connections, (
+            "the workers' connections do not go through the proxies: no fault would reach them"
+        )
 
     async def stop_workers(self) -> None:
         """In order; then everything that is committed is known."""
