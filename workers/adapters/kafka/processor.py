@@ -99,8 +99,13 @@ class FaustProcessor:
             failed.set_exception(error)
 
 
+class App(faust.App):
+    def _create_directories(self) -> None:
+        """It keeps no tables; Faust would leave a folder for them wherever the process was started."""
+
+
 def build_app(bootstrap_servers: str, group: str) -> faust.App:
-    app = faust.App(
+    app = App(
         group,
         broker=";".join(f"kafka://{server}" for server in bootstrap_servers.split(",")),
         store="memory://",
