@@ -17,7 +17,7 @@ from sandbox.stack import Endpoints, Service
 from sandbox.stack.jars import KAFKA_VERSION
 
 RESULTS = Path(__file__).with_name("results")
-LIBRARIES = ("aiokafka", "faust-streaming", "motor", "pydantic", "pymongo")
+LIBRARIES = ("aiokafka", "faust-streaming", "motor", "pydantic", "pymongo", "uvloop")
 
 
 def environment(endpoints: Endpoints) -> dict[str, Any]:
