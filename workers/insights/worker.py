@@ -93,18 +93,26 @@ class Insights:
 
     async def write_back_due(self) -> list[WritebackRun]:
         """Each team once whose own schedule says so, outside its blackouts. Raises Unavailable as `write_back` does."""
-        return await self._each(await self._due())
+        return await self._each(await self._due(), by_schedule=True)
 
-    async def _each(self, due: Sequence[tuple[Connection, str]]) -> list[WritebackRun]:
-        ended = await asyncio.gather(*(self._in_turn(*each) for each in due), return_exceptions=True)
+    async def _each(self, due: Sequence[tuple[Connection, str]], *, by_schedule: bool = False) -> list[WritebackRun]:
+        turns = (self._in_turn(*each, by_schedule=by_schedule) for each in due)
+        ended = await asyncio.gather(*turns, return_exceptions=True)
         errors = [each for each in ended if isinstance(each, BaseException)]
         if errors:
             raise next((each for each in errors if not isinstance(each, Unavailable)), errors[0])
         return [each for each in ended if isinstance(each, WritebackRun)]
 
-    async def _in_turn(self, connection: Connection, run_id: str) -> WritebackRun:
+    async def _in_turn(self, connection: Connection, run_id: str, *, by_schedule: bool) -> WritebackRun | None:
         async with self._turns:
+            if by_schedule and not await self._may_begin(connection):
+                return None
             return await self._ended(connection, run_id)
+
+    async def _may_begin(self, connection: Connection) -> bool:
+        """Asked again when its turn comes: a blackout may have begun while others had theirs."""
+        schedules = await patiently(lambda: self._schedules([connection]))
+        return begins(schedules[connection.team], connection, self._clock.now_ms())
 
     async def undo(self, team: str, run_id: str) -> WritebackRun:
         """Put back what a run replaced, where nobody has changed it since. Raises Refused for a run that has not ended.
@@ -154,7 +162,8 @@ class Insights:
         """What an org that is down leaves is resumed at a later look."""
         try:
             async with self._turns:
-                await self._write_back(connection, run_id)
+                if await self._may_begin(connection):
+                    await self._write_back(connection, run_id)
         except Unavailable as error:
             log.warning("write_back_postponed", team=connection.team, reason=str(error))
 

@@ -155,6 +155,31 @@ async def test_an_org_that_takes_long_holds_up_no_other_team(due: Rig) -> None:
     await task
 
 
+@pytest.mark.usefixtures("by_job")
+async def test_a_run_whose_turn_comes_in_a_blackout_waits_for_its_end(
+    due: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.insights.worker.TEAMS_AT_ONCE", 1)
+    await due.store.writeback_settings.swap([WritebackSettings(team=TEAM, blackouts=(("02:10", "03:00"),))])
+    slow, stop = SlowOrg(), asyncio.Event()
+    orgs = await two_teams(due, Unavailable("")) | {"aardvark": slow}
+    task = asyncio.create_task(due.insights(orgs=orgs).run(IdleProcessor(), stop))
+    await asyncio.wait_for(slow.polled.wait(), 5)
+    due.clock.ms += 30 * 60_000
+    slow.finish.set()
+
+    async def has_had_its_turn() -> bool:
+        return [run.state async for run in due.store.writeback_runs.scan("aardvark")] == ["done"]
+
+    await until(has_had_its_turn)
+    await some_looks(due)
+    assert due.org.calls == []
+    due.clock.ms += 30 * 60_000
+    await until(lambda: len(due.org.uploads) == 1)
+    stop.set()
+    await task
+
+
 async def test_a_processor_that_fails_ends_the_process(due: Rig) -> None:
     with pytest.raises(ExceptionGroup) as raised:
         await due.insights().run(IdleProcessor(Refused("topic is missing")), asyncio.Event())
